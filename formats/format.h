@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What a reader is. One row in formats.c registers it; see docs/ADD-A-FORMAT.md. */
+#ifndef STASIS_FORMAT_H
+#define STASIS_FORMAT_H
+
+#include <stasis/stasis.h>
+
+#include "../src/mem/image.h"
+
+/* How much of the head a probe gets to see, at most. */
+#define STASIS_PROBE_LEN 65536
+
+struct stasis_format {
+        const char *name, *title; /* name is stable: --format, JSON */
+        size_t priv_size;         /* zeroed and owned by the core */
+        /* Strength of evidence, 0 (not mine) to 100; pure: no allocation, no side effect. The highest bid opens. */
+        int (*probe)(struct stasis_bytes head, uint64_t file_size);
+        /* Adds runs, gaps, remarks and hints. The whole file is image->map.bytes. */
+        enum stasis_status (*open)(struct stasis_image *image, void *priv, struct stasis_error *err);
+        /* Compressed formats only, else NULL: one 4 KiB page at pa. */
+        enum stasis_status (*read_page)(const struct stasis_image *image, void *priv, uint64_t pa, void *page);
+        /* Frees what open allocated in priv, also after a failed open; NULL where there is nothing. */
+        void (*close)(void *priv);
+};
+
+extern const struct stasis_format stasis_format_raw, stasis_format_elf, stasis_format_dmp, stasis_format_lime;
+
+/* The table, in the order in which --help lists it, ended by NULL. */
+extern const struct stasis_format *const stasis_formats[];
+
+#endif

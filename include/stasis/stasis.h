@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stasis: from the static image of a dead machine to every thread of the system that was running.
+ *
+ * Conventions that hold for every function here
+ *   - What can fail returns enum stasis_status; outputs come last, are named ret_ and stay untouched on failure.
+ *   - struct stasis_error lives on the caller's stack, owns nothing, and may be NULL ("do not format a text").
+ *   - pa is a physical address, va a virtual one, off an offset in the file; lengths are len (bytes) or count (elements).
+ *   - Handles come in _open/_close pairs, and _close takes NULL. Everything else is borrowed from its handle.
+ *   - The library never prints, never exits, and never aborts on what it reads.
+ *   - An opened image never changes and may be shared by threads; a system handle and what hangs on it belong to one
+ *     thread at a time.
+ */
+#ifndef STASIS_H
+#define STASIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define STASIS_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define STASIS_API __attribute__((visibility("default")))
+#define STASIS_MUST_CHECK __attribute__((warn_unused_result))
+#define STASIS_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define STASIS_API
+#define STASIS_MUST_CHECK
+#define STASIS_PRINTF(f, a)
+#endif
+
+/* ---------------------------------------------------------------- status */
+
+enum stasis_status {
+        STASIS_OK,
+        STASIS_ABSENT,      /* what was asked for is not there (a page, a symbol, a list entry) */
+        STASIS_CORRUPT,     /* the input contradicts itself */
+        STASIS_UNSUPPORTED, /* understood, and not served by this version */
+        STASIS_LIMIT,       /* a bound of ours was reached */
+        STASIS_IO,          /* the operating system said no */
+        STASIS_NOMEM,
+        STASIS_USAGE        /* the caller asked for something that makes no sense */
+};
+
+struct stasis_error {
+        enum stasis_status status;
+        char text[256]; /* one line, no full stop, always terminated */
+};
+
+STASIS_API const char *stasis_status_name(enum stasis_status status);
+
+struct stasis_bytes {
+        const uint8_t *at;
+        size_t len;
+};
+
+/* ---------------------------------------------------------------- image */
+
+struct stasis_image;
+
+struct stasis_image_options {
+        const char *format; /* name of a reader ("raw", "elf", "dmp", "lime"), or NULL: the best bid wins */
+};
+
+/* One contiguous piece of physical memory held by the file. Sorted by pa, never overlapping, never empty. */
+struct stasis_run {
+        uint64_t pa, len, off;
+};
+
+/* A piece that the file declares and does not hold (cut tail, p_filesz < p_memsz, ...), and why. */
+struct stasis_gap {
+        uint64_t pa, len;
+        const char *why; /* static or owned by the image */
+};
+
+enum stasis_machine { STASIS_MACHINE_UNKNOWN, STASIS_MACHINE_X86, STASIS_MACHINE_X64, STASIS_MACHINE_ARM64 };
+
+/* Which members of struct stasis_hints / stasis_cpu a reader really found; absent is not zero. */
+enum stasis_hint {
+        STASIS_HINT_MACHINE = 1 << 0,
+        STASIS_HINT_PAE = 1 << 1,
+        STASIS_HINT_ROOT = 1 << 2,
+        STASIS_HINT_KDBG = 1 << 3,
+        STASIS_HINT_PROCESS_HEAD = 1 << 4,
+        STASIS_HINT_MODULE_HEAD = 1 << 5,
+        STASIS_HINT_PFN_DATABASE = 1 << 6,
+        STASIS_HINT_BUILD = 1 << 7,
+        STASIS_HINT_PROCESSORS = 1 << 8,
+        STASIS_HINT_BUGCHECK = 1 << 9,
+        STASIS_HINT_SYSTEM_TIME = 1 << 10,
+        STASIS_HINT_UP_TIME = 1 << 11,
+        STASIS_HINT_DUMP_TYPE = 1 << 12,
+        STASIS_HINT_PRODUCT_TYPE = 1 << 13,
+        STASIS_HINT_SUITE_MASK = 1 << 14,
+        STASIS_HINT_CONTEXT = 1 << 15,
+        STASIS_HINT_EXCEPTION = 1 << 16,
+        STASIS_HINT_VMCOREINFO = 1 << 17,
+        STASIS_HINT_COMMENT = 1 << 18
+};
+
+enum stasis_cpu_known {
+        STASIS_CPU_GPR = 1 << 0,     /* gpr, rip, rflags */
+        STASIS_CPU_SEGMENT = 1 << 1, /* selectors */
+        STASIS_CPU_CONTROL = 1 << 2, /* cr[0], cr[2], cr[3], cr[4] */
+        STASIS_CPU_BASES = 1 << 3,   /* fs_base, gs_base, gdt_base, idt_base */
+        STASIS_CPU_KERNEL_GS = 1 << 4
+};
+
+/* Registers of one CPU as the image's container states them. gpr: rax rbx rcx rdx rsi rdi rbp rsp r8..r15. */
+struct stasis_cpu {
+        uint32_t known; /* enum stasis_cpu_known */
+        uint32_t number;
+        uint64_t gpr[16], rip, rflags;
+        uint16_t cs, ds, es, fs, gs, ss;
+        uint64_t cr[5];
+        uint64_t fs_base, gs_base, gdt_base, idt_base, kernel_gs_base;
+        const char *origin; /* "QEMU note", "NT_PRSTATUS", ...; static */
+};
+
+struct stasis_hints {
+        uint32_t known; /* enum stasis_hint */
+        enum stasis_machine machine;
+        bool pae;
+        uint32_t major; /* Windows .dmp MajorVersion: 0xf free, 0xc checked */
+        uint32_t build;
+        uint32_t processors;
+        uint32_t dump_type, product_type, suite_mask;
+        uint64_t root; /* CR3 or DirectoryTableBase as written, low bits included */
+        uint64_t kdbg, process_head, module_head, pfn_database; /* virtual addresses */
+        uint32_t bugcheck;
+        uint64_t bugcheck_parameter[4];
+        uint64_t system_time; /* FILETIME */
+        uint64_t up_time;     /* 100 ns */
+        struct stasis_bytes context, exception; /* raw CONTEXT / EXCEPTION_RECORD inside the mapping */
+        struct stasis_bytes vmcoreinfo;         /* text, not terminated */
+        const char *comment;                    /* owned by the image */
+        const struct stasis_cpu *cpu;
+        size_t cpu_count;
+};
+
+STASIS_API enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,
+                                                struct stasis_image **ret_image, struct stasis_error *err)
+        STASIS_MUST_CHECK;
+/* Same over bytes in memory, borrowed until close. name is shown in messages. */
+STASIS_API enum stasis_status stasis_image_open_memory(const void *bytes, size_t len, const char *name,
+                                                       const struct stasis_image_options *options,
+                                                       struct stasis_image **ret_image, struct stasis_error *err)
+        STASIS_MUST_CHECK;
+STASIS_API void stasis_image_close(struct stasis_image *image);
+
+STASIS_API const char *stasis_image_path(const struct stasis_image *image);
+STASIS_API const char *stasis_image_format(const struct stasis_image *image);       /* stable name, "dmp" */
+STASIS_API const char *stasis_image_format_title(const struct stasis_image *image); /* "Windows crash dump, 64-bit, full" */
+STASIS_API uint64_t stasis_image_file_size(const struct stasis_image *image);
+STASIS_API const struct stasis_run *stasis_image_runs(const struct stasis_image *image, size_t *ret_count);
+STASIS_API const struct stasis_gap *stasis_image_gaps(const struct stasis_image *image, size_t *ret_count);
+STASIS_API const struct stasis_hints *stasis_image_hints(const struct stasis_image *image);
+/* Whatever the reader had to say beside hints and gaps ("size is not a multiple of the page size"). */
+STASIS_API const char *const *stasis_image_remarks(const struct stasis_image *image, size_t *ret_count);
+
+/* All of [pa, pa+len) or nothing: STASIS_ABSENT where a byte of it is not held. Runs that touch are crossed. */
+STASIS_API enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t pa, void *buf, size_t len)
+        STASIS_MUST_CHECK;
+/* The bytes from pa to the end of its run, at most len, without a copy; {NULL, 0} where pa is not held. */
+STASIS_API struct stasis_bytes stasis_image_view(const struct stasis_image *image, uint64_t pa, size_t len);
+/* Where in the file pa lies. */
+STASIS_API enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_t pa, uint64_t *ret_off)
+        STASIS_MUST_CHECK;
+/* How many different 4 KiB pages of the file have been touched so far. */
+STASIS_API uint64_t stasis_image_pages_touched(const struct stasis_image *image);
+
+/* ---------------------------------------------------------------- translation */
+
+#define STASIS_LEVELS_MAX 5
+
+struct stasis_space;
+
+/* What one translation crossed. entry[0..depth) were read, from the root down; the last one decided. */
+struct stasis_walk {
+        uint64_t va, pa, page_size;
+        uint8_t depth;
+        struct {
+                uint64_t pa, value;
+        } entry[STASIS_LEVELS_MAX];
+};
+
+/* mode: "x86", "pae", "x64" or "la57". root is taken as CR3 holds it: the bits that are no address are masked. */
+STASIS_API enum stasis_status stasis_space_open(const struct stasis_image *image, const char *mode, uint64_t root,
+                                                struct stasis_space **ret_space, struct stasis_error *err)
+        STASIS_MUST_CHECK;
+STASIS_API void stasis_space_close(struct stasis_space *space);
+/*
+ * STASIS_OK: pa, page_size and all entries. STASIS_ABSENT: an entry says not present (entry[depth-1] is that entry).
+ * STASIS_IO: a table page is not in the image (entry[depth-1].pa is where it should be, value is 0).
+ * STASIS_CORRUPT: va is not canonical. ret_walk is filled in every case.
+ */
+STASIS_API enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va, struct stasis_walk *ret_walk)
+        STASIS_MUST_CHECK;
+STASIS_API enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, void *buf, size_t len)
+        STASIS_MUST_CHECK;
+
+/* ---------------------------------------------------------------- facts */
+
+enum stasis_kind {
+        STASIS_KIND_NUMBER,  /* unsigned; JSON number */
+        STASIS_KIND_SIGNED,  /* value is an int64_t; JSON number */
+        STASIS_KIND_BOOL,
+        STASIS_KIND_HEX,     /* a word without names; JSON "0x..." */
+        STASIS_KIND_ADDRESS, /* a virtual address; JSON "0x..." */
+        STASIS_KIND_PHYSICAL,/* a physical address; JSON "0x..." */
+        STASIS_KIND_CODE,    /* an address with text = "module" and extra = offset in it, where known */
+        STASIS_KIND_ENUM,    /* text = the name; JSON string */
+        STASIS_KIND_FLAGS,   /* value and the names of the column; JSON {"value":"0x..","names":[..]} */
+        STASIS_KIND_TIME,    /* FILETIME; JSON ISO 8601, seven decimals, Z */
+        STASIS_KIND_TEXT,    /* text is valid UTF-8 */
+        STASIS_KIND_TEXTS    /* text is a list, elements separated by '\n'; JSON array of strings */
+};
+
+/* Why a fact is absent. The names are stable (JSON "absent"). */
+enum stasis_absence {
+        STASIS_PRESENT,
+        STASIS_NOT_IN_VERSION,     /* this version of the system has no such member */
+        STASIS_NOT_IN_IMAGE,       /* the page that holds it is not in the file */
+        STASIS_PAGED_OUT,          /* its page is not in memory */
+        STASIS_CONTRADICTORY,      /* what stands there cannot be true; a note says more */
+        STASIS_NOT_APPLICABLE,     /* the thread has none (no TEB of a kernel thread, no exit time of a living one) */
+        STASIS_NOT_KNOWN           /* nothing in the image tells (layout lacks it, list not found) */
+};
+
+enum stasis_origin { STASIS_ORIGIN_NONE, STASIS_ORIGIN_SCAN, STASIS_ORIGIN_LINK, STASIS_ORIGIN_CONTEXT };
+
+struct stasis_fact {
+        uint64_t value;
+        uint64_t extra;    /* by kind; see enum stasis_kind */
+        uint64_t va, pa;   /* where it was read; STASIS_NOWHERE where that does not apply (derived) */
+        const char *text;  /* by kind; borrowed until the record is decoded anew */
+        uint8_t absence;   /* enum stasis_absence */
+        uint8_t origin;    /* enum stasis_origin */
+};
+#define STASIS_NOWHERE UINT64_MAX
+
+/* One value of an enumeration, or one (multi-bit) flag: value = bits [bit, bit+len). */
+struct stasis_name {
+        const char *name;
+        uint32_t value;      /* enumerations: the value */
+        uint8_t bit, len;    /* flags: position and width */
+};
+
+/* One row of a field table as it applies to this system. key is stable; member is what the layout was asked for. */
+struct stasis_column {
+        const char *key, *title, *group, *member, *help;
+        enum stasis_kind kind;
+        const struct stasis_name *names;
+        size_t name_count;
+};
+
+enum stasis_what { STASIS_PROCESSES, STASIS_THREADS, STASIS_MODULES };
+
+struct stasis_record {
+        enum stasis_what what;
+        uint64_t object;                    /* virtual address of the object described */
+        const struct stasis_column *column; /* column[i] describes fact[i] */
+        const struct stasis_fact *fact;
+        size_t count;
+};
+
+/* A fact of a record by its key; NULL where there is no such column. */
+STASIS_API const struct stasis_fact *stasis_record_fact(const struct stasis_record *record, const char *key);
+/*
+ * Writes the fact as a person reads it ("Waiting", "0x80801000 nt+0x1000", "2019-04-01 12:00:00.0000000"), or the
+ * reason in angle brackets where it is absent. Returns the length that the whole text has, as snprintf does.
+ */
+STASIS_API size_t stasis_fact_text(const struct stasis_column *column, const struct stasis_fact *fact, char *buf,
+                                   size_t len);
+STASIS_API const char *stasis_absence_name(enum stasis_absence absence); /* "not in this version", ... */
+STASIS_API const char *stasis_kind_name(enum stasis_kind kind);
+
+/* ---------------------------------------------------------------- the system in the image */
+
+struct stasis_system;
+
+struct stasis_system_options {
+        const char *layout_path; /* Volatility 3 ISF JSON, plain or .xz; NULL: built-in tables */
+        const char *mode;        /* paging mode and root by hand, or NULL and ignored */
+        bool root_known;
+        uint64_t root;
+        void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total); /* NULL, or called on long steps */
+        void *progress_ctx;
+};
+
+enum stasis_severity {
+        STASIS_NOTE_INFO,    /* worth knowing, nothing is missing */
+        STASIS_NOTE_WARNING, /* two witnesses disagree, or a fact is doubtful */
+        STASIS_NOTE_MISSING  /* something that should be in the answer is not: the answer is partial */
+};
+
+struct stasis_note {
+        enum stasis_severity severity;
+        const char *code;   /* stable, "list-torn" */
+        const char *text;   /* one sentence */
+        uint64_t object;    /* the object it speaks of, or 0 */
+        int64_t pid, tid;   /* of that object, or -1 */
+};
+
+/* One attempt of discovery, in order. */
+struct stasis_trace {
+        const char *step; /* "root", "kernel", "kdbg", "version", "layout", "processes", ... */
+        const char *text;
+        bool success;
+};
+
+/*
+ * Finds out what system the image holds. A failure says what was tried; the trace of a failed attempt is kept when
+ * ret_system is given: the handle is returned with a status other than STASIS_OK and must be closed; only
+ * stasis_system_trace and stasis_system_notes may be asked of it.
+ */
+STASIS_API enum stasis_status stasis_system_open(const struct stasis_image *image,
+                                                 const struct stasis_system_options *options,
+                                                 struct stasis_system **ret_system, struct stasis_error *err)
+        STASIS_MUST_CHECK;
+STASIS_API void stasis_system_close(struct stasis_system *system);
+
+/* Facts about the system as a whole (name, version, build, kernel base, PDB, layout ...), as one record. */
+STASIS_API const struct stasis_record *stasis_system_facts(const struct stasis_system *system);
+STASIS_API const struct stasis_trace *stasis_system_trace(const struct stasis_system *system, size_t *ret_count);
+STASIS_API const struct stasis_note *stasis_system_notes(const struct stasis_system *system, size_t *ret_count);
+
+/*
+ * How many objects of this kind were found; the first call walks the lists. Objects are in a fixed order: processes
+ * and threads by pid, tid, object; modules by base.
+ */
+STASIS_API enum stasis_status stasis_system_count(struct stasis_system *system, enum stasis_what what,
+                                                  size_t *ret_count, struct stasis_error *err) STASIS_MUST_CHECK;
+/* Decodes object number index. The record is valid until the next call for the same `what` on this system. */
+STASIS_API enum stasis_status stasis_system_record(struct stasis_system *system, enum stasis_what what, size_t index,
+                                                   const struct stasis_record **ret_record, struct stasis_error *err)
+        STASIS_MUST_CHECK;
+/* The columns of such records, also where there is none. */
+STASIS_API const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what,
+                                                             size_t *ret_count);
+/* The same without a system: every row of the table, for documentation. */
+STASIS_API const struct stasis_column *stasis_columns(enum stasis_what what, size_t *ret_count);
+STASIS_API const struct stasis_column *stasis_system_fact_columns(size_t *ret_count);
+
+/* User modules (native and WoW64) of one process, in place of the kernel's, in later STASIS_MODULES questions. */
+STASIS_API enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64_t pid,
+                                                       struct stasis_error *err) STASIS_MUST_CHECK;
+/* A thread object given by address: accepted only where it is one. */
+STASIS_API enum stasis_status stasis_system_thread_at(struct stasis_system *system, uint64_t object,
+                                                      const struct stasis_record **ret_record,
+                                                      struct stasis_error *err) STASIS_MUST_CHECK;
+/* The kernel's address space, or that of a process; borrowed from the system. */
+STASIS_API struct stasis_space *stasis_system_space(struct stasis_system *system);
+STASIS_API enum stasis_status stasis_system_process_space(struct stasis_system *system, uint64_t pid,
+                                                          struct stasis_space **ret_space, struct stasis_error *err)
+        STASIS_MUST_CHECK;
+STASIS_API const char *stasis_space_mode(const struct stasis_space *space);
+STASIS_API uint64_t stasis_space_root(const struct stasis_space *space);
+
+/* ---------------------------------------------------------------- layouts and readers built in */
+
+/* Name of built-in layout i ("10.0.19041.1237-x64"), NULL past the last. */
+STASIS_API const char *stasis_layout_name_at(size_t index);
+/* Name and title of reader i, NULL past the last. */
+STASIS_API const char *stasis_format_name_at(size_t index, const char **ret_title);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

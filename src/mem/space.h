@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An address space: an image, a paging mode, a root, and a small TLB. One space belongs to one thread at a time.
+ * Windows' meaning of a not-present entry comes in through the soft-fault hook, never into the walker.
+ */
+#ifndef STASIS_MEM_SPACE_H
+#define STASIS_MEM_SPACE_H
+
+#include <stasis/stasis.h>
+
+#include "image.h"
+#include "paging.h"
+
+#define STASIS_TLB_SIZE 1024 /* entries, a power of two */
+
+struct stasis_tlb_entry {
+        uint64_t page; /* va >> 12, plus one so that zeroed is empty */
+        uint64_t pa;   /* of that 4 KiB page */
+        const uint8_t *host; /* its bytes, where the whole page is held in one piece; else NULL */
+};
+
+struct stasis_space {
+        const struct stasis_image *image;
+        const struct stasis_paging *paging;
+        uint64_t root;
+        /* Asked when a walk ends at a not-present entry: may fill walk->pa/page_size and return STASIS_OK. NULL: none. */
+        enum stasis_status (*soft_fault)(void *ctx, struct stasis_space *space, struct stasis_walk *walk);
+        void *soft_fault_ctx;
+        struct stasis_tlb_entry tlb[STASIS_TLB_SIZE];
+};
+
+/* In place, for owners that hold many. No allocation. */
+void stasis_space_init(struct stasis_space *space, const struct stasis_image *image,
+                       const struct stasis_paging *paging, uint64_t root);
+
+/* Physical address of va through the TLB; same statuses as stasis_space_walk. */
+enum stasis_status stasis_space_pa(struct stasis_space *space, uint64_t va, uint64_t *ret_pa) STASIS_MUST_CHECK;
+/* The bytes at va up to the end of its 4 KiB page, at most len, without a copy; {NULL, 0} where they are not there. */
+struct stasis_bytes stasis_space_view(struct stasis_space *space, uint64_t va, size_t len);
+
+/* A mapped stretch of virtual addresses: va, len, and pa of its first byte (one page or large page at a time). */
+struct stasis_range {
+        uint64_t va, len, pa;
+};
+/*
+ * The first mapped page at or after va, below end (exclusive; 0 = top of the space). Skips whole gaps: an absent entry at a
+ * high level costs one step. STASIS_ABSENT where there is none. Tables that the image does not hold are skipped and
+ * counted in *unreadable (may be NULL).
+ */
+enum stasis_status stasis_space_next(struct stasis_space *space, uint64_t va, uint64_t end, struct stasis_range *ret_range,
+                                     uint64_t *unreadable) STASIS_MUST_CHECK;
+
+/* Loads; STASIS_ABSENT (not mapped) or STASIS_IO (not in the image) where any byte is missing. */
+enum stasis_status stasis_space_u(struct stasis_space *space, uint64_t va, size_t size, uint64_t *ret_value)
+        STASIS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* A PE image as it lies in memory, read through an address space, page by page, never trusted. */
+#ifndef STASIS_OS_WINDOWS_PE_H
+#define STASIS_OS_WINDOWS_PE_H
+
+#include <stasis/stasis.h>
+
+#include "../../mem/space.h"
+#include "../layout.h"
+
+struct pe_section {
+        char name[9];
+        uint32_t rva, size, flags;
+};
+
+#define PE_SECTIONS_MAX 96
+
+struct pe_image {
+        uint64_t base;
+        uint16_t machine;
+        bool is64;
+        uint32_t timestamp, size, checksum, entry, header_len;
+        uint16_t os_major, os_minor;       /* of the optional header */
+        uint32_t export_rva, export_len, debug_rva, debug_len, resource_rva, resource_len;
+        struct pe_section section[PE_SECTIONS_MAX];
+        size_t section_count;
+        bool pdb_known;
+        struct stasis_pdb_id pdb;
+        char pdb_name[64];                 /* file name only, printable */
+        char export_name[64];              /* DLL name of the export directory, "" where not readable */
+};
+
+/* STASIS_ABSENT: not readable; STASIS_CORRUPT: no PE there. A PE whose debug or export data is not there still opens. */
+enum stasis_status pe_open(struct stasis_space *space, uint64_t base, struct pe_image *ret_pe) STASIS_MUST_CHECK;
+/* Address of an export; forwarders and names that are not there: STASIS_ABSENT. */
+enum stasis_status pe_export(struct stasis_space *space, const struct pe_image *pe, const char *name, uint64_t *ret_va)
+        STASIS_MUST_CHECK;
+/* dwFileVersion of VS_FIXEDFILEINFO, by its signature inside the resource directory's range; four numbers. */
+enum stasis_status pe_file_version(struct stasis_space *space, const struct pe_image *pe, uint32_t ret_version[4])
+        STASIS_MUST_CHECK;
+
+#endif
