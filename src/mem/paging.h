@@ -22,7 +22,28 @@ extern const struct stasis_paging stasis_paging_x86, stasis_paging_pae, stasis_p
 extern const struct stasis_paging *const stasis_pagings[];
 const struct stasis_paging *stasis_paging_by_name(const char *name);
 
-/* The walk itself, without a space: see stasis_space_walk for what the statuses mean. */
+/* The pieces of a walk, for those who go through tables themselves. */
+
+#define STASIS_ENTRY_PRESENT 0x01u
+
+/* Can va exist in this mode: below 2^va_bits, or with all bits above the sign bit equal to it? */
+bool stasis_paging_canonical(const struct stasis_paging *paging, uint64_t va);
+static inline uint64_t stasis_paging_index(const struct stasis_paging *paging, unsigned level, uint64_t va)
+{
+        return va >> paging->level[level].shift & ((UINT64_C(1) << paging->level[level].bits) - 1);
+}
+/* Does a present entry of this level name a page (and not a table)? */
+bool stasis_paging_leaf(const struct stasis_paging *paging, unsigned level, uint64_t value);
+/* Physical address of the page that a leaf names. */
+uint64_t stasis_paging_page(const struct stasis_paging *paging, unsigned level, uint64_t value);
+/* One entry; STASIS_IO where the image does not hold it. */
+enum stasis_status stasis_paging_load(const struct stasis_image *image, const struct stasis_paging *paging, uint64_t pa,
+                                      uint64_t *ret_value) STASIS_MUST_CHECK;
+
+/*
+ * The walk itself, without a space: see stasis_space_walk for what the statuses mean. Where it is not STASIS_OK, pa is
+ * STASIS_NOWHERE and page_size 0.
+ */
 enum stasis_status stasis_paging_walk(const struct stasis_image *image, const struct stasis_paging *paging,
                                       uint64_t root, uint64_t va, struct stasis_walk *ret_walk) STASIS_MUST_CHECK;
 

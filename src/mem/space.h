@@ -23,9 +23,13 @@ struct stasis_space {
         const struct stasis_image *image;
         const struct stasis_paging *paging;
         uint64_t root;
-        /* Asked when a walk ends at a not-present entry: may fill walk->pa/page_size and return STASIS_OK. NULL: none. */
+        /*
+         * Asked when a walk ends at a not-present entry: may fill walk->pa/page_size and return STASIS_OK. NULL: none.
+         * It may use the space itself; walks made while it runs ask no hook, so that tables cannot make it recurse.
+         */
         enum stasis_status (*soft_fault)(void *ctx, struct stasis_space *space, struct stasis_walk *walk);
         void *soft_fault_ctx;
+        uint64_t next_va, looked; /* stasis_space_next: how far this pass got, and how many entries it has looked at */
         struct stasis_tlb_entry tlb[STASIS_TLB_SIZE];
 };
 
@@ -33,7 +37,10 @@ struct stasis_space {
 void stasis_space_init(struct stasis_space *space, const struct stasis_image *image,
                        const struct stasis_paging *paging, uint64_t root);
 
-/* Physical address of va through the TLB; same statuses as stasis_space_walk. */
+/*
+ * Physical address of va through the TLB; same statuses as stasis_space_walk. stasis_space_read adds: STASIS_IO also
+ * where the page itself is not in the image, STASIS_CORRUPT also where va + len wraps; buf is then partly written.
+ */
 enum stasis_status stasis_space_pa(struct stasis_space *space, uint64_t va, uint64_t *ret_pa) STASIS_MUST_CHECK;
 /* The bytes at va up to the end of its 4 KiB page, at most len, without a copy; {NULL, 0} where they are not there. */
 struct stasis_bytes stasis_space_view(struct stasis_space *space, uint64_t va, size_t len);
@@ -45,12 +52,19 @@ struct stasis_range {
 /*
  * The first mapped page at or after va, below end (exclusive; 0 = top of the space). Skips whole gaps: an absent entry at a
  * high level costs one step. STASIS_ABSENT where there is none. Tables that the image does not hold are skipped and
- * counted in *unreadable (may be NULL).
+ * counted in *unreadable (may be NULL). Only what the processor would translate counts: no soft faults. The range is cut
+ * at va and at end, and never holds the very last byte of a 64-bit space, so that va + len does not wrap.
+ *
+ * What protects a pass through hostile tables (one table entered 2^27 times makes 2^36 pages): calls with rising va are
+ * one pass, and a pass may look at no more entries than STASIS_PASS_MIN plus half the bytes of the file: many times what
+ * an honest system has (its tables once, plus once a level through its self-map). Beyond that the answer is STASIS_LIMIT
+ * until a call whose va has not risen starts a new pass. A pass that stops for any reason but STASIS_ABSENT is not complete.
  */
+#define STASIS_PASS_MIN (UINT64_C(1) << 24)
 enum stasis_status stasis_space_next(struct stasis_space *space, uint64_t va, uint64_t end, struct stasis_range *ret_range,
                                      uint64_t *unreadable) STASIS_MUST_CHECK;
 
-/* Loads; STASIS_ABSENT (not mapped) or STASIS_IO (not in the image) where any byte is missing. */
+/* Loads of 1, 2, 4 or 8 bytes (else STASIS_USAGE); statuses as stasis_space_read. */
 enum stasis_status stasis_space_u(struct stasis_space *space, uint64_t va, size_t size, uint64_t *ret_value)
         STASIS_MUST_CHECK;
 

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* An address space: walks with memory (a direct-mapped TLB of host pointers), reads, and the pass over what is mapped. */
+#include "space.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/bytes.h"
+#include "../base/error.h"
+
+#define PAGE UINT64_C(4096)
+
+void stasis_space_init(struct stasis_space *space, const struct stasis_image *image,
+                       const struct stasis_paging *paging, uint64_t root)
+{
+        memset(space, 0, sizeof(*space));
+        space->image = image;
+        space->paging = paging;
+        space->root = root & paging->root_mask;
+}
+
+enum stasis_status stasis_space_open(const struct stasis_image *image, const char *mode, uint64_t root,
+                                     struct stasis_space **ret_space, struct stasis_error *err)
+{
+        const struct stasis_paging *paging = stasis_paging_by_name(mode);
+        if (!paging)
+                return stasis_fail(err, STASIS_USAGE, "no paging mode \"%s\" (x86, pae, x64, la57)", mode ? mode : "");
+        struct stasis_space *space = malloc(sizeof(*space));
+        if (!space)
+                return stasis_fail(err, STASIS_NOMEM, "no memory for an address space");
+        stasis_space_init(space, image, paging, root);
+        *ret_space = space;
+        return STASIS_OK;
+}
+
+void stasis_space_close(struct stasis_space *space)
+{
+        free(space);
+}
+
+const char *stasis_space_mode(const struct stasis_space *space)
+{
+        return space->paging->name;
+}
+
+uint64_t stasis_space_root(const struct stasis_space *space)
+{
+        return space->root;
+}
+
+enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va, struct stasis_walk *ret_walk)
+{
+        enum stasis_status status = stasis_paging_walk(space->image, space->paging, space->root, va, ret_walk);
+        if (status != STASIS_ABSENT || !space->soft_fault)
+                return status;
+
+        enum stasis_status (*hook)(void *, struct stasis_space *, struct stasis_walk *) = space->soft_fault;
+        space->soft_fault = NULL;
+        status = hook(space->soft_fault_ctx, space, ret_walk);
+        space->soft_fault = hook;
+        return status;
+}
+
+/* ---- TLB. A key is never 0, and never that of an address which cannot exist: those are not entered. */
+
+static inline struct stasis_tlb_entry *tlb_slot(struct stasis_space *space, uint64_t va)
+{
+        return &space->tlb[va / PAGE % STASIS_TLB_SIZE];
+}
+
+static __attribute__((noinline)) enum stasis_status tlb_fill(struct stasis_space *space, uint64_t va)
+{
+        struct stasis_walk walk;
+        enum stasis_status status = stasis_space_walk(space, va, &walk);
+        if (status != STASIS_OK)
+                return status;
+
+        uint64_t pa = walk.pa & ~(PAGE - 1);
+        struct stasis_bytes page = stasis_image_view(space->image, pa, PAGE);
+        *tlb_slot(space, va) = (struct stasis_tlb_entry){
+                .page = va / PAGE + 1, .pa = pa, .host = page.len == PAGE ? page.at : NULL,
+        };
+        return STASIS_OK;
+}
+
+static inline enum stasis_status tlb_get(struct stasis_space *space, uint64_t va,
+                                         const struct stasis_tlb_entry **ret_entry)
+{
+        const struct stasis_tlb_entry *entry = tlb_slot(space, va);
+        if (__builtin_expect(entry->page != va / PAGE + 1, 0)) {
+                enum stasis_status status = tlb_fill(space, va);
+                if (status != STASIS_OK)
+                        return status;
+        }
+        *ret_entry = entry;
+        return STASIS_OK;
+}
+
+enum stasis_status stasis_space_pa(struct stasis_space *space, uint64_t va, uint64_t *ret_pa)
+{
+        const struct stasis_tlb_entry *entry;
+        enum stasis_status status = tlb_get(space, va, &entry);
+        if (status == STASIS_OK)
+                *ret_pa = entry->pa | va % PAGE;
+        return status;
+}
+
+struct stasis_bytes stasis_space_view(struct stasis_space *space, uint64_t va, size_t len)
+{
+        const struct stasis_tlb_entry *entry;
+        if (tlb_get(space, va, &entry) != STASIS_OK)
+                return (struct stasis_bytes){ NULL, 0 };
+        size_t left = PAGE - va % PAGE;
+        if (len > left)
+                len = left;
+        if (entry->host)
+                return (struct stasis_bytes){ entry->host + va % PAGE, len };
+        return stasis_image_view(space->image, entry->pa | va % PAGE, len);
+}
+
+enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, void *buf, size_t len)
+{
+        uint8_t *to = buf;
+        if (len && va + (len - 1) < va)
+                return STASIS_CORRUPT;
+        while (len) {
+                const struct stasis_tlb_entry *entry;
+                enum stasis_status status = tlb_get(space, va, &entry);
+                if (status != STASIS_OK)
+                        return status;
+                size_t part = PAGE - va % PAGE;
+                if (part > len)
+                        part = len;
+                if (entry->host)
+                        memcpy(to, entry->host + va % PAGE, part);
+                else if (stasis_image_read(space->image, entry->pa | va % PAGE, to, part) != STASIS_OK)
+                        return STASIS_IO;
+                to += part;
+                va += part;
+                len -= part;
+        }
+        return STASIS_OK;
+}
+
+enum stasis_status stasis_space_u(struct stasis_space *space, uint64_t va, size_t size, uint64_t *ret_value)
+{
+        uint8_t raw[8];
+        if (size != 1 && size != 2 && size != 4 && size != 8)
+                return STASIS_USAGE;
+        enum stasis_status status = stasis_space_read(space, va, raw, size);
+        if (status == STASIS_OK)
+                *ret_value = load_le(raw, size);
+        return status;
+}
+
+/* ---- the pass over what is mapped: a descent without recursion, one table a level. */
+
+struct descent {
+        const struct stasis_space *space;
+        unsigned level;
+        struct {
+                uint64_t pa;
+                struct stasis_bytes held; /* its bytes, where the image has them in one piece */
+                bool counted;             /* as unreadable */
+        } table[STASIS_LEVELS_MAX];
+};
+
+static void enter_table(struct descent *d, unsigned level, uint64_t pa)
+{
+        const struct stasis_paging *paging = d->space->paging;
+        size_t len = (size_t)paging->entry_size << paging->level[level].bits;
+        d->level = level;
+        d->table[level].pa = pa;
+        d->table[level].held = stasis_image_view(d->space->image, pa, len);
+        d->table[level].counted = false;
+}
+
+static enum stasis_status table_entry(const struct descent *d, uint64_t va, uint64_t *ret_value)
+{
+        const struct stasis_paging *paging = d->space->paging;
+        uint64_t off = stasis_paging_index(paging, d->level, va) * paging->entry_size;
+        struct stasis_bytes held = d->table[d->level].held;
+        if (off + paging->entry_size > held.len)
+                return stasis_paging_load(d->space->image, paging, d->table[d->level].pa + off, ret_value);
+        *ret_value = paging->entry_size == 8 ? load_le64(held.at + off) : load_le32(held.at + off);
+        return STASIS_OK;
+}
+
+/* The first address past what the entry of va covers, in the highest table that holds it; false at the top. */
+static bool step_over(struct descent *d, uint64_t *va)
+{
+        const struct stasis_paging *paging = d->space->paging;
+        uint64_t next = (*va | ((UINT64_C(1) << paging->level[d->level].shift) - 1)) + 1;
+        if (next == 0)
+                return false;
+        while (d->level && (next ^ *va) >> paging->level[d->level - 1].shift)
+                d->level--;
+        if (paging->sign_extended && !stasis_paging_canonical(paging, next))
+                next = UINT64_MAX << (paging->va_bits - 1);
+        *va = next;
+        return true;
+}
+
+static void count_unreadable(struct descent *d, uint64_t *unreadable)
+{
+        if (unreadable && !d->table[d->level].counted)
+                (*unreadable)++;
+        d->table[d->level].counted = true;
+}
+
+static struct stasis_range page_range(const struct stasis_paging *paging, unsigned level, uint64_t value, uint64_t va,
+                                      uint64_t last)
+{
+        uint64_t inside = (UINT64_C(1) << paging->level[level].shift) - 1;
+        uint64_t page_last = va | inside;
+        return (struct stasis_range){
+                .va = va,
+                .len = (page_last < last ? page_last : last) - va + 1,
+                .pa = stasis_paging_page(paging, level, value) | (va & inside),
+        };
+}
+
+static uint64_t last_address(const struct stasis_paging *paging, uint64_t end)
+{
+        uint64_t top = paging->sign_extended ? UINT64_MAX - 1 : (UINT64_C(1) << paging->va_bits) - 1;
+        return end && end - 1 < top ? end - 1 : top;
+}
+
+/* Calls with rising va are one pass, and all of a pass pays into one account: see space.h. */
+static uint64_t pass_left(struct stasis_space *space, uint64_t va)
+{
+        uint64_t max = STASIS_PASS_MIN + stasis_image_file_size(space->image) / 2;
+        if (va <= space->next_va)
+                space->looked = 0;
+        space->next_va = va;
+        return max > space->looked ? max - space->looked : 0;
+}
+
+enum stasis_status stasis_space_next(struct stasis_space *space, uint64_t va, uint64_t end,
+                                     struct stasis_range *ret_range, uint64_t *unreadable)
+{
+        const struct stasis_paging *paging = space->paging;
+        const uint64_t last = last_address(paging, end);
+        struct descent d = { .space = space };
+        uint64_t value, left = pass_left(space, va);
+
+        enter_table(&d, 0, space->root);
+        if (paging->sign_extended && !stasis_paging_canonical(paging, va))
+                va = UINT64_MAX << (paging->va_bits - 1);
+        while (va <= last) {
+                if (left-- == 0)
+                        return STASIS_LIMIT;
+                space->looked++;
+                enum stasis_status status = table_entry(&d, va, &value);
+                if (status == STASIS_OK && (value & STASIS_ENTRY_PRESENT)) {
+                        if (stasis_paging_leaf(paging, d.level, value)) {
+                                *ret_range = page_range(paging, d.level, value, va, last);
+                                return STASIS_OK;
+                        }
+                        enter_table(&d, d.level + 1, value & paging->frame_mask);
+                        continue;
+                }
+                if (status != STASIS_OK)
+                        count_unreadable(&d, unreadable);
+                if (!step_over(&d, &va))
+                        break;
+        }
+        return STASIS_ABSENT;
+}
