@@ -28,4 +28,15 @@ extern const struct stasis_format stasis_format_raw, stasis_format_elf, stasis_f
 /* The table, in the order in which --help lists it, ended by NULL. */
 extern const struct stasis_format *const stasis_formats[];
 
+const struct stasis_format *stasis_format_by_name(const char *name); /* NULL where there is none */
+/*
+ * The contest: the highest bid wins, the first of equals. STASIS_UNSUPPORTED, with one line that says what it is and
+ * what to do, for a file that no reader claims (raw alone bids on everything) and that is plainly something else.
+ */
+enum stasis_status stasis_format_choose(struct stasis_bytes head, uint64_t file_size,
+                                        const struct stasis_format **ret_format, struct stasis_error *err)
+        STASIS_MUST_CHECK;
+/* What the file plainly is, although no memory image ("xz-compressed: unpack it first"), or NULL. */
+const char *stasis_foreign(struct stasis_bytes head);
+
 #endif

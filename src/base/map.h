@@ -13,17 +13,26 @@ struct stasis_map {
         _Atomic uint64_t *touched;  /* one bit a 4 KiB page of the file; lazily backed */
         size_t touched_len;
         _Atomic uint64_t touched_count;
+        /* What may be resident now: generation of the last touch of each 64 KiB window; only for owned mappings. */
+        _Atomic uint8_t *window;
+        _Atomic uint8_t generation; /* 1..255; 0 in window[] means never touched */
+        _Atomic uint32_t fresh;     /* windows touched for the first time in this generation */
 };
 
+/*
+ * A file that is cut short by somebody else while we hold it makes reading past its new end a SIGBUS: an image must
+ * not change while it is examined. Pipes, directories and empty files are refused; block devices work.
+ */
 enum stasis_status stasis_map_open(const char *path, struct stasis_map *ret_map, struct stasis_error *err)
         STASIS_MUST_CHECK;
 enum stasis_status stasis_map_borrow(const void *bytes, size_t len, struct stasis_map *ret_map,
                                      struct stasis_error *err) STASIS_MUST_CHECK;
 void stasis_map_close(struct stasis_map *map);
 /*
- * Counts the pages of [off, off+len) as touched (relaxed atomics; no lock). From time to time, when many new pages
- * have been touched since, it gives the resident pages back to the system (MADV_DONTNEED on a file mapping: they are
+ * Counts the pages of [off, off+len) as touched (relaxed atomics; no lock). From time to time, when 16 MiB may have
+ * become resident since, it gives the resident pages back to the system (MADV_DONTNEED on a file mapping: they are
  * read again from the page cache when needed), so that resident memory stays bounded whatever the size of the image.
+ * Touch before reading, in pieces of at most about 1 MiB: what is read after one touch of everything is not bounded.
  */
 void stasis_map_touch(struct stasis_map *map, uint64_t off, uint64_t len);
 

@@ -25,29 +25,45 @@ struct stasis_image {
         size_t gap_count, gap_capacity;
         const char **remark;
         size_t remark_count, remark_capacity;
+        size_t remark_dropped; /* beyond STASIS_REMARKS_MAX; counted, and said by the seal */
         struct stasis_cpu *cpu;
         size_t cpu_capacity;
         struct stasis_hints hints;
+        bool trim_overlap; /* set by a reader whose files may contradict themselves: see stasis_image_seal */
 };
+
+/* A hostile file can give cause for a remark per byte: the list stays readable, and says how many were left out. */
+#define STASIS_REMARKS_MAX 64
 
 /* ---- for readers, while opening. Each may fail with STASIS_NOMEM only, unless said otherwise. */
 
 /*
  * Adds a run. A part past the end of the file is cut off and becomes a gap ("cut off: the file ends"); an empty run is
- * dropped. STASIS_CORRUPT where pa+len wraps.
+ * dropped. STASIS_CORRUPT where pa+len wraps. A reader with read_page adds whole pages and passes off 0, which means
+ * nothing there: its pages have no place in the file that could be named.
  */
 enum stasis_status stasis_image_add_run(struct stasis_image *image, uint64_t pa, uint64_t len, uint64_t off,
                                         struct stasis_error *err) STASIS_MUST_CHECK;
+/* why is static or in the arena. A gap that continues the one added before it, for the same reason, prolongs it. */
 enum stasis_status stasis_image_add_gap(struct stasis_image *image, uint64_t pa, uint64_t len, const char *why)
         STASIS_MUST_CHECK;
 enum stasis_status stasis_image_remark(struct stasis_image *image, const char *fmt, ...)
         STASIS_PRINTF(2, 3) STASIS_MUST_CHECK;
-/* A new CPU, zeroed, number = its index; NULL where memory is exhausted. Sets hints.cpu and hints.cpu_count. */
+/*
+ * A new CPU, zeroed, number = its index; NULL where memory is exhausted. Sets hints.cpu and hints.cpu_count. The next
+ * call may move all of them.
+ */
 struct stasis_cpu *stasis_image_add_cpu(struct stasis_image *image);
 void stasis_image_set_title(struct stasis_image *image, const char *fmt, ...) STASIS_PRINTF(2, 3);
 
-/* ---- the seam: sort, merge runs that touch in pa and in the file, refuse overlap (later ones in the file are dropped
-   with a remark where their bytes contradict nothing is checked: overlap is STASIS_CORRUPT unless identical). */
+/*
+ * The seam, called once by the core after a successful open: sorts the runs and joins those that continue each other
+ * both in physical memory and in the file. Then, where two runs claim the same physical bytes:
+ *   - from the same place in the file (the same run twice, or a piece of it): one claim, joined; a remark counts them;
+ *   - from different places: STASIS_CORRUPT, naming both. A reader that sets trim_overlap prefers reading what can be
+ *     read: the run that begins lower keeps its bytes, the other one loses the overlap, and a remark says so.
+ * No run at all is STASIS_CORRUPT too.
+ */
 enum stasis_status stasis_image_seal(struct stasis_image *image, struct stasis_error *err) STASIS_MUST_CHECK;
 
 /* The run that holds pa, or NULL. Binary search. */

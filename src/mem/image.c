@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* The physical image: opening and closing, and reading what the runs hold. Building is in image_build.c. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../formats/format.h"
+#include "../base/bytes.h"
+#include "../base/error.h"
+#include "../base/guard.h"
+#include "image.h"
+
+enum { PAGE_SIZE = 4096 };
+
+DEFINE_CLEANUP(struct stasis_image *, stasis_image_close)
+
+static enum stasis_status choose(struct stasis_image *image, const char *name, struct stasis_error *err)
+{
+        struct stasis_bytes head = image->map.bytes;
+        if (head.len > STASIS_PROBE_LEN)
+                head.len = STASIS_PROBE_LEN;
+        if (!name)
+                return stasis_format_choose(head, image->map.bytes.len, &image->format, err);
+        image->format = stasis_format_by_name(name);
+        if (!image->format)
+                return stasis_fail(err, STASIS_USAGE, "no reader is called '%s'", name);
+        return STASIS_OK;
+}
+
+/* From the mapping on; whatever fails is cleaned up by stasis_image_close. */
+static enum stasis_status open_mapped(struct stasis_image *image, const char *name,
+                                      const struct stasis_image_options *options, struct stasis_error *err)
+{
+        image->path = stasis_arena_strndup(&image->arena, name, strlen(name));
+        if (!image->path)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        enum stasis_status status = choose(image, options ? options->format : NULL, err);
+        if (status != STASIS_OK)
+                return status;
+        image->title = image->format->title;
+        image->priv = calloc(1, image->format->priv_size ? image->format->priv_size : 1);
+        if (!image->priv)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        status = image->format->open(image, image->priv, err);
+        return status == STASIS_OK ? stasis_image_seal(image, err) : status;
+}
+
+static enum stasis_status finish(struct stasis_image **image, const char *name,
+                                 const struct stasis_image_options *options, struct stasis_image **ret_image,
+                                 struct stasis_error *err)
+{
+        enum stasis_status status = open_mapped(*image, name, options, err);
+        if (status != STASIS_OK) {
+                (void)stasis_fail_in(err, status, "%s", name);
+                return status;
+        }
+        *ret_image = *image;
+        *image = NULL;
+        return STASIS_OK;
+}
+
+enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,
+                                     struct stasis_image **ret_image, struct stasis_error *err)
+{
+        _cleanup_(stasis_image_closep) struct stasis_image *image = calloc(1, sizeof *image);
+        if (!image)
+                return stasis_fail(err, STASIS_NOMEM, "%s: out of memory", path);
+        enum stasis_status status = stasis_map_open(path, &image->map, err);
+        return status == STASIS_OK ? finish(&image, path, options, ret_image, err) : status;
+}
+
+enum stasis_status stasis_image_open_memory(const void *bytes, size_t len, const char *name,
+                                            const struct stasis_image_options *options,
+                                            struct stasis_image **ret_image, struct stasis_error *err)
+{
+        name = name ? name : "memory";
+        _cleanup_(stasis_image_closep) struct stasis_image *image = calloc(1, sizeof *image);
+        if (!image)
+                return stasis_fail(err, STASIS_NOMEM, "%s: out of memory", name);
+        enum stasis_status status = stasis_map_borrow(bytes, len, &image->map, err);
+        if (status == STASIS_OK)
+                return finish(&image, name, options, ret_image, err);
+        (void)stasis_fail_in(err, status, "%s", name);
+        return status;
+}
+
+void stasis_image_close(struct stasis_image *image)
+{
+        if (!image)
+                return;
+        if (image->format && image->format->close && image->priv)
+                image->format->close(image->priv);
+        free(image->priv);
+        free(image->run);
+        free(image->gap);
+        free(image->remark);
+        free(image->cpu);
+        stasis_arena_free(&image->arena);
+        stasis_map_close(&image->map);
+        free(image);
+}
+
+const char *stasis_image_path(const struct stasis_image *image)
+{
+        return image->path;
+}
+
+const char *stasis_image_format(const struct stasis_image *image)
+{
+        return image->format->name;
+}
+
+const char *stasis_image_format_title(const struct stasis_image *image)
+{
+        return image->title;
+}
+
+uint64_t stasis_image_file_size(const struct stasis_image *image)
+{
+        return image->map.bytes.len;
+}
+
+const struct stasis_run *stasis_image_runs(const struct stasis_image *image, size_t *ret_count)
+{
+        *ret_count = image->run_count;
+        return image->run;
+}
+
+const struct stasis_gap *stasis_image_gaps(const struct stasis_image *image, size_t *ret_count)
+{
+        *ret_count = image->gap_count;
+        return image->gap;
+}
+
+const struct stasis_hints *stasis_image_hints(const struct stasis_image *image)
+{
+        return &image->hints;
+}
+
+const char *const *stasis_image_remarks(const struct stasis_image *image, size_t *ret_count)
+{
+        *ret_count = image->remark_count;
+        return image->remark;
+}
+
+const struct stasis_run *stasis_image_find(const struct stasis_image *image, uint64_t pa)
+{
+        size_t low = 0, high = image->run_count; /* the first run that begins above pa is in [low, high] */
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (image->run[middle].pa <= pa)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        const struct stasis_run *run = low ? &image->run[low - 1] : NULL;
+        return run && pa - run->pa < run->len ? run : NULL;
+}
+
+/* The map counts touches behind a const image: the count is no part of what the image says. */
+static void touch(const struct stasis_image *image, uint64_t off, uint64_t len)
+{
+        stasis_map_touch((struct stasis_map *)&image->map, off, len);
+}
+
+/* One piece that lies in one run: len is at most what the run still holds. */
+static enum stasis_status read_piece(const struct stasis_image *image, const struct stasis_run *run, uint64_t pa,
+                                     uint8_t *to, size_t *len)
+{
+        uint64_t left = run->len - (pa - run->pa);
+        if (!image->format->read_page) {
+                *len = *len < left ? *len : (size_t)left;
+                touch(image, run->off + (pa - run->pa), *len);
+                memcpy(to, image->map.bytes.at + run->off + (pa - run->pa), *len);
+                return STASIS_OK;
+        }
+        uint8_t page[PAGE_SIZE];
+        size_t at = pa % PAGE_SIZE, held = PAGE_SIZE - at;
+        held = held < left ? held : (size_t)left;
+        *len = *len < held ? *len : held;
+        enum stasis_status status = image->format->read_page(image, image->priv, pa - at, page);
+        if (status == STASIS_OK)
+                memcpy(to, page + at, *len);
+        return status;
+}
+
+enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t pa, void *buf, size_t len)
+{
+        uint8_t *to = buf;
+        while (len) {
+                const struct stasis_run *run = stasis_image_find(image, pa);
+                if (!run)
+                        return STASIS_ABSENT;
+                size_t piece = len;
+                enum stasis_status status = read_piece(image, run, pa, to, &piece);
+                if (status != STASIS_OK)
+                        return status;
+                to += piece;
+                len -= piece;
+                if (add_overflows(pa, piece, &pa) && len)
+                        return STASIS_ABSENT;
+        }
+        return STASIS_OK;
+}
+
+struct stasis_bytes stasis_image_view(const struct stasis_image *image, uint64_t pa, size_t len)
+{
+        const struct stasis_run *run = image->format->read_page ? NULL : stasis_image_find(image, pa);
+        if (!run || len == 0)
+                return (struct stasis_bytes){ NULL, 0 };
+        uint64_t off = run->off + (pa - run->pa), left = run->len - (pa - run->pa);
+        if (len > left)
+                len = (size_t)left;
+        touch(image, off, len);
+        return (struct stasis_bytes){ image->map.bytes.at + off, len };
+}
+
+enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_t pa, uint64_t *ret_off)
+{
+        const struct stasis_run *run = image->format->read_page ? NULL : stasis_image_find(image, pa);
+        if (!run)
+                return STASIS_ABSENT;
+        *ret_off = run->off + (pa - run->pa);
+        return STASIS_OK;
+}
+
+uint64_t stasis_image_pages_touched(const struct stasis_image *image)
+{
+        return image->map.touched_count;
+}
