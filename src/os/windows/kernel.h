@@ -19,6 +19,9 @@ enum stasis_status kernel_find(struct stasis_space *space, const uint64_t *hint,
                                windows_progress *progress, void *progress_ctx, struct pe_image *ret_pe)
         STASIS_MUST_CHECK;
 
+/* Is va in the half of the space that belongs to the kernel (x86 booted with /3GB included)? */
+bool kernel_half(const struct stasis_space *space, uint64_t va);
+
 /* KDDEBUGGER_DATA64: what of it serves threads. Places from facts/windows/REPORT.md section 4. Pointers are sign-extended
    on x86 in the block; here they are as the kernel of that width sees them (32 bits on x86). 0: not there. */
 struct kdbg {
@@ -41,6 +44,20 @@ enum stasis_status kdbg_read(struct stasis_space *space, uint64_t va, struct kdb
  */
 enum stasis_status kdbg_scan(struct stasis_space *space, const struct pe_image *kernel, struct kdbg *ret_kdbg)
         STASIS_MUST_CHECK;
+
+/*
+ * The kernel's own answer to a debugger's "which version" (DBGKD_GET_VERSION64, KdVersionBlock), which later systems leave
+ * plain in memory where KDBG is encoded: by KPCR.KdVersionBlock (x86, first processor), else by its shape in the kernel's
+ * variables: machine, KernBase, and a module list inside the kernel. STASIS_ABSENT where there is none.
+ */
+struct kd_version {
+        uint64_t va;
+        uint32_t build;
+        bool checked;
+        uint64_t PsLoadedModuleList, DebuggerDataList; /* 0: not there */
+};
+enum stasis_status kd_version_find(struct stasis_space *space, const struct pe_image *kernel,
+                                   struct kd_version *ret_version) STASIS_MUST_CHECK;
 
 /* KUSER_SHARED_DATA (x86 0xffdf0000, x64 0xfffff78000000000): the same places in every version that has the member. */
 struct shared_data {

@@ -15,6 +15,10 @@ struct pe_section {
 
 #define PE_SECTIONS_MAX 96
 
+/* What a running kernel keeps where: its variables, its constants, and the rest (code, and what is thrown away after start). */
+enum pe_group { PE_WRITABLE, PE_CONSTANT, PE_OTHER };
+enum pe_group pe_section_group(const struct pe_section *section);
+
 struct pe_image {
         uint64_t base;
         uint16_t machine;
