@@ -340,12 +340,12 @@ STASIS_API enum stasis_status stasis_system_count(struct stasis_system *system, 
 STASIS_API enum stasis_status stasis_system_record(struct stasis_system *system, enum stasis_what what, size_t index,
                                                    const struct stasis_record **ret_record, struct stasis_error *err)
         STASIS_MUST_CHECK;
-/* The columns of such records, also where there is none. */
+/* The columns of such records, also where there is no record; NULL and 0 after a failed open. */
 STASIS_API const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what,
                                                              size_t *ret_count);
-/* The same without a system: every row of the table, for documentation. */
-STASIS_API const struct stasis_column *stasis_columns(enum stasis_what what, size_t *ret_count);
-STASIS_API const struct stasis_column *stasis_system_fact_columns(size_t *ret_count);
+/* The same without a system: row i of the table, for documentation; NULL past the last. */
+STASIS_API const struct stasis_column *stasis_column_at(enum stasis_what what, size_t index);
+STASIS_API const struct stasis_column *stasis_system_fact_column_at(size_t index);
 
 /* User modules (native and WoW64) of one process, in place of the kernel's, in later STASIS_MODULES questions. */
 STASIS_API enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64_t pid,

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include "record.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../base/bytes.h"
+
+static const char *const absence_names[] = {
+        [STASIS_PRESENT] = "present",
+        [STASIS_NOT_IN_VERSION] = "not in this version",
+        [STASIS_NOT_IN_IMAGE] = "not in this image",
+        [STASIS_PAGED_OUT] = "paged out",
+        [STASIS_CONTRADICTORY] = "contradictory",
+        [STASIS_NOT_APPLICABLE] = "not applicable",
+        [STASIS_NOT_KNOWN] = "not known",
+};
+
+const char *stasis_absence_name(enum stasis_absence absence)
+{
+        size_t i = (size_t)absence;
+        return i < sizeof absence_names / sizeof *absence_names ? absence_names[i] : "?";
+}
+
+static const char *const kind_names[] = {
+        [STASIS_KIND_NUMBER] = "number",     [STASIS_KIND_SIGNED] = "signed number", [STASIS_KIND_BOOL] = "boolean",
+        [STASIS_KIND_HEX] = "hex word",      [STASIS_KIND_ADDRESS] = "address",      [STASIS_KIND_PHYSICAL] = "physical address",
+        [STASIS_KIND_CODE] = "code address", [STASIS_KIND_ENUM] = "name",            [STASIS_KIND_FLAGS] = "flags",
+        [STASIS_KIND_TIME] = "time",         [STASIS_KIND_TEXT] = "text",            [STASIS_KIND_TEXTS] = "list of texts",
+};
+
+const char *stasis_kind_name(enum stasis_kind kind)
+{
+        size_t i = (size_t)kind;
+        return i < sizeof kind_names / sizeof *kind_names ? kind_names[i] : "?";
+}
+
+const struct stasis_fact *stasis_record_fact(const struct stasis_record *record, const char *key)
+{
+        for (size_t i = 0; i < record->count; i++)
+                if (strcmp(record->column[i].key, key) == 0)
+                        return &record->fact[i];
+        return NULL;
+}
+
+const char *name_of(const struct stasis_name *names, size_t count, uint64_t value)
+{
+        for (size_t i = 0; i < count; i++)
+                if (names[i].value == value)
+                        return names[i].name;
+        return NULL;
+}
+
+/* FILETIME counts 100 ns since 1601-01-01 UTC; 11,644,473,600 s before the Unix epoch. */
+void text_time(uint64_t filetime, char buf[static 40])
+{
+        time_t seconds = (time_t)(filetime / 10000000) - 11644473600;
+        struct tm tm;
+        if (filetime >= 2650467744000000000 || !gmtime_r(&seconds, &tm)) { /* 10000-01-01 */
+                snprintf(buf, 40, "0x%" PRIx64, filetime);
+                return;
+        }
+        snprintf(buf, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%07uZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                 tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(filetime % 10000000));
+}
+
+static size_t flags_text(const struct stasis_column *column, uint64_t value, char *buf, size_t len)
+{
+        size_t used = (size_t)snprintf(buf, len, "0x%" PRIx64, value);
+        for (size_t i = 0; i < column->name_count; i++) {
+                const struct stasis_name *n = &column->names[i];
+                uint64_t field = value >> n->bit & (n->len >= 64 ? UINT64_MAX : (UINT64_C(1) << n->len) - 1);
+                if (!field)
+                        continue;
+                char *at = used < len ? buf + used : NULL;
+                size_t room = used < len ? len - used : 0;
+                used += (size_t)(n->len == 1 ? snprintf(at, room, " %s", n->name)
+                                             : snprintf(at, room, " %s=%" PRIu64, n->name, field));
+        }
+        return used;
+}
+
+static size_t code_text(const struct stasis_fact *fact, char *buf, size_t len)
+{
+        if (!fact->text)
+                return (size_t)snprintf(buf, len, "0x%" PRIx64, fact->value);
+        return (size_t)snprintf(buf, len, "0x%" PRIx64 " %s+0x%" PRIx64, fact->value, fact->text, fact->extra);
+}
+
+static size_t time_text(uint64_t filetime, char *buf, size_t len)
+{
+        char text[40];
+        text_time(filetime, text);
+        return (size_t)snprintf(buf, len, "%s", text);
+}
+
+static size_t texts_text(const struct stasis_fact *fact, char *buf, size_t len)
+{
+        size_t used = (size_t)snprintf(buf, len, "%s", fact->text ? fact->text : "");
+        for (size_t i = 0; i + 1 < len && i < used; i++)
+                if (buf[i] == '\n')
+                        buf[i] = ' ';
+        return used;
+}
+
+size_t stasis_fact_text(const struct stasis_column *column, const struct stasis_fact *fact, char *buf, size_t len)
+{
+        if (!fact_is(fact))
+                return (size_t)snprintf(buf, len, "<%s>", stasis_absence_name((enum stasis_absence)fact->absence));
+        switch (column->kind) {
+        case STASIS_KIND_NUMBER: return (size_t)snprintf(buf, len, "%" PRIu64, fact->value);
+        case STASIS_KIND_SIGNED: return (size_t)snprintf(buf, len, "%" PRId64, (int64_t)fact->value);
+        case STASIS_KIND_BOOL: return (size_t)snprintf(buf, len, "%s", fact->value ? "yes" : "no");
+        case STASIS_KIND_ENUM:
+                if (fact->text)
+                        return (size_t)snprintf(buf, len, "%s", fact->text);
+                return (size_t)snprintf(buf, len, "0x%" PRIx64, fact->value);
+        case STASIS_KIND_FLAGS: return flags_text(column, fact->value, buf, len);
+        case STASIS_KIND_CODE: return code_text(fact, buf, len);
+        case STASIS_KIND_TIME: return time_text(fact->value, buf, len);
+        case STASIS_KIND_TEXT: return (size_t)snprintf(buf, len, "%s", fact->text ? fact->text : "");
+        case STASIS_KIND_TEXTS: return texts_text(fact, buf, len);
+        case STASIS_KIND_HEX:
+        case STASIS_KIND_ADDRESS:
+        case STASIS_KIND_PHYSICAL: break;
+        }
+        return (size_t)snprintf(buf, len, "0x%" PRIx64, fact->value);
+}
+
+static size_t put_utf8(char *out, uint32_t c)
+{
+        if (c < 0x80) {
+                out[0] = (char)c;
+                return 1;
+        }
+        if (c < 0x800) {
+                out[0] = (char)(0xc0 | c >> 6);
+                out[1] = (char)(0x80 | (c & 0x3f));
+                return 2;
+        }
+        if (c < 0x10000) {
+                out[0] = (char)(0xe0 | c >> 12);
+                out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+                out[2] = (char)(0x80 | (c & 0x3f));
+                return 3;
+        }
+        out[0] = (char)(0xf0 | c >> 18);
+        out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+        out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+        out[3] = (char)(0x80 | (c & 0x3f));
+        return 4;
+}
+
+char *text_from_utf16(struct stasis_arena *arena, const uint8_t *units, size_t len)
+{
+        size_t count = len / 2, used = 0;
+        char *out = stasis_arena_array(arena, 3, count + 1); /* a pair of units makes at most 4 bytes, a single one 3 */
+        for (size_t i = 0; out && i < count; i++) {
+                uint32_t c = load_le16(units + 2 * i);
+                if (c == 0)
+                        break;
+                if ((c & 0xfc00) == 0xd800 && i + 1 < count && (load_le16(units + 2 * i + 2) & 0xfc00) == 0xdc00)
+                        c = 0x10000 + ((c & 0x3ff) << 10) + (load_le16(units + 2 * ++i) & 0x3ffu);
+                else if ((c & 0xf800) == 0xd800)
+                        c = 0xfffd;
+                used += put_utf8(out + used, c);
+        }
+        return out;
+}
+
+char *text_from_bytes(struct stasis_arena *arena, const uint8_t *bytes, size_t len)
+{
+        size_t used = 0;
+        char *out = stasis_arena_array(arena, 2, len + 1);
+        for (size_t i = 0; out && i < len && bytes[i]; i++)
+                used += put_utf8(out + used, bytes[i]);
+        return out;
+}

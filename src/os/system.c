@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "system.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../base/error.h"
+
+/* The one place where an operating system is registered. */
+static const struct stasis_os *const stasis_oses[] = { &stasis_os_windows, NULL };
+
+static char *arena_vprintf(struct stasis_arena *arena, const char *fmt, va_list args)
+{
+        char text[512];
+        int len = vsnprintf(text, sizeof text, fmt, args);
+        if (len < 0)
+                return NULL;
+        return stasis_arena_strndup(arena, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+}
+
+void system_note(struct stasis_system *system, enum stasis_severity severity, const char *code, uint64_t object,
+                 int64_t pid, int64_t tid, const char *fmt, ...)
+{
+        va_list args;
+        va_start(args, fmt);
+        char *text = system->note_count < STASIS_NOTES_MAX ? arena_vprintf(&system->arena, fmt, args) : NULL;
+        va_end(args);
+        if (!text || !stasis_grow(&system->note, &system->note_capacity, system->note_count + 1, sizeof *system->note)) {
+                system->notes_dropped++;
+                return;
+        }
+        system->note[system->note_count++] = (struct stasis_note){ .severity = severity, .code = code, .text = text,
+                                                                   .object = object, .pid = pid, .tid = tid };
+}
+
+void system_trace(struct stasis_system *system, const char *step, bool success, const char *fmt, ...)
+{
+        va_list args;
+        va_start(args, fmt);
+        char *text = arena_vprintf(&system->arena, fmt, args);
+        va_end(args);
+        if (!text ||
+            !stasis_grow(&system->trace, &system->trace_capacity, system->trace_count + 1, sizeof *system->trace))
+                return;
+        system->trace[system->trace_count++] = (struct stasis_trace){ .step = step, .text = text, .success = success };
+}
+
+void system_progress(const struct stasis_system *system, const char *what, uint64_t done, uint64_t total)
+{
+        if (system->options.progress)
+                system->options.progress(system->options.progress_ctx, what, done, total);
+}
+
+enum stasis_status stasis_system_open(const struct stasis_image *image, const struct stasis_system_options *options,
+                                      struct stasis_system **ret_system, struct stasis_error *err)
+{
+        if (!image || !ret_system)
+                return stasis_fail(err, STASIS_USAGE, "no image");
+        struct stasis_system *system = calloc(1, sizeof *system);
+        if (!system)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        system->image = image;
+        if (options)
+                system->options = *options;
+        *ret_system = system;
+
+        for (size_t i = 0; stasis_oses[i]; i++) {
+                system->os = stasis_oses[i];
+                enum stasis_status status = system->os->open(system, &system->priv, err);
+                if (status != STASIS_ABSENT)
+                        return status;
+                system->os->close(system->priv);
+                system->priv = NULL;
+        }
+        system->os = NULL;
+        return STASIS_ABSENT;
+}
+
+void stasis_system_close(struct stasis_system *system)
+{
+        if (!system)
+                return;
+        if (system->os)
+                system->os->close(system->priv);
+        free(system->note);
+        free(system->trace);
+        stasis_arena_free(&system->arena);
+        free(system);
+}
+
+const struct stasis_record *stasis_system_facts(const struct stasis_system *system)
+{
+        return system->os ? system->os->facts(system->priv) : NULL;
+}
+
+const struct stasis_trace *stasis_system_trace(const struct stasis_system *system, size_t *ret_count)
+{
+        *ret_count = system->trace_count;
+        return system->trace;
+}
+
+const struct stasis_note *stasis_system_notes(const struct stasis_system *system, size_t *ret_count)
+{
+        *ret_count = system->note_count;
+        return system->note;
+}
+
+enum stasis_status stasis_system_count(struct stasis_system *system, enum stasis_what what, size_t *ret_count,
+                                       struct stasis_error *err)
+{
+        if (!system->os)
+                return stasis_fail(err, STASIS_USAGE, "the system was not understood");
+        return system->os->count(system->priv, what, ret_count, err);
+}
+
+enum stasis_status stasis_system_record(struct stasis_system *system, enum stasis_what what, size_t index,
+                                        const struct stasis_record **ret_record, struct stasis_error *err)
+{
+        if (!system->os)
+                return stasis_fail(err, STASIS_USAGE, "the system was not understood");
+        return system->os->record(system->priv, what, index, ret_record, err);
+}
+
+const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what, size_t *ret_count)
+{
+        *ret_count = 0;
+        return system->os ? system->os->columns(system->priv, what, ret_count) : NULL;
+}
+
+const struct stasis_column *stasis_column_at(enum stasis_what what, size_t index)
+{
+        return stasis_oses[0]->column_at(what, index);
+}
+
+const struct stasis_column *stasis_system_fact_column_at(size_t index) { return stasis_oses[0]->fact_column_at(index); }
+
+enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64_t pid, struct stasis_error *err)
+{
+        if (!system->os)
+                return stasis_fail(err, STASIS_USAGE, "the system was not understood");
+        return system->os->modules_of(system->priv, pid, err);
+}
+
+enum stasis_status stasis_system_thread_at(struct stasis_system *system, uint64_t object,
+                                           const struct stasis_record **ret_record, struct stasis_error *err)
+{
+        if (!system->os)
+                return stasis_fail(err, STASIS_USAGE, "the system was not understood");
+        return system->os->thread_at(system->priv, object, ret_record, err);
+}
+
+struct stasis_space *stasis_system_space(struct stasis_system *system)
+{
+        return system->os ? system->os->space(system->priv) : NULL;
+}
+
+enum stasis_status stasis_system_process_space(struct stasis_system *system, uint64_t pid,
+                                               struct stasis_space **ret_space, struct stasis_error *err)
+{
+        if (!system->os)
+                return stasis_fail(err, STASIS_USAGE, "the system was not understood");
+        return system->os->process_space(system->priv, pid, ret_space, err);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* The small readers that every file of the decoder uses, and the places that the walk is bound to. */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "windows.h"
+
+#define UNICODE_STRING_MAX 32768 /* bytes; a file path is at most 32,767 units, and no text that we show is longer */
+
+enum stasis_status read_pointer(const struct windows *w, struct stasis_space *space, uint64_t va, uint64_t *ret_value)
+{
+        return stasis_space_u(space, va, w->pointer_size, ret_value);
+}
+
+enum stasis_status read_place(struct stasis_space *space, uint64_t object, const struct place *place, uint64_t *ret_value)
+{
+        if (!place->has)
+                return STASIS_UNSUPPORTED;
+        return stasis_space_u(space, object + place->offset, place->size, ret_value);
+}
+
+enum stasis_absence absence_of(enum stasis_status status)
+{
+        switch (status) {
+        case STASIS_OK: return STASIS_PRESENT;
+        case STASIS_IO: return STASIS_NOT_IN_IMAGE;
+        case STASIS_UNSUPPORTED: return STASIS_NOT_IN_VERSION;
+        case STASIS_CORRUPT: return STASIS_CONTRADICTORY;
+        default: return STASIS_PAGED_OUT;
+        }
+}
+
+char *read_unicode_string(const struct windows *w, struct stasis_space *space, uint64_t va, uint8_t pointer_size,
+                          struct stasis_arena *arena, enum stasis_absence *ret_why)
+{
+        (void)w;
+        uint64_t len, buffer;
+        enum stasis_status status = stasis_space_u(space, va, 2, &len);
+        if (status == STASIS_OK) /* Length, MaximumLength, then Buffer at the alignment of a pointer */
+                status = stasis_space_u(space, va + pointer_size, pointer_size, &buffer);
+        *ret_why = absence_of(status);
+        if (status != STASIS_OK)
+                return NULL;
+        *ret_why = STASIS_NOT_APPLICABLE;
+        if (!len || !buffer)
+                return NULL;
+        *ret_why = STASIS_CONTRADICTORY;
+        if (len % 2 || len > UNICODE_STRING_MAX)
+                return NULL;
+        uint8_t *units = malloc((size_t)len);
+        status = units ? stasis_space_read(space, buffer, units, (size_t)len) : STASIS_NOMEM;
+        char *text = status == STASIS_OK ? text_from_utf16(arena, units, (size_t)len) : NULL;
+        free(units);
+        *ret_why = status == STASIS_OK ? (text ? STASIS_PRESENT : STASIS_NOT_KNOWN) : absence_of(status);
+        return text;
+}
+
+/* Every place the walk needs, by the member that it is; the second name serves where the first does not exist. */
+static const struct place_row {
+        size_t place; /* offset in struct windows_places */
+        const char *path[2];
+} place_rows[] = {
+#define PLACE(name, ...) { offsetof(struct windows_places, name), { __VA_ARGS__ } }
+        PLACE(header_type, "_DISPATCHER_HEADER.Type"),
+        PLACE(process_links, "_EPROCESS.ActiveProcessLinks"),
+        PLACE(process_id, "_EPROCESS.UniqueProcessId"),
+        PLACE(process_name, "_EPROCESS.ImageFileName"),
+        PLACE(process_dtb, "_KPROCESS.DirectoryTableBase"),
+        PLACE(process_user_dtb, "_KPROCESS.UserDirectoryTableBase"),
+        PLACE(process_peb, "_EPROCESS.Peb"),
+        PLACE(process_threads, "_EPROCESS.ThreadListHead"),
+        PLACE(kprocess_threads, "_KPROCESS.ThreadListHead"),
+        PLACE(process_wow64, "_EPROCESS.WoW64Process"),
+        PLACE(process_wow64_old, "_EPROCESS.Wow64Process"),
+        PLACE(process_base_priority, "_KPROCESS.BasePriority"),
+        PLACE(thread_links, "_ETHREAD.ThreadListEntry"),
+        PLACE(kthread_links, "_KTHREAD.ThreadListEntry"),
+        PLACE(cid_process, "_ETHREAD.Cid.UniqueProcess"),
+        PLACE(cid_thread, "_ETHREAD.Cid.UniqueThread"),
+        PLACE(kthread_process, "_KTHREAD.Process"),
+        PLACE(thread_process, "_ETHREAD.ThreadsProcess"),
+        PLACE(apc_process, "_KTHREAD.ApcState.Process"),
+        PLACE(saved_apc_process, "_KTHREAD.SavedApcState.Process"),
+        PLACE(apc_index, "_KTHREAD.ApcStateIndex"),
+        PLACE(thread_state, "_KTHREAD.State"),
+        PLACE(teb, "_KTHREAD.Teb"),
+        PLACE(prcb_current, "_KPRCB.CurrentThread"),
+        PLACE(prcb_next, "_KPRCB.NextThread"),
+        PLACE(prcb_idle, "_KPRCB.IdleThread"),
+        PLACE(prcb_number, "_KPRCB.Number"),
+        PLACE(peb32, "_EWOW64PROCESS.Peb", "_WOW64_PROCESS.Wow64"),
+        PLACE(pcr_self, "_KPCR.Self", "_KPCR.SelfPcr"),
+        PLACE(pcr_prcb, "_KPCR.CurrentPrcb", "_KPCR.Prcb"),
+        PLACE(active_threads, "_EPROCESS.ActiveThreads"),
+#undef PLACE
+};
+
+void windows_bind_places(const struct stasis_layout *layout, struct windows_places *ret_places)
+{
+        for (size_t i = 0; i < sizeof place_rows / sizeof *place_rows; i++) {
+                const struct place_row *row = &place_rows[i];
+                struct place *place = (struct place *)((char *)ret_places + row->place);
+                struct stasis_member m;
+                *place = (struct place){ 0 };
+                for (size_t k = 0; k < 2 && row->path[k] && !place->has; k++)
+                        if (stasis_layout_member(layout, row->path[k], &m))
+                                *place = (struct place){ .offset = m.offset, .size = (uint8_t)m.size, .has = true };
+        }
+}

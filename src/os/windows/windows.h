@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Windows decoder, inside: what discovery found (struct windows), and the calls between its files.
+ *
+ *   discover.c   root, kernel, debugger block, version, layout, list heads          -> struct windows
+ *   system_shape.c  System's process object by its shape, where nothing points to it
+ *   processors.c processor blocks
+ *   sources.c    the ways of finding threads, and the report that merges their sightings
+ *   fields.c     tables of facts bound to the layout; *_rows.c: the tables; derive.c: what is more than a load
+ */
+#ifndef STASIS_OS_WINDOWS_WINDOWS_H
+#define STASIS_OS_WINDOWS_WINDOWS_H
+
+#include <stasis/stasis.h>
+
+#include "../layout.h"
+#include "../record.h"
+#include "../system.h"
+#include "kernel.h"
+#include "list.h"
+#include "modules.h"
+#include "root.h"
+
+/* Bounds of what is walked; far above any real system, so that only a hostile image meets them. */
+#define WINDOWS_PROCESSES_MAX 65536
+#define WINDOWS_THREADS_MAX 1048576
+#define WINDOWS_PROCESSORS_MAX 2048
+
+/* Places that the walk itself needs, bound once from the layout. A member that the version lacks has has == false. */
+struct place {
+        uint32_t offset;
+        uint8_t size;
+        bool has;
+};
+struct windows_places {
+        struct place header_type, process_links, process_id, process_name, process_dtb, process_user_dtb, process_peb,
+                process_threads, kprocess_threads, process_wow64, process_wow64_old, process_base_priority,
+                thread_links, kthread_links, cid_process, cid_thread, kthread_process, thread_process, apc_process,
+                saved_apc_process, apc_index, thread_state, teb, prcb_current, prcb_next, prcb_idle, prcb_number,
+                peb32, pcr_self, pcr_prcb, active_threads;
+};
+
+/* The ways of finding a thread; bit 1 << source in sources. Order and names are those of the table in sources.c. */
+enum windows_source { SOURCE_PROCESS_LIST, SOURCE_KPROCESS_LIST, SOURCE_PRCB, SOURCE_COUNT };
+
+struct windows_process {
+        uint64_t object, pid, dtb, peb;
+        uint64_t peb32;          /* of a WoW64 process, else 0 */
+        char name[17];
+        bool name_known, pid_known, wow64, idle, listed;
+        int8_t base_priority;
+        bool base_priority_known;
+        uint32_t threads;        /* found */
+        uint32_t order;          /* on the list; kept while sorting */
+        uint32_t sources;        /* process list, or prcb for Idle */
+};
+
+struct windows_thread {
+        uint64_t object, tid, pid; /* ids as the object's Cid says */
+        uint64_t owner_pid;        /* the process's own: the order of the answer */
+        uint32_t process;          /* index of the process on whose list (or whose KTHREAD.Process) it is */
+        uint32_t sources;
+        bool behind_tear;
+};
+
+struct windows_processor {
+        uint64_t prcb, current, next, idle;
+        uint32_t number;
+};
+
+struct field_set; /* fields.h */
+
+struct windows {
+        struct stasis_system *system;
+        const struct stasis_image *image;
+        struct stasis_space *kernel;  /* System's address space */
+        struct stasis_space *user;    /* of the process that was asked for last */
+        uint32_t user_process;        /* its index; UINT32_MAX: none */
+        uint8_t pointer_size;
+        bool is64;
+
+        struct pe_image pe;
+        bool has_pe, has_kdbg, has_shared;
+        struct kdbg kdbg;
+        struct kernel_version version;
+        struct shared_data shared;
+        const struct stasis_layout *layout;
+        struct stasis_layout *own_layout; /* from a file, to be closed */
+        enum stasis_match match;
+        uint32_t revision[4];
+        const char *layout_how;
+        struct windows_places at;
+
+        uint64_t process_head;     /* PsActiveProcessHead; 0: the ring was entered at System's own links */
+        uint64_t system_object;    /* System's EPROCESS */
+        uint64_t module_head;
+        uint64_t processor_block;  /* KiProcessorBlock, 0 where not known */
+
+        struct windows_processor *processor;
+        size_t processor_count;
+        struct windows_process *process;
+        size_t process_count, process_capacity;
+        struct windows_thread *thread;
+        size_t thread_count, thread_capacity;
+        bool walked;
+        enum stasis_status walk_status;
+        struct modules modules;       /* the kernel's */
+        bool modules_known;
+        struct modules user_modules;  /* of modules_process */
+        uint32_t modules_process;     /* UINT32_MAX: none read */
+        bool show_user_modules;       /* STASIS_MODULES answers user_modules */
+
+        struct field_set *fields[3];  /* by enum stasis_what */
+        struct stasis_arena scratch[3]; /* texts of the record decoded last, by enum stasis_what */
+        struct stasis_column *fact_column;
+        struct stasis_fact *fact;
+        struct stasis_record facts;
+};
+
+/* ---- small readers; status STASIS_ABSENT / STASIS_IO as the space says */
+static inline bool is_kernel_address(const struct windows *w, uint64_t va)
+{
+        return w->is64 ? va >= UINT64_C(0xff00000000000000) : va >= 0x80000000u && va <= UINT32_MAX;
+}
+enum stasis_status read_pointer(const struct windows *w, struct stasis_space *space, uint64_t va, uint64_t *ret_value)
+        STASIS_MUST_CHECK;
+/* The member at place of the object; STASIS_UNSUPPORTED where the version has none. */
+enum stasis_status read_place(struct stasis_space *space, uint64_t object, const struct place *place, uint64_t *ret_value)
+        STASIS_MUST_CHECK;
+/* A UNICODE_STRING of this pointer size: at most 32 KiB; absent texts give NULL and the reason. */
+char *read_unicode_string(const struct windows *w, struct stasis_space *space, uint64_t va, uint8_t pointer_size,
+                          struct stasis_arena *arena, enum stasis_absence *ret_why);
+/* Why a read failed, as a fact's absence: a page that no table maps, against one that the file does not hold. */
+enum stasis_absence absence_of(enum stasis_status status);
+
+/* ---- discovery */
+enum stasis_status windows_discover(struct windows *w, struct stasis_error *err) STASIS_MUST_CHECK;
+void windows_bind_places(const struct stasis_layout *layout, struct windows_places *ret_places);
+/* Whether a process object at va is System under this layout. A score: 0 no, higher is surer. */
+unsigned windows_system_score(struct stasis_space *space, const struct stasis_layout *layout, uint64_t object);
+
+struct system_shape {
+        uint64_t object_pa, object_va; /* va: from its own list links */
+        uint64_t root;
+        const struct stasis_layout *layout;
+        const struct stasis_paging *paging;
+};
+/* The whole image searched for System's process object by its shape, under every layout of the builds; best first. */
+size_t windows_system_by_shape(const struct windows *w, struct system_shape *ret_shape, size_t max);
+
+/* ---- processors */
+enum stasis_status windows_processors(struct windows *w) STASIS_MUST_CHECK;
+
+/* ---- sources and the report */
+enum stasis_status windows_walk(struct windows *w, struct stasis_error *err) STASIS_MUST_CHECK;
+/* NULL: it is one. Else why it is none, as a sentence's end ("its dispatcher header is not a thread's"). */
+const char *windows_thread_refused(const struct windows *w, uint64_t object);
+const char *windows_process_refused(const struct windows *w, uint64_t object);
+const char *windows_source_name(enum windows_source source);
+/* The space of process index, through w->user; NULL where its page tables are not known. */
+struct stasis_space *windows_user_space(struct windows *w, uint32_t process);
+const struct modules *windows_user_modules(struct windows *w, uint32_t process);
+
+#endif
