@@ -76,9 +76,9 @@ END_TEST
 START_TEST(x86_large_page_with_pse36)
 {
         pt_start(&tables, PT_X86, memory, MEMORY, 0x1000, 0);
-        pt_map(&tables, 0xc0000000, 0xa5c0400000, PT_4M, 0x1000 /* PAT */);
+        pt_map(&tables, 0xc0000000, 0xa540400000, PT_4M, 0x1000 /* PAT */);
         pt_map(&tables, 0xffc00000, 0x00400000, PT_4M, 0x200000 /* reserved */);
-        expect(&stasis_paging_x86, 0xc0345678, 0xa5c0745678, 0x400000);
+        expect(&stasis_paging_x86, 0xc0345678, 0xa540745678, 0x400000);
         ck_assert_uint_eq(walk.depth, 1);
         expect(&stasis_paging_x86, 0xffffffff, 0x007fffff, 0x400000);
 }

@@ -330,6 +330,7 @@ START_TEST(torn_runs)
         start_image(&made, &torn_format);
         for (unsigned i = 0; i + 1 < sizeof(cut) / sizeof(*cut); i++) {
                 uint64_t len = cut[i + 1] - cut[i], to = i % 2 ? 0x40000 + cut[i] : cut[i];
+                memset(memory + cut[i], 0xff, len);
                 memmove(memory + to, memory + 0x80000 + cut[i], len);
                 ck_assert_int_eq(stasis_image_add_run(&made, cut[i], len, to, NULL), STASIS_OK);
         }
