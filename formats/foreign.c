@@ -30,7 +30,7 @@ static const struct magic {
         { 4, "WAKE", "a Windows hibernation file that was resumed from: its memory is gone or stale" },
         { 4, "wake", "a Windows hibernation file that was resumed from: its memory is gone or stale" },
         { 4, "RSTR", "a Windows hibernation file (being restored): not read by this version" },
-        { 8, "KDUMP   ", "a compressed kdump: not read by this version; make an ELF core of it with makedumpfile -E" },
+        { 8, "KDUMP   ", "a compressed kdump: not read by this version" },
         { 8, "DISKDUMP", "a diskdump: not read by this version" },
         { 12, "makedumpfile", "a flattened makedumpfile: rearrange it first (makedumpfile -R)" },
         { 4, "QEVM", "a QEMU migration stream (savevm): not read by this version; use dump-guest-memory" },

@@ -6,6 +6,9 @@
 #include "format.h"
 
 const struct stasis_format *const stasis_formats[] = {
+        &stasis_format_elf,
+        &stasis_format_dmp,
+        &stasis_format_lime,
         &stasis_format_raw,
         NULL,
 };

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Between dmp.c (dispatch by type), dmp_header.c (header fields) and dmp_pages.c (where the pages lie). */
+#ifndef STASIS_FORMATS_DMP_H
+#define STASIS_FORMATS_DMP_H
+
+#include "../src/mem/image.h"
+
+/* One member of the first header; size 0: this width has none. */
+struct dmp_member {
+        uint16_t at, size;
+};
+
+/* The two widths of the first header are one header with other places. */
+struct dmp_width {
+        const char *magic;
+        uint8_t bits, run_word; /* run_word: size of BasePage and of PageCount */
+        uint16_t header_size;
+        enum stasis_machine machine; /* where the header names none */
+        struct dmp_member machine_type, dump_type, run_count, page_count, runs, context, exception, comment, pae;
+        struct dmp_member major, minor, root, pfn_database, module_head, process_head, kdbg, processors;
+        struct dmp_member bugcheck, parameter, system_time, up_time, product_type, suite_mask;
+};
+
+struct dmp {
+        struct stasis_image *image;
+        struct stasis_bytes file;
+        const struct dmp_width *width;
+};
+
+extern const struct dmp_width dmp_width32, dmp_width64;
+
+/* The member's value; false where it holds the filler and so is not there. */
+bool dmp_get(const struct dmp *dmp, struct dmp_member member, uint64_t *ret_value) STASIS_MUST_CHECK;
+/* All hints of the first header. */
+enum stasis_status dmp_read_header(struct dmp *dmp) STASIS_MUST_CHECK;
+
+/* Is there a bitmap header of the newer form, with numbers that can be? */
+bool dmp_has_bitmap(const struct dmp *dmp);
+enum stasis_status dmp_read_runs(struct dmp *dmp, struct stasis_error *err) STASIS_MUST_CHECK;
+enum stasis_status dmp_read_bitmap(struct dmp *dmp, struct stasis_error *err) STASIS_MUST_CHECK;
+
+#endif
