@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""
+real_reactos.py STASIS CACHE: the command on two stops of a real ReactOS 0.4.13, against what the guest itself said.
+
+reactos-0.4.13-x86: processes and threads exactly those that its kernel debugger listed; the same from raw and ELF.
+reactos-0.4.13-x86-kinds: each fact of truth.json that the decoder has a row for; an absent fact is no contradiction, but
+only memory that is not there excuses it. Idle (pid 0) is in the image and in no truth.
+"""
+import json
+import re
+import subprocess
+import sys
+from datetime import datetime, timedelta
+
+import images
+
+STATUS = {"STATUS_PENDING": 0x103, "STATUS_ACCESS_VIOLATION": 0xC0000005, "STATUS_SUCCESS": 0, "STATUS_STILL_ACTIVE": 0x103}
+EXCUSED = ("paged out", "not in this image", "not applicable")
+
+# truth key -> (our key, how both are made comparable)
+THREAD = {
+    "state": ("state", str), "priority": ("priority", int), "affinity": ("affinity", "number"),
+    "base_priority": ("base_priority", int), "create_time": ("create_time", "time"), "exit_time": ("exit_time", "time"),
+    "start_address": ("start_address", "number"), "win32_start": ("win32_start_address", "number"),
+    "exit_status": ("exit_status", "status"), "teb": ("teb", "number"), "impersonating": ("impersonating", bool),
+    "impersonation_level": ("impersonation_level", str), "suspend_count": ("suspend_count", int),
+    "wait_reason": ("wait_reason", str), "last_error": ("last_error", "number"),
+    "user_stack_base": ("teb_stack_base", "number"), "user_stack_limit": ("teb_stack_limit", "number"),
+    "boost_disabled": ("disable_boost", bool), "terminated": ("terminated", bool),
+    "user_eip": ("user_ip", "number"), "user_ebp": ("user_bp", "number"),
+}
+PROCESS = {
+    "name": ("name", str), "threads": ("threads", int), "ppid": ("parent_pid", int), "create_time": ("create_time", "time"),
+    "base_priority": ("base_priority", int), "exit_status": ("exit_status", "status"),
+}
+
+
+def run(stasis, verb, image, *options):
+    done = subprocess.run([stasis, verb, *options, image], capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 3):
+        sys.exit(f"{verb} {image}: exit status {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+def number(value):
+    if isinstance(value, dict):
+        value = value.get("value", value.get("address"))
+    return int(value, 0) if isinstance(value, str) else value
+
+
+def iso(value):
+    """A FILETIME in hex, as ISO 8601 with seven decimals."""
+    ticks = int(value, 0)
+    moment = datetime(1601, 1, 1) + timedelta(microseconds=ticks // 10)
+    return f"{moment:%Y-%m-%dT%H:%M:%S.}{moment.microsecond:06d}{ticks % 10}Z"
+
+
+def status(value):
+    return STATUS[value] if value in STATUS else number(value)
+
+
+def same(kind, truth, ours):
+    if kind == "number":
+        return number(truth) == number(ours)
+    if kind == "status":
+        return status(truth) == status(ours)
+    if kind == "time":
+        return iso(truth) == ours
+    return kind(truth) == ours
+
+
+class Tally:
+    def __init__(self, title):
+        self.title, self.compared, self.absent, self.wrong, self.no_row = title, {}, {}, [], set()
+
+    def fact(self, who, key, rows, truth, ours):
+        """One fact of the truth against our record."""
+        if key not in rows:
+            return
+        name, kind = rows[key]
+        if name not in ours:
+            self.no_row.add(name)
+        elif ours[name] is not None:
+            self.compared[name] = self.compared.get(name, 0) + 1
+            if not same(kind, truth, ours[name]):
+                self.wrong.append(f"{who} {name}: {ours[name]!r}, and the truth is {truth!r}")
+        elif kind == "time" and int(truth, 0) == 0:
+            pass  # no time is no time
+        else:
+            why = ours.get("absent", {}).get(name, "no reason")
+            self.absent[f"{name} {why}"] = self.absent.get(f"{name} {why}", 0) + 1
+            if why not in EXCUSED:
+                self.wrong.append(f"{who} {name}: absent ({why}), and the truth is {truth!r}")
+
+    def check(self, condition, text):
+        if not condition:
+            self.wrong.append(text)
+
+    def report(self):
+        print(f"{self.title}: {sum(self.compared.values())} facts compared, {len(self.wrong)} wrong")
+        print("   ", ", ".join(f"{count} {key}" for key, count in sorted(self.compared.items())))
+        for key, count in sorted(self.absent.items()):
+            print(f"    absent: {count} {key}")
+        if self.no_row:
+            print("    no row for:", ", ".join(sorted(self.no_row)))
+        for line in self.wrong[:40]:
+            print("    WRONG", line)
+        return not self.wrong
+
+
+def records(stasis, image, verb):
+    return json.loads(run(stasis, verb, image, "--format", "json"))[verb]
+
+
+def debugger_listing(path):
+    """The kernel debugger's own listing: {pid: name}, {(pid, tid): (state, priority, affinity)}."""
+    processes, threads, pid = {}, {}, None
+    with open(path, encoding="utf-8") as text:
+        for line in text:
+            attach = re.match(r"Attached to process (0x\w+)", line)
+            process = re.match(r"\s+(0x[0-9a-f]{8})\s+In Memory\s+(\S+)", line)
+            thread = re.match(r"\s\*?\s?(0x[0-9a-f]{8})\s+([A-Z]\w+)\s+(\d+)\s+(0x[0-9a-f]{8})\s", line)
+            if attach:
+                pid = int(attach.group(1), 0)
+            elif process:
+                processes[int(process.group(1), 0)] = process.group(2)
+            elif thread:
+                threads[pid, int(thread.group(1), 0)] = (thread.group(2), int(thread.group(3)), thread.group(4))
+    return processes, threads
+
+
+def one_idle(tally, threads, processes):
+    tally.check([p["name"] for p in processes if p["pid"] == 0] == ["Idle"], "exactly one process of pid 0, Idle")
+    tally.check(sum(t["pid"] == 0 for t in threads) == 1, "one idle thread, as there is one processor")
+
+
+def plain(stasis, image, truth):
+    tally = Tally(image.rsplit("/", 1)[1])
+    want_processes, want_threads = debugger_listing(truth)
+    tally.check((len(want_processes), len(want_threads)) == (14, 105), "the truth file has 14 processes, 105 threads")
+    processes, threads = records(stasis, image, "processes"), records(stasis, image, "threads")
+    one_idle(tally, threads, processes)
+    ours = {p["pid"]: p["name"] for p in processes if p["pid"] != 0}
+    tally.check(ours == want_processes, f"processes: {ours}, and the truth is {want_processes}")
+    by_id = {(t["pid"], t["tid"]): t for t in threads if t["pid"] != 0}
+    tally.check(len(by_id) == sum(t["pid"] != 0 for t in threads), "a thread is listed twice")
+    tally.check(by_id.keys() == want_threads.keys(), f"threads: {sorted(by_id.keys() ^ want_threads.keys())} differ")
+    for who in by_id.keys() & want_threads.keys():
+        for key, truth_value in zip(("state", "priority", "affinity"), want_threads[who]):
+            tally.fact(who, key, THREAD, truth_value, by_id[who])
+    return tally.report()
+
+
+def without_image(text):
+    """A JSON document of ours with the image section cut out, byte for byte."""
+    begin, end = text.index('"image"'), text.index('"system"')
+    return text[:begin] + text[end:]
+
+
+def identical(stasis, raw, elf):
+    tally = Tally("raw and ELF of one stop")
+    for verb in ("threads", "processes", "modules"):
+        both = [without_image(run(stasis, verb, image, "--format", "json")) for image in (raw, elf)]
+        tally.check(both[0] == both[1], f"{verb}: JSON differs outside the image section")
+        both = [run(stasis, verb, image, "--format", "csv") for image in (raw, elf)]
+        tally.check(both[0] == both[1], f"{verb}: CSV differs")
+    return tally.report()
+
+
+def increment(process_base, thread):
+    """THREAD_BASIC_INFORMATION's increment, from the two base priorities."""
+    return None if thread["base_priority"] is None else thread["base_priority"] - process_base
+
+
+def kinds(stasis, image, truth_path):
+    tally = Tally("kinds")
+    with open(truth_path, encoding="utf-8") as text:
+        truth = json.load(text)
+    processes, threads = records(stasis, image, "processes"), records(stasis, image, "threads")
+    one_idle(tally, threads, processes)
+    by_pid = {p["pid"]: p for p in processes if p["pid"] != 0}
+    by_id = {(t["pid"], t["tid"]): t for t in threads if t["pid"] != 0}
+    tally.check(by_pid.keys() == {p["pid"] for p in truth["processes"]}, f"processes: {sorted(by_pid)}")
+    tally.check(len(truth["threads"]) == 170 and sum(t["pid"] != 0 for t in threads) == 170, "170 threads")
+    tally.check(by_id.keys() == {(t["pid"], t["tid"]) for t in truth["threads"]}, "the threads are not those of the truth")
+    for want in truth["processes"]:
+        for key, value in want.items():
+            tally.fact(f"process {want['pid']}", key, PROCESS, value, by_pid.get(want["pid"], {}))
+    for want in truth["threads"]:
+        ours = by_id.get((want["pid"], want["tid"]), {})
+        for key, value in want.items():
+            tally.fact(f"thread {want['pid']}/{want['tid']}", key, THREAD, value, ours)
+    return tally.report()
+
+
+def main():
+    stasis, cache = sys.argv[1:3]
+    raw, elf, said, mem, truth = images.need(
+        cache, "reactos-0.4.13-x86.raw", "reactos-0.4.13-x86.elf", "reactos-0.4.13-x86.truth.txt",
+        "reactos-0.4.13-x86-kinds/mem.raw", "reactos-0.4.13-x86-kinds/truth.json")
+    good = [plain(stasis, raw, said), plain(stasis, elf, said), identical(stasis, raw, elf), kinds(stasis, mem, truth)]
+    sys.exit(0 if all(good) else 1)
+
+
+main()
