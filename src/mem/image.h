@@ -62,7 +62,7 @@ void stasis_image_set_title(struct stasis_image *image, const char *fmt, ...) ST
  *   - from the same place in the file (the same run twice, or a piece of it): one claim, joined; a remark counts them;
  *   - from different places: STASIS_CORRUPT, naming both. A reader that sets trim_overlap prefers reading what can be
  *     read: the run that begins lower keeps its bytes, the other one loses the overlap, and a remark says so.
- * No run at all is STASIS_CORRUPT too.
+ * No run at all is STASIS_CORRUPT too. Gaps are sorted, made disjoint, and lose what a run holds.
  */
 enum stasis_status stasis_image_seal(struct stasis_image *image, struct stasis_error *err) STASIS_MUST_CHECK;
 

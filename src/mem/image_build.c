@@ -164,6 +164,53 @@ static enum stasis_status seal_run(struct stasis_image *image, struct seal *seal
         return STASIS_OK;
 }
 
+/* Sorted gaps become disjoint ones: what two of them claim stays with the one that begins lower. */
+static void join_gaps(struct stasis_image *image)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < image->gap_count; i++) {
+                struct stasis_gap gap = image->gap[i], *last = count ? &image->gap[count - 1] : NULL;
+                uint64_t end = gap.pa + gap.len, last_end = last ? last->pa + last->len : 0;
+                if (last && gap.pa <= last_end && strcmp(gap.why, last->why) == 0) {
+                        last->len = (end > last_end ? end : last_end) - last->pa;
+                        continue;
+                }
+                if (last && gap.pa < last_end)
+                        gap.pa = last_end < end ? last_end : end;
+                gap.len = end - gap.pa;
+                if (gap.len)
+                        image->gap[count++] = gap;
+        }
+        image->gap_count = count;
+}
+
+/* A gap is what nobody holds: takes the runs out of the disjoint gaps, into a new list. */
+static bool subtract_runs(struct stasis_image *image)
+{
+        struct stasis_gap *old = image->gap;
+        size_t old_count = image->gap_count, run = 0;
+        bool fits = true;
+        image->gap = NULL;
+        image->gap_count = image->gap_capacity = 0;
+        for (size_t i = 0; i < old_count && fits; i++) {
+                uint64_t pa = old[i].pa, end = pa + old[i].len;
+                for (; run < image->run_count && image->run[run].pa < end && fits; run++) {
+                        const struct stasis_run *held = &image->run[run];
+                        if (held->pa > pa)
+                                fits = stasis_image_add_gap(image, pa, held->pa - pa, old[i].why) == STASIS_OK;
+                        if (held->pa + held->len > end) { /* it may reach into the next gap */
+                                pa = end;
+                                break;
+                        }
+                        pa = held->pa + held->len > pa ? held->pa + held->len : pa;
+                }
+                if (pa < end && fits)
+                        fits = stasis_image_add_gap(image, pa, end - pa, old[i].why) == STASIS_OK;
+        }
+        free(old);
+        return fits;
+}
+
 static enum stasis_status say(struct stasis_image *image, const struct seal *seal)
 {
         enum stasis_status status = STASIS_OK;
@@ -196,7 +243,11 @@ enum stasis_status stasis_image_seal(struct stasis_image *image, struct stasis_e
                         return status;
         }
         image->run_count = count;
-        if (image->gap_count)
+        if (image->gap_count) {
                 qsort(image->gap, image->gap_count, sizeof *image->gap, compare_gaps);
+                join_gaps(image);
+                if (!subtract_runs(image))
+                        return no_memory(err);
+        }
         return say(image, &seal) == STASIS_OK ? STASIS_OK : no_memory(err);
 }

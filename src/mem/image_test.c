@@ -138,6 +138,33 @@ START_TEST(cut_off)
 }
 END_TEST
 
+/* Gaps lose what runs hold, and what another gap claims already. */
+START_TEST(gaps)
+{
+        static const uint64_t want[][2] = { { 0x0000, 0x1000 }, { 0x3000, 0x1000 }, { 0x5000, 0x4800 },
+                                            { 0x9800, 0x0800 }, { 0xd000, 0x1000 } };
+        struct stasis_image *image = open_empty();
+        size_t count;
+        add(image, 0x1000, 0x2000, 0x0000);
+        add(image, 0x4000, 0x1000, 0x8000);
+        add(image, 0xa000, 0x3000, 0x9000);
+        ck_assert_int_eq(stasis_image_add_gap(image, 0x8000, 0x2800, "b"), STASIS_OK);
+        ck_assert_int_eq(stasis_image_add_gap(image, 0x0000, 0x9800, "a"), STASIS_OK);
+        ck_assert_int_eq(stasis_image_add_gap(image, 0x2000, 0x1000, "a"), STASIS_OK);
+        ck_assert_int_eq(stasis_image_add_gap(image, 0xb000, 0x3000, "c"), STASIS_OK);
+        ck_assert_int_eq(stasis_image_seal(image, NULL), STASIS_OK);
+        const struct stasis_gap *gap = stasis_image_gaps(image, &count);
+        ck_assert_uint_eq(count, 5);
+        for (size_t i = 0; i < count; i++) {
+                ck_assert_uint_eq(gap[i].pa, want[i][0]);
+                ck_assert_uint_eq(gap[i].len, want[i][1]);
+        }
+        ck_assert_str_eq(gap[2].why, "a");
+        ck_assert_str_eq(gap[3].why, "b");
+        stasis_image_close(image);
+}
+END_TEST
+
 START_TEST(nothing_held)
 {
         struct stasis_image *image = open_empty();
@@ -248,6 +275,7 @@ int main(void)
         tcase_add_test(tcase, overlap_is_refused);
         tcase_add_test(tcase, overlap_is_trimmed);
         tcase_add_test(tcase, cut_off);
+        tcase_add_test(tcase, gaps);
         tcase_add_test(tcase, nothing_held);
         tcase_add_test(tcase, reads);
         tcase_add_test(tcase, remarks_are_bounded);
