@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Builds whole Windows systems as memory images.
+
+    build.py RECIPE OUT [--format raw|elf|dmp-full|dmp-bitmap|dmp-bitmap-kernel|dmp-bitmap-auto|dmp-old]
+    build.py --bench OUT [--ram 1G|16G] [--processes N] [--threads N]
+
+RECIPE is a TOML file (docs/GOLDEN.md) or a folder that has one named `recipe`. Beside OUT lies OUT.truth.json: what the
+recipe says of every process and thread, under the keys of our JSON. Knows nothing of the decoder.
+"""
+import argparse
+import copy
+import json
+import os
+import sys
+import tomllib
+
+import formats
+import processes
+import threads  # noqa: F401 (its module is what processes makes)
+import windows
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.path.normpath(os.path.join(HERE, "..", "..", "..", "testdata", "golden"))
+
+
+def load_recipe(path):
+    if os.path.isdir(path):
+        path = os.path.join(path, "recipe")
+    with open(path, "rb") as f:
+        recipe = tomllib.load(f)
+    people = []
+    for name in recipe.get("casts", []):
+        with open(os.path.join(DATA, "casts", name + ".toml"), "rb") as f:
+            people += tomllib.load(f)["process"]
+    recipe["process"] = people + recipe.get("process", [])
+    return recipe
+
+
+def load_places(name):
+    with open(os.path.join(DATA, "places", name + ".json")) as f:
+        return json.load(f)
+
+
+def applies(item, system):
+    """Casts serve all versions: `since` and `until` name builds, `bits` the width of the kernel."""
+    return (item.get("since", 0) <= system.build <= item.get("until", 1 << 30)
+            and item.get("bits", 8 * system.pointer) == 8 * system.pointer)
+
+
+def cast(recipe, system):
+    """The processes of this version: System's id differs, and what does not apply is left out."""
+    out = []
+    for process in copy.deepcopy(recipe["process"]):
+        if not applies(process, system):
+            continue
+        process["thread"] = [t for t in process.get("thread", []) if applies(t, system)]
+        if process.get("system"):
+            process["pid"] = system.recipe.get("system_pid", 4)
+        elif process.get("ppid") == 4:
+            process["ppid"] = system.recipe.get("system_pid", 4)
+        out.append(process)
+    return out
+
+
+def idle_recipe(system):
+    """The idle process: one thread a processor, in no list of processes."""
+    return {"name": "Idle", "pid": 0, "thread": [
+        {"tid": 0, "idle": True, "state": "Running", "processor": i, "priority": 0, "base_priority": 0}
+        for i in range(system.cpus)]}
+
+
+def build(recipe):
+    system = windows.System(recipe, load_places(recipe["system"]["places"]))
+    system.make_globals()
+    system.make_processors()
+    idle = processes.Process(system, idle_recipe(system), idle=True)
+    others = [processes.Process(system, p) for p in cast(recipe, system)]
+    system.processes = [idle] + others
+    idle.fill()
+    for prcb, thread in zip(system.prcb, idle.threads):
+        prcb.put("IdleThread", thread.object.va)
+        prcb.put("CurrentThread", thread.object.va)
+    for process in others:
+        process.fill()
+    head = system.symbol("PsActiveProcessHead", 2 * system.pointer)
+    system.link(head, [p.object.at("ActiveProcessLinks") for p in others])
+    system.set_symbol("PsInitialSystemProcess", others[0].object.va)
+    system.set_symbol("PsIdleProcess", idle.object.va)
+    system.make_modules()
+    system.make_kdbg()
+    system.finish_kernel_image()
+    system.labels.resolve()
+    for space in [system.kernel] + [p.space for p in others if p.space is not system.kernel]:
+        space.build()
+    system.truth["system"].update(version=recipe["system"]["version"], build=system.build, processors=system.cpus,
+                                  mode=system.mode, root=hex(system.kernel.root))
+    return system
+
+
+def bench_recipe(ram, process_count, thread_count):
+    """The system of win10-19041-x64 with many processes and threads, spread over all of RAM."""
+    recipe = load_recipe(os.path.join(DATA, "win10-19041-x64"))
+    recipe["system"].update(ram=ram, stack_pages=1)
+    system = next(p for p in recipe["process"] if p.get("system"))
+    system["thread"] = [t for t in system["thread"] if not set(t) & {"torn", "object", "cid_pid", "unlinked"}]
+    recipe["process"] = [system]
+    share, left = divmod(thread_count - len(system["thread"]), process_count - 1)
+    tid = 10000
+    for i in range(process_count - 1):
+        count = share + (i < left)
+        recipe["process"].append({
+            "name": "worker%d.exe" % i, "pid": 1000 + 4 * i, "ppid": 4, "create_time": "2023-05-06T07:08:09",
+            "thread": [{"tid": tid + 4 * j} for j in range(count)]})
+        tid += 4 * count
+    return recipe
+
+
+def save(system, name, out):
+    formats.write(system, name, out)
+    with open(out + ".truth.json", "w") as f:
+        json.dump(system.truth, f, indent=1)
+        f.write("\n")
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+")
+    parser.add_argument("--format", choices=formats.NAMES, default="raw")
+    parser.add_argument("--bench", action="store_true")
+    parser.add_argument("--ram", default="1G")
+    parser.add_argument("--processes", type=int, default=200)
+    parser.add_argument("--threads", type=int, default=5000)
+    options = parser.parse_args(argv)
+    if len(options.paths) != (1 if options.bench else 2):
+        parser.error("wants OUT with --bench, else RECIPE and OUT")
+    recipe = (bench_recipe(options.ram, options.processes, options.threads) if options.bench
+              else load_recipe(options.paths[0]))
+    save(build(recipe), options.format, options.paths[-1])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

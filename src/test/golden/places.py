@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Distils the places of the members that the golden images write, from the fact tables.
+
+    places.py FACTS_DIR OUT_DIR VERSION[+VERSION32] ...
+
+FACTS_DIR holds the unpacked layouts (one JSON file a version). Only what WANTED names is kept, so that the result is
+small, reviewable, and has nothing in common with the tables that the decoder uses. A member that a version lacks is
+left out. VERSION32 lends the 32-bit loader structures that a 64-bit file does not have (WoW64).
+"""
+import json
+import os
+import sys
+
+FLAG_WORDS = {
+    "_KTHREAD": ["MiscFlags", "ThreadFlags"],
+    "_ETHREAD": ["CrossThreadFlags", "SameThreadPassiveFlags", "SameThreadApcFlags"],
+}
+
+WANTED = {
+    "_LIST_ENTRY": "Flink Blink",
+    "_UNICODE_STRING": "Length MaximumLength Buffer",
+    "_DISPATCHER_HEADER": "Type Absolute Size Inserted SignalState WaitListHead",
+    "_CLIENT_ID": "UniqueProcess UniqueThread",
+    "_KTHREAD": """Header.Type Header.Size Header.ThreadControlFlags Header.SignalState Header.WaitListHead MutantListHead
+        InitialStack StackLimit StackBase KernelStack Teb State Alerted Priority BasePriority PriorityDecrement DecrementCount
+        Quantum ApcState.ApcListHead ApcState.Process ApcState.KernelApcInProgress ApcState.UserApcPending
+        SavedApcState.ApcListHead SavedApcState.Process ApcStatePointer ApcStateIndex ApcQueueable ContextSwitches
+        WaitStatus WaitIrql WaitMode WaitNext WaitReason WaitBlockList WaitBlock WaitTime WaitBlockCount
+        KernelApcDisable UserAffinity Affinity NextProcessor SharedReadyQueue DeferredProcessor NextProcessorNumber
+        IdealProcessor UserIdealProcessor SoftAffinity
+        Preempted ProcessReadyQueue KernelStackResident EnableStackSwap LargeStack CallbackStack Win32Thread TrapFrame
+        PreviousMode KernelTime UserTime Alertable AutoAlignment Process ThreadListEntry FreezeCount SuspendCount DisableBoost
+        Queue QueueListEntry ServiceTable MiscFlags ThreadFlags Running SystemThread GuiThread CycleTime
+        SystemCallNumber FirstArgument ReadyTime""",
+    "_ETHREAD": """CreateTime NestedFaultCount ApcNeeded ExitTime KeyedWaitChain LpcReplyChain ExitStatus OfsChain PostBlockList
+        ForwardLinkShadow KeyedWaitValue ReaperLink TerminationPort TerminationPortList ActiveTimerListHead Cid.UniqueProcess
+        Cid.UniqueThread LpcReplySemaphore KeyedWaitSemaphore AlpcWaitSemaphore LpcReplyMessage LpcWaitingOnPort
+        LpcReplyMessageId LpcReceivedMessageId LpcReceivedMsgIdValid ImpersonationInfo ClientSecurity IrpList TopLevelIrp
+        DeviceToVerify ThreadsProcess StartAddress Win32StartAddress ThreadListEntry RundownProtect ThreadLock ReadClusterSize
+        GrantedAccess CrossThreadFlags SameThreadPassiveFlags SameThreadApcFlags ForwardClusterOnly DisablePageFaultClustering
+        ActiveFaultCount AlpcMessageId AlpcMessage AlpcReceiveAttributeSet ThreadName KernelStackReference
+        ActiveImpersonationInfo DeadThread HasTerminated LpcExitThreadCalled HardErrorsAreDisabled CacheManagerActive
+        MmLockOrdering BoostList IoBoostCount""",
+    "_KPROCESS": """Header.Type Header.Size Header.SignalState Header.WaitListHead ProfileListHead DirectoryTableBase
+        UserDirectoryTableBase ThreadListHead ReadyListHead Affinity BasePriority KernelTime UserTime StackCount State
+        ActiveProcessors QuantumReset ThreadQuantum""",
+    "_EPROCESS": """CreateTime ExitTime UniqueProcessId ActiveProcessLinks InheritedFromUniqueProcessId ImageFileName
+        ThreadListHead ActiveThreads Peb SectionBaseAddress Token ObjectTable ExitStatus Wow64Process WoW64Process Flags
+        PriorityClass GrantedAccess Session ActiveThreadsHighWatermark""",
+    "_PS_IMPERSONATION_INFORMATION": "Token CopyOnOpen EffectiveOnly ImpersonationLevel",
+    "_PS_CLIENT_SECURITY_CONTEXT": "ImpersonationData ImpersonationToken ImpersonationLevel EffectiveOnly",
+    "_KAPC_STATE": "ApcListHead Process",
+    "_KWAIT_BLOCK": "WaitListEntry Thread Object NextWaitBlock WaitKey WaitType BlockState",
+    "_KPCR": "NtTib SelfPcr Self Prcb CurrentPrcb PrcbData KdVersionBlock Number MajorVersion MinorVersion Irql",
+    "_KPRCB": """MajorVersion MinorVersion CurrentThread NextThread IdleThread Number SetMember ProcessorState
+        ProcessorState.ContextFrame ProcessorState.SpecialRegisters Context MHz VendorString DpcRoutineActive CpuType""",
+    "_KAFFINITY_EX": "Count Size Bitmap",
+    "_GROUP_AFFINITY": "Mask Group",
+    "_TEB": "NtTib.ExceptionList NtTib.StackBase NtTib.StackLimit NtTib.Self ClientId.UniqueProcess ClientId.UniqueThread "
+            "ProcessEnvironmentBlock LastErrorValue LastStatusValue WowTebOffset RealClientId.UniqueProcess",
+    "_TEB32": "NtTib.ExceptionList NtTib.StackBase NtTib.StackLimit NtTib.Self ClientId.UniqueProcess ClientId.UniqueThread "
+              "ProcessEnvironmentBlock LastErrorValue LastStatusValue WowTebOffset",
+    "_PEB": "ImageBaseAddress Ldr BeingDebugged OSMajorVersion OSMinorVersion OSBuildNumber",
+    "_PEB32": "ImageBaseAddress Ldr BeingDebugged OSMajorVersion OSMinorVersion OSBuildNumber",
+    "_PEB_LDR_DATA": "Length Initialized InLoadOrderModuleList InMemoryOrderModuleList InInitializationOrderModuleList",
+    "_LDR_DATA_TABLE_ENTRY": "InLoadOrderLinks InMemoryOrderLinks InInitializationOrderLinks DllBase EntryPoint SizeOfImage "
+                             "FullDllName BaseDllName LoadCount Flags TimeDateStamp CheckSum",
+    "_KLDR_DATA_TABLE_ENTRY": "InLoadOrderLinks DllBase EntryPoint SizeOfImage FullDllName BaseDllName LoadCount Flags "
+                              "TimeDateStamp CheckSum",
+    "_EWOW64PROCESS": "Peb Machine",
+    "_WOW64_PROCESS": "Wow64",
+    "_IRP": "Type Size ThreadListEntry Tail.Overlay.Thread StackCount",
+    "_KTRAP_FRAME": "Eip SegCs EFlags HardwareEsp HardwareSegSs Ebp Ebx Esi Edi Rip Rsp SegSs Rbp PreviousMode",
+    "_CONTEXT": "ContextFlags Eip SegCs EFlags Esp SegSs Ebp Eax Rip Rsp Rbp Rax",
+    "_KUSER_SHARED_DATA": """TickCountLowDeprecated TickCountLow TickCountMultiplier InterruptTime SystemTime TimeZoneBias
+        NtSystemRoot NtBuildNumber NtProductType NtMajorVersion NtMinorVersion SuiteMask NumberOfPhysicalPages TickCount
+        ActiveProcessorCount KdDebuggerEnabled""",
+    "_DBGKD_GET_VERSION64": "MajorVersion MinorVersion ProtocolVersion Flags MachineType KernBase PsLoadedModuleList "
+                            "DebuggerDataList",
+}
+# Lent to the 64-bit files under a name of their own.
+LENT_32 = {"_PEB_LDR_DATA": "_PEB_LDR_DATA32", "_LDR_DATA_TABLE_ENTRY": "_LDR_DATA_TABLE_ENTRY32"}
+# Lent by XP to the two partial versions, so that their systems have processors, user parts and a shared page at all.
+# What stands on a lent place is never part of a truth.
+LENT_PARTIAL = ["_KPCR", "_KPRCB", "_TEB", "_PEB", "_PEB_LDR_DATA", "_LDR_DATA_TABLE_ENTRY", "_IRP", "_KUSER_SHARED_DATA",
+                "_DBGKD_GET_VERSION64", "_PS_IMPERSONATION_INFORMATION"]
+ENUMS = ["_KWAIT_REASON", "_KTHREAD_STATE"]
+SIMPLE = {"_LARGE_INTEGER": "u64", "_ULARGE_INTEGER": "u64", "_LIST_ENTRY": "list", "_UNICODE_STRING": "ustr",
+          "_KSYSTEM_TIME": "ksystime", "_KSEMAPHORE": "raw", "_LIST_ENTRY32": "list"}
+POINTER_LIKE = {"_EX_PUSH_LOCK", "_EX_RUNDOWN_REF", "_EX_FAST_REF", "_SINGLE_LIST_ENTRY", "_PS_CLIENT_SECURITY_CONTEXT"}
+INTEGERS = {"u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "ptr", "wchar"}
+
+
+def find(structs, struct, path):
+    """(offset, field) of a dotted path, crossing struct-typed members."""
+    fields = structs.get(struct, {}).get("fields", {})
+    if path in fields:
+        return fields[path]["offset"], fields[path]
+    head, _, rest = path.partition(".")
+    if not rest or head not in fields:
+        return None
+    field = fields[head]
+    inner = find(structs, field.get("struct", ""), rest)
+    return (field["offset"] + inner[0], inner[1]) if inner else None
+
+
+def kind(structs, field):
+    if field["type"] in INTEGERS:
+        return field["type"]
+    name = field.get("struct") or field.get("opaque") or ""
+    if name in POINTER_LIKE:
+        return "ptr"
+    if name in SIMPLE:
+        return SIMPLE[name]
+    if name == "_GROUP_AFFINITY":
+        return "group_affinity"
+    return "raw"
+
+
+def place(structs, struct, path):
+    found = find(structs, struct, path)
+    if not found:
+        return None
+    offset, field = found
+    out = [offset, kind(structs, field)]
+    if "bit_position" in field:
+        out += [field["bit_position"], field["bit_length"]]
+    return out
+
+
+def distil_struct(structs, struct, members):
+    got = {path: p for path in members for p in [place(structs, struct, path)] if p}
+    return {"size": structs[struct]["size"], "members": got}
+
+
+def flag_bits(structs, struct, word):
+    fields = structs[struct]["fields"]
+    if word not in fields:
+        return None
+    at, size = fields[word]["offset"], 4
+    return {name: [f["bit_position"] + 8 * (f["offset"] - at), f["bit_length"]] for name, f in fields.items()
+            if "bit_position" in f and at <= f["offset"] < at + size}
+
+
+def distil(facts, version, version32):
+    data = json.load(open(os.path.join(facts, version + ".json")))
+    structs = data["structs"]
+    out = {"name": version, "pointer_size": data["metadata"]["pointer_size"], "structs": {}, "flags": {}, "enums": {}, "lent": []}
+    for struct, members in WANTED.items():
+        if struct in structs:
+            out["structs"][struct] = distil_struct(structs, struct, members.split())
+    for struct, words in FLAG_WORDS.items():
+        for word in words:
+            bits = flag_bits(structs, struct, word)
+            if bits:
+                out["flags"][word] = bits
+    for enum in ENUMS:
+        if enum in data["enums"]:
+            values = data["enums"][enum]
+            out["enums"][enum] = values["values"]
+    if version32:
+        other = json.load(open(os.path.join(facts, version32 + ".json")))["structs"]
+        if out["pointer_size"] == 8:
+            for struct, name in LENT_32.items():
+                out["structs"][name] = distil_struct(other, struct, WANTED[struct].split())
+        else:
+            for struct in LENT_PARTIAL:
+                out["structs"][struct] = distil_struct(other, struct, WANTED[struct].split())
+                out["lent"].append(struct)
+    symbols = data.get("symbols") or {}
+    for guid_age in sorted(symbols)[:1]:
+        out["pdb"] = guid_age
+        out["pdb_version"] = symbols[guid_age]["version"]
+        out["rva"] = symbols[guid_age]["rva"]
+    return out
+
+
+def write(path, data):
+    """One line a struct's member group: small, and a diff shows what moved."""
+    with open(path, "w") as f:
+        f.write("{\n")
+        keys = list(data)
+        for i, key in enumerate(keys):
+            value = data[key]
+            comma = "," if i + 1 < len(keys) else ""
+            if key in ("structs", "flags", "enums") and value:
+                f.write(f' "{key}": {{\n')
+                names = list(value)
+                for j, name in enumerate(names):
+                    f.write(f'  "{name}": {json.dumps(value[name], separators=(",", ":"))}{"," if j + 1 < len(names) else ""}\n')
+                f.write(f" }}{comma}\n")
+            else:
+                f.write(f' "{key}": {json.dumps(value, separators=(",", ":"))}{comma}\n')
+        f.write("}\n")
+
+
+def main(argv):
+    if len(argv) < 4:
+        print(__doc__, file=sys.stderr)
+        return 1
+    for version in argv[3:]:
+        version, _, version32 = version.partition("+")
+        write(os.path.join(argv[2], version + ".json"), distil(argv[1], version, version32))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

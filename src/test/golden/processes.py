@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Processes: EPROCESS, their tables, PEB, loader lists and user modules, the WoW64 half included."""
+import paging
+import pe
+import threads
+from synth import PAGE
+from windows import filetime
+
+# User addresses: 32-bit processes, 64-bit ones until 7, from 8 on, and WoW64 ones.
+USER = {
+    "x86": {"peb": 0x7FFD9000, "teb": 0x7FFDF000, "teb_step": -0x1000, "stack": 0x130000, "heap": 0x241000,
+            "exe": 0x400000, "ntdll": 0x7C900000, "second": 0x7C800000},
+    "x64": {"peb": 0x7FFFFFDF000, "teb": 0x7FFFFFDD000, "teb_step": -0x2000, "stack": 0x130000, "heap": 0x241000,
+            "exe": 0x13F5E0000, "ntdll": 0x77A40000, "second": 0x77820000},
+    "x64-8": {"peb": 0x7E5D1F8000, "teb": 0x7E5D1FA000, "teb_step": 0x2000, "stack": 0x7E5D100000, "heap": 0x1D2A3B40000,
+              "exe": 0x7FF65D340000, "ntdll": 0x7FFB1E2C0000, "second": 0x7FFB1D110000},
+    "wow": {"peb": 0x7EFDF000, "teb": 0x7EFDB000, "teb_step": -0x3000, "stack": 0x8E000, "heap": 0x241000,
+            "exe": 0x400000, "ntdll": 0x77A40000, "second": 0x74FA0000, "peb32": 0x7EFDE000, "ntdll32": 0x77C20000},
+}
+
+
+class Process:
+    def __init__(self, system, recipe, idle=False):
+        self.system, self.recipe, self.idle = system, recipe, idle
+        self.name, self.pid = recipe["name"], recipe["pid"]
+        self.kind = "kernel" if idle or recipe.get("system") else "user"
+        self.wow64 = bool(recipe.get("wow64"))
+        self.size = system.struct_size("_EPROCESS", 0x288)
+        self.space = system.kernel if self.kind == "kernel" else paging.Space(
+            system.phys, system.mode, system.kernel.self_index, system.kernel)
+        va = system.symbol("KiInitialProcess", self.size) if idle else system.take("pool", self.size + 0x30, 0x20) + 0x30
+        self.object = system.object(va, "_EPROCESS", "_KPROCESS")
+        if not idle:
+            system.labels.define(f"process {self.pid}", va)
+        self.threads = []
+        self.shared = None
+        self.user = USER["x86" if system.pointer == 4 else "wow" if self.wow64 else
+                         "x64" if system.build < 9200 else "x64-8"]
+        self.heap = self.user["heap"]
+
+    # ------------------------------------------------------------ the process object
+
+    def fill(self):
+        system, o = self.system, self.object
+        o.put("Header.Type", 3)
+        o.put("Header.Size", system.struct_size("_KPROCESS") // 4)
+        o.empty_list("Header.WaitListHead")
+        o.empty_list("ProfileListHead")
+        o.empty_list("ReadyListHead")
+        self.dtb = self.space.root | (2 if system.recipe.get("pcid") else 0)
+        o.put("DirectoryTableBase", self.dtb)
+        if system.recipe.get("pcid"):
+            o.put("UserDirectoryTableBase", 1)
+        o.put("BasePriority", 8)
+        if o.place("Affinity") and o.place("Affinity")[1] in ("u32", "u64"):
+            o.put("Affinity", (1 << system.cpus) - 1)
+        o.put("UniqueProcessId", self.pid)
+        o.put("InheritedFromUniqueProcessId", self.recipe.get("ppid", 0))
+        o.put("CreateTime", filetime(self.recipe["create_time"]) if "create_time" in self.recipe else 0)
+        system.kernel.write(o.at("ImageFileName"), self.name.encode()[:15].ljust(15, b"\0"))
+        o.put("Flags", 0xD000 | (4 if "exit_time" in self.recipe else 0))
+        o.put("PriorityClass", 2)
+        o.put("ExitStatus", self.recipe.get("exit_status", 0x103))
+        if "exit_time" in self.recipe:
+            o.put("ExitTime", filetime(self.recipe["exit_time"]))
+        self.token = 0
+        if not self.idle:
+            self.token = system.take("paged", 0x200)
+            o.put("Token", self.token | (7 if system.pointer == 4 else 15))
+            o.put("ObjectTable", system.take("paged", 0x70))
+        if self.kind == "user" and not self.recipe.get("minimal") and "exit_time" not in self.recipe:
+            self._make_user_part()
+        self._make_threads()
+        self._tell_truth()
+
+    def _make_threads(self):
+        for i, recipe in enumerate(self.recipe.get("thread", [])):
+            self.threads.append(threads.Thread(self.system, self, recipe, i))
+        for thread in self.threads:
+            thread.fill()
+        o = self.object
+        o.put("ActiveThreads", sum(1 for t in self.threads if "terminated" not in t.recipe))
+        o.put("ActiveThreadsHighWatermark", len(self.threads) + 1)
+        self.link_threads()
+
+    def link_threads(self):
+        """Both lists; KPROCESS's knows every thread, EPROCESS's does not know the idle ones."""
+        for names, member in ((("_KPROCESS",), "_KTHREAD"), (("_EPROCESS",), "_ETHREAD")):
+            head = self.system.object(self.object.va, *names)
+            entries = [self.system.object(t.object.va, member) for t in self.threads if not t.recipe.get("unlinked")]
+            if not head.has("ThreadListHead") or any(not e.has("ThreadListEntry") for e in entries):
+                continue
+            if self.idle and names == ("_EPROCESS",):
+                continue
+            places = [e.at("ThreadListEntry") for e in entries]
+            self.system.link(head.at("ThreadListHead"), places)
+            for entry, thread in zip(entries, [t for t in self.threads if not t.recipe.get("unlinked")]):
+                if thread.recipe.get("torn"):
+                    self.system.labels.put(self.system.kernel, entry.at("ThreadListEntry"), self.system.pointer,
+                                           0x42424242 if self.system.pointer == 4 else 0x4242424242424242)
+
+    # ------------------------------------------------------------ user part
+
+    def take_user(self, length, align=8):
+        va = -(-self.heap // align) * align
+        self.heap = va + length
+        self.space.map(va & -PAGE, length=(va + length - 1 & -PAGE) + PAGE - (va & -PAGE))
+        return va
+
+    def user_string(self, va, text, pointer):
+        self.system.unicode_string(self.space, va, text, self.take_user(2 * len(text) + 2), pointer)
+
+    def _make_user_part(self):
+        system, user = self.system, self.user
+        self.space.map(0x7FFE0000, system.shared_pfn)
+        self.peb = user["peb"]
+        self.space.map(self.peb)
+        peb = system.object(self.peb, "_PEB", space=self.space)
+        self.object.put("Peb", self.peb)
+        self.object.put("SectionBaseAddress", user["exe"])
+        peb.put("ImageBaseAddress", user["exe"])
+        for name, value in zip(("OSMajorVersion", "OSMinorVersion", "OSBuildNumber"), system.version):
+            peb.put(name, value)
+        pointer = system.pointer
+        modules = [self._module(self.name, user["exe"], 4 if self.wow64 else pointer),
+                   self._module("ntdll.dll", user["ntdll"], pointer)]
+        modules += [self._module("wow64.dll" if self.wow64 else "kernel32.dll", user["second"], pointer)]
+        peb.put("Ldr", self._loader("_PEB_LDR_DATA", "_LDR_DATA_TABLE_ENTRY", modules, pointer))
+        self.modules = modules
+        if self.wow64:
+            self._make_wow64_part(modules[0])
+
+    def _make_wow64_part(self, exe):
+        """PEB32, its loader lists, and how the process object names it in this version."""
+        system, user = self.system, self.user
+        self.space.map(user["peb32"])
+        peb = system.object(user["peb32"], "_PEB32", space=self.space)
+        peb.put("ImageBaseAddress", user["exe"])
+        modules = [exe, self._module("ntdll.dll", user["ntdll32"], 4, "C:\\Windows\\SysWOW64\\")]
+        peb.put("Ldr", self._loader("_PEB_LDR_DATA32", "_LDR_DATA_TABLE_ENTRY32", modules, 4))
+        o = self.object
+        if o.has("WoW64Process"):
+            wow = system.object(system.take("paged", system.struct_size("_EWOW64PROCESS")), "_EWOW64PROCESS")
+            wow.put("Peb", user["peb32"])
+            wow.put("Machine", 0x14C)
+            o.put("WoW64Process", wow.va)
+        elif "_WOW64_PROCESS" in system.places["structs"]:
+            wow = system.object(system.take("paged", 8), "_WOW64_PROCESS")
+            wow.put("Wow64", user["peb32"])
+            o.put("Wow64Process", wow.va)
+        else:
+            o.put("Wow64Process", user["peb32"])
+        self.modules32 = modules
+
+    def _module(self, name, base, pointer, folder="C:\\WINDOWS\\system32\\"):
+        """A user module, one set of frames for all processes that have it at this address."""
+        system = self.system
+        frames = system.__dict__.setdefault("user_frames", {})
+        key = (name, base)
+        if key not in frames:
+            chunks = pe.small(pointer, 0x5000, 0x4802A12C + len(frames), name, base, system.version,
+                              ("0123456789ABCDEF0123456789ABC%03X" % len(frames), 2, name.rpartition(".")[0] + ".pdb"),
+                              {"RtlUserThreadStart": 0x1010}, tuple(system.version[:2]))
+            frames[key] = [system.phys.alloc() for _ in range(5)]
+            for rva, data in chunks.items():
+                system.phys.write(frames[key][rva // PAGE] * PAGE + rva % PAGE, data)
+        for i, pfn in enumerate(frames[key]):
+            self.space.map(base + i * PAGE, pfn, execute=True)
+        return {"name": name, "base": base, "size": 0x5000, "path": folder + name}
+
+    def _loader(self, kind, entry_kind, modules, pointer):
+        system = self.system
+        ldr = system.object(self.take_user(system.struct_size(kind)), kind, space=self.space)
+        ldr.put("Length", system.struct_size(kind))
+        ldr.put("Initialized", 1)
+        entries = []
+        for module in modules:
+            entry = system.object(self.take_user(system.struct_size(entry_kind), 16), entry_kind, space=self.space)
+            for name, value, size in (("DllBase", module["base"], pointer), ("EntryPoint", module["base"] + 0x1000, pointer),
+                                      ("SizeOfImage", module["size"], 4)):
+                system.labels.put(self.space, entry.at(name), size, value)
+            self.user_string(entry.at("FullDllName"), module["path"], pointer)
+            self.user_string(entry.at("BaseDllName"), module["name"], pointer)
+            entries.append(entry)
+        for head, link in (("InLoadOrderModuleList", "InLoadOrderLinks"), ("InMemoryOrderModuleList", "InMemoryOrderLinks"),
+                           ("InInitializationOrderModuleList", "InInitializationOrderLinks")):
+            # The executable is not in the initialisation order.
+            listed = entries[1:] if head.startswith("InInit") else entries
+            if entries[0].has(link):
+                system.link(ldr.at(head), [e.at(link) for e in listed], self.space, pointer)
+        return ldr.va
+
+    # ------------------------------------------------------------ truth
+
+    def _tell_truth(self):
+        o, r = self.object, self.recipe
+        truth = {"pid": self.pid, "name": self.name, "object": hex(o.va), "directory_table_base": hex(self.dtb)}
+        if o.known("InheritedFromUniqueProcessId"):
+            truth["ppid"] = r.get("ppid", 0)
+        if o.known("CreateTime"):
+            truth["create_time"] = threads.iso(o.get("CreateTime")) if "create_time" in r else None
+        if o.known("ExitTime"):
+            truth["exit_time"] = threads.iso(o.get("ExitTime")) if "exit_time" in r else None
+        if o.known("Peb"):
+            truth["peb"] = hex(o.get("Peb")) if o.get("Peb") else None
+        if self.system.pointer == 8:
+            truth["wow64"] = self.wow64
+        truth["threads"] = sum(1 for t in self.threads if not t.recipe.get("object") == "missing")
+        self.system.truth["processes"].append(truth)

@@ -1,0 +1,480 @@
+# SPDX-License-Identifier: MIT
+"""Threads: ETHREAD and KTHREAD, kernel stacks, TEBs, and what they point at.
+
+A recipe says what kind of thread it is; every other member gets a value of its own, made from the thread id, so that a
+decoder that swaps two places is noticed. What was written is told to the truth, fact by fact, under the JSON keys.
+"""
+import datetime
+
+from synth import PAGE, Ref
+from windows import filetime
+
+STATES = ["Initialized", "Ready", "Running", "Standby", "Terminated", "Waiting", "Transition", "DeferredReady", "GateWait",
+          "WaitingForProcessInSwap"]
+LEVELS = ["SecurityAnonymous", "SecurityIdentification", "SecurityImpersonation", "SecurityDelegation"]
+# Wait reasons for the versions whose PDB has no such enumeration (XP's numbers never changed).
+WAIT_REASONS = ["Executive", "FreePage", "PageIn", "PoolAllocation", "DelayExecution", "Suspended", "UserRequest",
+                "WrExecutive", "WrFreePage", "WrPageIn", "WrPoolAllocation", "WrDelayExecution", "WrSuspended",
+                "WrUserRequest", "WrEventPair", "WrQueue", "WrLpcReceive", "WrLpcReply", "WrVirtualMemory", "WrPageOut",
+                "WrRendezvous", "Spare2", "Spare3", "Spare4", "Spare5", "Spare6", "WrKernel"]
+TOP_LEVEL = {"FSRTL_FSP_TOP_LEVEL_IRP": 1, "FSRTL_CACHE_TOP_LEVEL_IRP": 2, "FSRTL_MOD_WRITE_TOP_LEVEL_IRP": 3,
+             "FSRTL_FAST_IO_TOP_LEVEL_IRP": 4}
+
+
+def iso(value):
+    when = datetime.datetime(1601, 1, 1) + datetime.timedelta(microseconds=value // 10)
+    return when.strftime("%Y-%m-%dT%H:%M:%S") + ".%07dZ" % (value % 10_000_000)
+
+
+class Thread:
+    def __init__(self, system, process, recipe, index):
+        self.system, self.process, self.recipe, self.index = system, process, recipe, index
+        self.tid = recipe["tid"]
+        self.truth, self.absent = {}, {}
+        self.object = system.object(self._place(), "_ETHREAD", "_KTHREAD")
+        system.labels.define(f"thread {process.pid}.{self.tid}.{index}", self.object.va)
+        self.user = process.kind == "user" and not process.recipe.get("minimal") and "exit_time" not in process.recipe
+
+    def _place(self):
+        size = self.system.struct_size("_ETHREAD")
+        if self.recipe.get("object") != "missing":
+            return self.system.take("pool", size + 0x30, 0x20) + 0x30
+        # A page of its own, at a frame above the RAM that the image holds.
+        va = self.system.take_pages("pool", PAGE)
+        self.system.missing_frame = getattr(self.system, "missing_frame", self.system.phys.total + 0x400) + 1
+        self.system.kernel.map(va, self.system.missing_frame)
+        return va + 0x60
+
+    # ------------------------------------------------------------ writing and telling
+
+    def put(self, member, value, key=None, told=None):
+        """Writes, and tells under key what a reader must say: the value, or null where this version lacks the member."""
+        written = self.object.put(member, value)
+        if key and written and self.object.known(member):
+            self.truth[key] = value if told is None else told
+        elif key and not written and key not in self.truth:
+            self.truth[key] = None
+            self.absent[key] = ["not in this version", "not known"]
+        return written
+
+    def tell(self, key, value, why=None):
+        self.truth[key] = value
+        if value is None:
+            self.absent[key] = [why] if isinstance(why, str) else why
+
+    def value(self, salt, span):
+        """A number of this thread's own for this member: 1 .. span - 1."""
+        return (self.tid * 2654435761 + self.index * 40503 + salt * 97) // 7 % (span - 1) + 1
+
+    def fill(self):
+        self._identity()
+        self._context()
+        self._scheduling()
+        self._stacks()
+        self._life()
+        self._start()
+        self._security()
+        self._messages()
+        self._io()
+        self._teb()
+        self._flags()
+        if self.recipe.get("object") == "missing":
+            self.system.truth["notes"].append({"object": hex(self.object.va), "pid": self.process.pid, "why": "page missing"})
+            return
+        self.system.truth["threads"].append({"facts": self.truth, "absent": self.absent})
+
+    # ------------------------------------------------------------ groups of facts
+
+    def _identity(self):
+        o, system = self.object, self.system
+        o.put("Header.Type", 6)
+        if not o.has("Header.ThreadControlFlags"):
+            o.put("Header.Size", system.struct_size("_KTHREAD") // 4)
+        o.put("Header.SignalState", 1 if "terminated" in self.recipe else 0)
+        for member in ("Header.WaitListHead", "MutantListHead", "ApcState.ApcListHead", "SavedApcState.ApcListHead",
+                       "ActiveTimerListHead", "QueueListEntry", "BoostList"):
+            o.empty_list(member)
+        cid_pid = self.recipe.get("cid_pid", self.process.pid)
+        o.put("Cid.UniqueProcess", cid_pid)
+        o.put("Cid.UniqueThread", self.tid)
+        self.truth.update(object=hex(o.va), tid=self.tid, process=self.process.name, process_object=hex(self.process.object.va))
+        if cid_pid == self.process.pid:
+            self.truth["pid"] = cid_pid
+        else:
+            system.truth["notes"].append({"object": hex(o.va), "pid": self.process.pid, "why": "cid"})
+        if "name" in self.recipe and o.has("ThreadName"):
+            text = system.object(system.take("paged", 16), "_UNICODE_STRING")
+            system.unicode_string(system.kernel, text.va, self.recipe["name"])
+            self.put("ThreadName", text.va, "thread_name", self.recipe["name"])
+        elif not o.has("ThreadName"):
+            self.tell("thread_name", None, ["not in this version", "not known"])
+
+    def _context(self):
+        o, own = self.object, self.process.object.va
+        attached = self.recipe.get("attached")
+        other = Ref(f"process {attached}") if attached is not None else own
+        o.put("Process", own)
+        o.put("ThreadsProcess", own)
+        o.put("ApcStateIndex", 1 if attached is not None else 0)
+        o.put("ApcState.Process", other)
+        o.put("SavedApcState.Process", own if attached is not None else 0)
+        if o.has("ApcStatePointer"):
+            saved, now = o.at("SavedApcState.ApcListHead"), o.at("ApcState.ApcListHead")
+            first = (saved, now) if attached is not None else (now, saved)
+            for i in range(2):
+                self.system.labels.put(self.system.kernel, o.at("ApcStatePointer") + i * self.system.pointer,
+                                       self.system.pointer, first[i])
+        self.truth.update(apc_state_index=1 if attached is not None else 0, attached=attached is not None)
+        current = self.system.labels.at.get(f"process {attached}", own)
+        self.truth["current_process"] = hex(current)
+        if attached is not None:
+            self.truth["saved_process"] = hex(own)
+
+    def _scheduling(self):
+        r, o, system = self.recipe, self.object, self.system
+        state = r.get("state", "Terminated" if "terminated" in r else "Waiting")
+        self.put("State", STATES.index(state), "state", state)
+        reason = r.get("wait_reason", "UserRequest" if self.user else "Executive")
+        number, reason = self._reason(reason)
+        waiting = state in ("Waiting", "GateWait", "Transition")
+        o.put("WaitReason", number)
+        if waiting:
+            self.truth["wait_reason"] = reason
+        mode = r.get("wait_mode", "User" if self.user else "Kernel")
+        o.put("WaitMode", int(mode == "User"))
+        o.put("WaitIrql", r.get("wait_irql", 0))
+        if waiting:
+            self.truth.update(wait_mode=mode, wait_irql=r.get("wait_irql", 0))
+        self.put("Alertable", int(r.get("alertable", False)), "alertable", bool(r.get("alertable", False)))
+        self.put("WaitNext", int(r.get("wait_next", False)), "wait_next", bool(r.get("wait_next", False)))
+        self.put("Priority", r.get("priority", 8 + self.value(1, 7)), "priority")
+        self.put("BasePriority", r.get("base_priority", 1 + self.value(2, 6)), "base_priority")
+        self.put("PriorityDecrement", self.value(3, 4), "priority_decrement")
+        self._processors(state)
+        self.put("ContextSwitches", 1000 + self.value(4, 100000), "context_switches")
+        self.put("KernelTime", 10 + self.value(5, 900), "kernel_time")
+        self.put("UserTime", 1000 + self.value(6, 9000), "user_time")
+        self.put("WaitTime", system.ticks - 3 - self.value(7, 4000), "wait_time")
+        self.put("SuspendCount", r.get("suspend_count", 0), "suspend_count")
+        o.put("FreezeCount", int(bool(r.get("freeze_count", 0))) if len(o.place("FreezeCount")) == 4 else r.get("freeze_count", 0))
+        self.put("PreviousMode", int(self.user), "previous_mode", "User" if self.user else "Kernel")
+        if waiting:
+            self._wait_block()
+
+    def _reason(self, name):
+        values = self.system.places["enums"].get("_KWAIT_REASON") or {n: i for i, n in enumerate(WAIT_REASONS)}
+        number = values[name] if name in values else WAIT_REASONS.index(name)
+        names = [n for n, v in values.items() if v == number and not n.startswith("Maximum")]
+        return number, name if name in names or not names else names[0]
+
+    def _processors(self, state):
+        r, o, system = self.recipe, self.object, self.system
+        cpu = r.get("processor", self.index % system.cpus)
+        if state == "Running" and not r.get("idle"):
+            system.prcb[cpu].put("CurrentThread", o.va)
+        if state == "Standby":
+            system.prcb[cpu].put("NextThread", o.va)
+        self._next_processor(r.get("next_processor", cpu))
+        ideal = (cpu + 1) % system.cpus
+        self.put("IdealProcessor", ideal, "ideal_processor")
+        self.put("UserIdealProcessor", cpu, "user_ideal_processor")
+        o.put("SoftAffinity", 1 << cpu)
+        mask = r.get("affinity", (1 << system.cpus) - 1)
+        self._affinity(mask)
+
+    def _next_processor(self, number):
+        """Its width differs; what stands beside it is never zero here, so that reading too much is noticed."""
+        o = self.object
+        self.put("NextProcessor", number, "next_processor")
+        shared = bool(self.recipe.get("shared_ready_queue", self.index % 2 == 0))
+        if o.has("SharedReadyQueue"):
+            shared = shared and self.recipe.get("state") != "Running"
+            o.put("SharedReadyQueue", int(shared))
+            self.truth["shared_ready_queue"] = shared
+        width = o.width("NextProcessor")
+        o.put("DeferredProcessor", 0x5A5A & (1 << 8 * width) - 1)
+        o.put("CallbackStack", 0xF8BAD00D & 0xFFFFFFFF)
+
+    def _affinity(self, mask):
+        o, system = self.object, self.system
+        place = o.place("Affinity")
+        if place[1] == "group_affinity":
+            va = o.at("Affinity")
+            system.labels.put(system.kernel, va, system.pointer, mask)
+            system.labels.put(system.kernel, va + system.pointer, 2, 0)
+            self.truth["affinity_group"] = 0
+        elif system.build >= 20348:
+            # KAFFINITY_EX: Count u16, Size u16, Reserved u32, Bitmap[]
+            va = system.take("pool", 24, 16)
+            for at, size, value in ((0, 2, 1), (2, 2, 32), (8, 8, mask)):
+                system.labels.put(system.kernel, va + at, size, value)
+            o.put("Affinity", va)
+        else:
+            o.put("Affinity", mask)
+        self.truth["affinity"] = hex(mask)
+
+    def _wait_block(self):
+        """The first wait block, on an event of its own."""
+        o, system = self.object, self.system
+        block = system.object(o.at("WaitBlock"), "_KWAIT_BLOCK")
+        event = system.object(system.take("pool", 0x18), "_DISPATCHER_HEADER")
+        event.put("Type", 1)
+        event.put("Size", 4 if system.pointer == 4 else 6)
+        o.put("WaitBlockList", block.va)
+        o.put("WaitBlockCount", 1)
+        block.put("Thread", o.va)
+        block.put("Object", event.va)
+        block.put("WaitType", 1)
+        block.put("NextWaitBlock", block.va)
+        system.link(event.at("WaitListHead"), [block.at("WaitListEntry")])
+
+    def _stacks(self):
+        o, system = self.object, self.system
+        size = 0x3000 if system.pointer == 4 else 0x6000
+        limit = system.take_pages("stacks", size + PAGE)
+        base = limit + size
+        resident = self.recipe.get("stack") != "outswapped"
+        pages = system.recipe.get("stack_pages", size // PAGE)
+        if resident:
+            system.kernel.map(base - pages * PAGE, length=pages * PAGE)
+        frame_size = system.struct_size("_KTRAP_FRAME")
+        initial = base - (0x10 if system.pointer == 4 else 0x50)
+        trap = initial - frame_size - 0x20
+        self.put("StackBase", base, "stack_base", hex(base))
+        self.put("StackLimit", limit, "stack_limit", hex(limit))
+        self.put("InitialStack", initial, "initial_stack", hex(initial))
+        kernel_stack = trap - 0x180 - 16 * (self.index % 8)
+        self.put("KernelStack", kernel_stack, "kernel_stack", hex(kernel_stack))
+        self.put("KernelStackResident", int(resident), "kernel_stack_resident", resident)
+        if not self.user or "terminated" in self.recipe:
+            self.put("TrapFrame", 0)
+            return
+        self.put("TrapFrame", trap, "trap_frame", hex(trap))
+        if not resident:
+            return
+        frame = system.object(trap, "_KTRAP_FRAME")
+        code, stack = self.process.user["ntdll"] + 0x1100 + self.tid, self._user_stack()[1] - 0x100
+        for name, value in (("Eip", code), ("SegCs", 0x1B), ("EFlags", 0x246), ("HardwareEsp", stack), ("HardwareSegSs", 0x23),
+                            ("Rip", code), ("Rsp", stack), ("SegSs", 0x2B), ("Ebp", stack + 0x20), ("Rbp", stack + 0x20)):
+            frame.put(name, value)
+        if frame.has("Rip"):
+            frame.put("SegCs", 0x33)
+
+    def _life(self):
+        r, o, system = self.recipe, self.object, self.system
+        default = filetime(self.process.recipe["create_time"]) + (self.index + 1) * 1234567 if "create_time" in \
+            self.process.recipe else 0
+        created = filetime(r["create_time"]) if "create_time" in r else default
+        shift = system.recipe.get("create_time_shift", 0)
+        o.put("CreateTime", created << shift)
+        if shift and o.has("ApcNeeded"):
+            o.put("NestedFaultCount", r.get("nested_faults", self.index % 3))
+            o.put("ApcNeeded", self.index % 2)
+        if created:
+            self.truth["create_time"] = iso(created)
+        if "terminated" in r:
+            end = r["terminated"]
+            o.put("ExitTime", filetime(end["exit_time"]))
+            self.truth["exit_time"] = iso(filetime(end["exit_time"]))
+            o.put("ExitStatus", end.get("exit_status", 0))
+            self.truth["exit_status_value"] = hex(end.get("exit_status", 0) & 0xFFFFFFFF)
+        else:
+            # Until a thread ends, this is the head of a list: a decoder that shows it as a time is wrong.
+            o.empty_list("KeyedWaitChain" if o.has("KeyedWaitChain") else "LpcReplyChain")
+            o.put("ExitStatus", 0x103 if o.has("ClientSecurity") else 0)
+            self.tell("exit_time", None)
+
+    def _start(self):
+        o, system, process = self.object, self.system, self.process
+        kernel_start = system.base + 0x1200 + 0x10 * (self.tid // 4 % 16)
+        start = process.user["ntdll"] + 0x1010 if self.user else kernel_start
+        if self.recipe.get("idle"):
+            start = 0
+        self.put("StartAddress", start, "start_address", hex(start))
+        win32 = process.user["exe"] + 0x1020 + 0x10 * (self.tid // 4 % 64) if self.user else start
+        received = self.recipe.get("lpc_received")
+        if received and o.has("LpcReceivedMsgIdValid"):
+            o.put("LpcReceivedMessageId", received)
+            o.put("LpcReceivedMsgIdValid", 1)
+            self.truth["lpc_received_message_id"] = received
+            self.tell("win32_start_address", None)
+            return
+        self.put("Win32StartAddress", win32, "win32_start_address", hex(win32))
+        if o.has("LpcReceivedMsgIdValid"):
+            self.tell("lpc_received_message_id", None)
+
+    def _security(self):
+        o, system = self.object, self.system
+        who = self.recipe.get("impersonating")
+        self.truth["impersonating"] = bool(who)
+        self.put("GrantedAccess", 0x1F03FF if self.user else 0x12345, "granted_access_value",
+                 hex(0x1F03FF if self.user else 0x12345))
+        if not who and not self.recipe.get("reverted"):
+            return
+        token = system.take("paged", 0x200)
+        level = who.get("level", 2) if who else 2
+        effective = bool(who and who.get("effective_only"))
+        if o.has("ClientSecurity"):
+            o.put("ClientSecurity", token | level | int(effective) << 2 if who else 0)
+        elif o.has("ImpersonationInfo"):
+            info = system.object(system.take("paged", system.struct_size("_PS_IMPERSONATION_INFORMATION")),
+                                 "_PS_IMPERSONATION_INFORMATION")
+            info.put("Token", token)
+            info.put("CopyOnOpen", 1)
+            info.put("EffectiveOnly", int(effective))
+            info.put("ImpersonationLevel", level)
+            o.put("ImpersonationInfo", info.va)
+        if who:
+            o.put("ActiveImpersonationInfo", 1)
+            if "_PS_IMPERSONATION_INFORMATION" not in system.places["lent"]:
+                self.truth.update(token=hex(token), impersonation_level=LEVELS[level], effective_only=effective)
+
+    def _messages(self):
+        o, r, system = self.object, self.recipe, self.system
+        lpc = r.get("lpc")
+        if lpc and o.has("LpcReplyMessage"):
+            body = system.take("paged", 0x40)
+            if lpc.get("port") and o.has("LpcWaitingOnPort"):
+                o.put("LpcReplyMessage", body | 1)
+                self.truth["lpc_waiting_on_port"] = hex(body)
+            else:
+                o.put("LpcReplyMessage", body)
+                self.truth["lpc_reply_message"] = hex(body)
+            o.put("LpcReplyMessageId", lpc["id"])
+            self.truth["lpc_reply_message_id"] = lpc["id"]
+        alpc = r.get("alpc")
+        if alpc and o.has("AlpcMessage"):
+            body = system.take("paged", 0x100)
+            o.put("AlpcMessage", body)
+            o.put("AlpcMessageId", alpc)
+            self.truth.update(alpc_message=hex(body), alpc_message_id=alpc)
+        if not o.has("AlpcMessage"):
+            for key in ("alpc_message", "alpc_message_id"):
+                self.tell(key, None, ["not in this version", "not known"])
+        self._links()
+
+    def _links(self):
+        """One word, three meanings: a termination port, the reaper's list, the value of a keyed wait."""
+        o, r, system = self.object, self.recipe, self.system
+        if "keyed_wait" in r and o.has("KeyedWaitValue"):
+            o.put("KeyedWaitValue", r["keyed_wait"])
+            self._set_flag("KeyedEventInUse", 1)
+            self.truth["keyed_wait_value"] = hex(r["keyed_wait"])
+        elif self.user and "terminated" not in r:
+            o.put("TerminationPort", system.take("paged", 2 * system.pointer))
+
+    def _io(self):
+        o, r, system = self.object, self.recipe, self.system
+        irps = [system.object(system.take("pool", system.struct_size("_IRP", 0x70)), "_IRP") for _ in range(r.get("irps", 0))]
+        for irp in irps:
+            irp.put("Type", 6)
+            irp.put("Size", system.struct_size("_IRP") + 0x48)
+            irp.put("StackCount", 2)
+            irp.put("Tail.Overlay.Thread", o.va)
+        system.link(o.at("IrpList"), [irp.at("ThreadListEntry") for irp in irps])
+        if o.known("IrpList") and "_IRP" not in system.places["lent"]:
+            self.truth["irp_list"] = [hex(irp.va) for irp in irps]
+        top = r.get("top_level_irp")
+        if top == "irp":
+            o.put("TopLevelIrp", irps[0].va)
+            self.truth["top_level_irp"] = hex(irps[0].va)
+        elif top:
+            o.put("TopLevelIrp", TOP_LEVEL[top])
+            self.truth["top_level_irp"] = top
+        device = system.take("pool", 0x40) if r.get("device_to_verify") else 0
+        o.put("DeviceToVerify", device)
+        if device:
+            self.truth["device_to_verify"] = hex(device)
+        self.put("ReadClusterSize", 7 + self.index % 5, "read_cluster_size")
+        self.put("ActiveFaultCount", self.index % 3, "active_fault_count")
+        o.put("RundownProtect", 2 * (self.index % 4))
+        o.put("ThreadLock", 0)
+        # From Vista on this shares its second half with StartAddress and means something else.
+        if not o.has("ForwardLinkShadow"):
+            o.empty_list("PostBlockList")
+
+    # ------------------------------------------------------------ TEB
+
+    def _user_stack(self):
+        base = self.process.user["stack"] + self.index * 0x100000
+        return base - 0x8000 + 0x1000, base
+
+    def _teb(self):
+        system, process = self.system, self.process
+        if not self.user or self.recipe.get("teb") == "none":
+            self.object.put("Teb", 0)
+            self.tell("teb", None)
+            return
+        va = process.user["teb"] + self.index * process.user["teb_step"]
+        self.put("Teb", va, "teb", hex(va))
+        if process.wow64:
+            self.truth["teb32"] = hex(va + 0x2000)
+        how = self.recipe.get("teb", "present")
+        if how == "paged_out":
+            # A page-file entry: not valid, not in transition, not a prototype; page file 0.
+            process.space.set_entry(va, (0x1234 + self.tid) << (12 if system.pointer == 4 and system.mode == "x86" else 32) | 0x80)
+            for key in ("teb_tid", "teb_pid", "teb_stack_base", "teb_stack_limit", "last_error"):
+                self.tell(key, None, ["paged out", "not in this image"])
+            return
+        process.space.map(va, length=0x1000 if system.pointer == 4 else 0x2000)
+        self._write_teb(system.object(va, "_TEB", space=process.space), process.peb)
+        if process.wow64:
+            process.space.map(va + 0x2000, length=-(-system.struct_size("_TEB32") // PAGE) * PAGE)
+            self._write_teb32(va)
+
+    def _write_teb(self, teb, peb):
+        limit, base = self._user_stack()
+        error, status = 2 + self.tid % 120, 0xC0000000 + 0x22 + self.tid % 64
+        handler = base - 0x24 if self.system.pointer == 4 else 0
+        if self.process.wow64 and self.system.build < 10240:
+            handler = teb.va + 0x2000
+        for name, value in (("NtTib.ExceptionList", handler), ("NtTib.StackBase", base), ("NtTib.StackLimit", limit),
+                            ("NtTib.Self", teb.va), ("ClientId.UniqueProcess", self.recipe.get("teb_pid", self.process.pid)),
+                            ("ClientId.UniqueThread", self.tid), ("ProcessEnvironmentBlock", peb), ("LastErrorValue", error),
+                            ("LastStatusValue", status)):
+            teb.put(name, value)
+        if self.process.wow64:
+            teb.put("WowTebOffset", 0x2000)
+        if not teb.known("ClientId.UniqueThread"):
+            return
+        self.truth.update(teb_stack_base=hex(base), teb_stack_limit=hex(limit), teb_pid=self.process.pid, teb_tid=self.tid,
+                          last_error=error, last_status_value=hex(status), peb=hex(peb))
+        if handler:
+            self.truth["teb_exception_list"] = hex(handler)
+
+    def _write_teb32(self, teb64):
+        teb = self.system.object(teb64 + 0x2000, "_TEB32", space=self.process.space)
+        base = 0x480000 + self.index * 0x100000
+        for name, value in (("NtTib.ExceptionList", base - 0x24), ("NtTib.StackBase", base), ("NtTib.StackLimit", base - 0x3000),
+                            ("NtTib.Self", teb.va), ("ClientId.UniqueProcess", self.process.pid),
+                            ("ClientId.UniqueThread", self.tid), ("ProcessEnvironmentBlock", self.process.user["peb32"]),
+                            ("LastErrorValue", 3 + self.tid % 120), ("LastStatusValue", 0xC0000034), ("WowTebOffset", -0x2000)):
+            teb.put(name, value)
+
+    # ------------------------------------------------------------ flag words
+
+    def _flags(self):
+        """Single bits by name, in whatever word this version has them; then the words are told as they are."""
+        r, o, places = self.recipe, self.object, self.system.places
+        for name in ["ThreadInserted", "ApcQueueable", "EnableStackSwap"] + r.get("flags", []) + (
+                ["Terminated"] if "terminated" in r else []) + (["SystemThread"] if not self.user else ["GuiThread"]):
+            self._set_flag(name, 1)
+        for name, value in (("ThreadIoPriority", 2), ("ThreadPagePriority", 5)):
+            self._set_flag(name, value)
+        for word, key in (("MiscFlags", "misc_flags"), ("ThreadFlags", "thread_flags"),
+                          ("CrossThreadFlags", "cross_thread_flags"), ("SameThreadPassiveFlags", "same_thread_passive_flags"),
+                          ("SameThreadApcFlags", "same_thread_apc_flags")):
+            if not o.has(word):
+                self.tell(key, None, ["not in this version", "not known"])
+                continue
+            value = o.get(word) & 0xFFFFFFFF
+            names = [n for n, (bit, length) in places["flags"].get(word, {}).items() if length == 1 and value >> bit & 1]
+            self.truth[key] = {"value": hex(value), "names": names}
+
+    def _set_flag(self, name, value):
+        o = self.object
+        for word, bits in self.system.places["flags"].items():
+            if name in bits and o.has(word):
+                bit, length = bits[name]
+                old = o.get(word) & 0xFFFFFFFF & ~(((1 << length) - 1) << bit)
+                o.put(word, old | value << bit)

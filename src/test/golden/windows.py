@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: MIT
+"""The kernel of a Windows system as it lies in memory: image, symbols, debugger block, processors, shared page, modules.
+
+A System owns physical memory, the kernel's address space, the labels and the truth. Processes and threads are made by
+processes.py and threads.py. Every place of a member comes from testdata/golden/places.
+"""
+import datetime
+import struct
+
+import kdbg
+import paging
+import pe
+from synth import PAGE, Labels, Physical, Ref
+
+SIZES = {"u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "u64": 8, "i64": 8, "wchar": 2}
+
+# Where things lie when the recipe does not say. 32-bit addresses as XP has them, 64-bit ones as 7 has them.
+DEFAULT_PLACES = {
+    4: {"kernel": 0x804D7000, "hal": 0x806EC000, "driver": 0xF7B00000, "pool": 0x81F00000, "paged": 0xE1000000,
+        "stacks": 0xF8A00000, "pcr": 0xFFDFF000, "pcr_step": -0x86D8000, "shared": 0xFFDF0000},
+    8: {"kernel": 0xFFFFF80002800000, "hal": 0xFFFFF80002600000, "driver": 0xFFFFF88000E00000, "pool": 0xFFFFFA8001800000,
+        "paged": 0xFFFFF8A000001000, "stacks": 0xFFFFF88002000000, "pcr": 0xFFFFF880009E0000, "pcr_step": 0x20000,
+        "shared": 0xFFFFF78000000000},
+}
+
+
+def filetime(text):
+    """ISO 8601 (up to seven decimals) to 100 ns since 1601."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    when = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc)
+    seconds = int((when - datetime.datetime(1601, 1, 1, tzinfo=datetime.timezone.utc)).total_seconds())
+    return seconds * 10_000_000 + int(fraction.ljust(7, "0")[:7] or 0)
+
+
+def size_of(text):
+    units = {"K": 10, "M": 20, "G": 30}
+    return int(text[:-1], 0) << units[text[-1]] if text[-1] in units else int(text, 0)
+
+
+class Object:
+    """A structure at an address: members by their dotted names, bit-fields like any other."""
+
+    def __init__(self, system, space, va, *structs):
+        self.system, self.space, self.va, self.structs = system, space, va, structs
+
+    def place(self, member):
+        for name in self.structs:
+            found = self.system.places["structs"].get(name, {"members": {}})["members"].get(member)
+            if found:
+                return found
+        return None
+
+    def has(self, member):
+        return self.place(member) is not None
+
+    def known(self, member):
+        """Has it, and not only because another version lent its place."""
+        return self.has(member) and not any(s in self.system.places["lent"] for s in self.structs)
+
+    def at(self, member):
+        return self.va + self.place(member)[0]
+
+    def width(self, member):
+        return SIZES.get(self.place(member)[1], self.system.pointer)
+
+    def put(self, member, value):
+        """Writes where this version has the member; False where it has not."""
+        place = self.place(member)
+        if place is None:
+            return False
+        size = self.width(member)
+        if len(place) == 4:
+            mask = ((1 << place[3]) - 1) << place[2]
+            value = (self.word(member) & ~mask) | (int(value) << place[2] & mask)
+        self.system.labels.put(self.space, self.va + place[0], size, value if isinstance(value, Ref) else int(value))
+        return True
+
+    def word(self, member):
+        return int.from_bytes(self.space.read(self.at(member), self.width(member)), "little")
+
+    def get(self, member):
+        place = self.place(member)
+        if place is None:
+            return None
+        value = self.word(member)
+        if len(place) == 4:
+            return value >> place[2] & (1 << place[3]) - 1
+        if place[1][0] == "i":
+            bits = 8 * self.width(member)
+            value -= (value >> (bits - 1)) << bits
+        return value
+
+    def empty_list(self, member):
+        if self.has(member):
+            self.system.link(self.at(member), [], self.space)
+
+    def string(self, member, text):
+        self.system.unicode_string(self.space, self.at(member), text)
+
+
+class System:
+    def __init__(self, recipe, places):
+        self.recipe, self.places = recipe["system"], places
+        self.pointer = places["pointer_size"]
+        self.mode = self.recipe["paging"]
+        self.version = [int(n) for n in self.recipe["version"].split(".")]
+        self.build = self.version[2]
+        self.cpus = self.recipe.get("processors", 2)
+        self.time = filetime(self.recipe["system_time"])
+        self.phys = Physical(self._ranges(), self.recipe.get("scatter", True))
+        self.labels = Labels()
+        self.at = dict(DEFAULT_PLACES[self.pointer], **{k: v for k, v in self.recipe.get("at", {}).items()})
+        self.kernel = paging.Space(self.phys, self.mode, self._self_index())
+        self.next = {name: self.at[name] for name in ("pool", "paged", "stacks", "driver")}
+        self.truth = {"system": {}, "processes": [], "threads": [], "modules": [], "notes": []}
+        self.hidden = {}
+        self._make_kernel_image()
+
+    def _ranges(self):
+        ram = size_of(self.recipe["ram"])
+        return [(0, 0x9F000), (0x100000, ram - 0x100000)]
+
+    def _self_index(self):
+        return self.recipe.get("self_index", {"x86": 0x300, "pae": 0, "x64": 0x1ED, "la57": 0x1ED}[self.mode])
+
+    # ------------------------------------------------------------ kernel memory
+
+    def take(self, region, length, align=16):
+        """Kernel addresses of a region, mapped; what else lies there (a pool header) is left zero."""
+        head = 0x10 if region in ("pool", "paged") else 0
+        va = -(-(self.next[region] + head) // align) * align
+        self.next[region] = va + length
+        self.kernel.map(va & -PAGE, length=(va + length - 1 & -PAGE) + PAGE - (va & -PAGE))
+        return va
+
+    def take_pages(self, region, length):
+        va = -(-self.next[region] // PAGE) * PAGE
+        self.next[region] = va + length
+        return va
+
+    def object(self, va, *structs, space=None):
+        return Object(self, space or self.kernel, va, *structs)
+
+    def struct_size(self, name, fallback=0):
+        return self.places["structs"].get(name, {}).get("size", 0) or fallback
+
+    def link(self, head, entries, space=None, width=None):
+        """A circular doubly linked list through the entries, in this order."""
+        ring = [head] + list(entries)
+        width = width or self.pointer
+        for i, va in enumerate(ring):
+            self.labels.put(space or self.kernel, va, width, ring[(i + 1) % len(ring)])
+            self.labels.put(space or self.kernel, va + width, width, ring[i - 1])
+
+    def unicode_string(self, space, va, text, buffer=None, pointer=None):
+        pointer = pointer or self.pointer
+        data = text.encode("utf-16-le")
+        if buffer is None:
+            buffer = self.take("paged", len(data) + 2, 8)
+        space.write(buffer, data)
+        space.write(va, struct.pack("<HH", len(data), len(data) + 2))
+        self.labels.put(space, va + pointer, pointer, buffer)
+
+    def signed(self, va):
+        """A 32-bit kernel address as the debugger's 64-bit members hold it."""
+        return va | 0xFFFFFFFF00000000 if self.pointer == 4 and va & 0x80000000 else va
+
+    def hidden_write(self, va, data):
+        """What only a crash dump written by the system has: bytes that stand there instead."""
+        for i, byte in enumerate(data):
+            pfn = self.kernel.frame(va + i)
+            page = self.hidden.setdefault(pfn, bytearray(self.phys.page(pfn)))
+            page[(va + i) % PAGE] = byte
+
+    # ------------------------------------------------------------ kernel image and symbols
+
+    def _make_kernel_image(self):
+        rva = self.places.get("rva", {})
+        size = self.recipe.get("image_size", 0x1046000 if rva else 0x214000)
+        if rva:
+            low = min(v for v in rva.values() if v >= 0xC00000) & -0x10000
+            self.data = (low, (max(rva.values()) & -0x10000) + 0x20000)
+        else:
+            self.data = (0x40000, 0x60000)
+        self.spare = self.data[1] - 0x10000 + 0x40 if rva else self.data[0] + 0x100
+        self.image_size, self.base = size, self.at["kernel"]
+        self.edata, self.rsrc = size - 0x10000, size - 0x8000
+        if self.recipe.get("large_kernel"):
+            step = 1 << self.kernel.levels[-2][0]
+            for va in range(self.base & -step, self.base + size, step):
+                self.kernel.map_large(va)
+        self.kernel.map(self.base)
+        self.kernel.map(self.base + self.data[0], length=self.data[1] - self.data[0])
+        for at in (0x1000, self.edata, self.rsrc):
+            self.kernel.map(self.base + at, length=0x2000, execute=at == 0x1000)
+        for name, at in rva.items():
+            self.labels.define(name, self.base + at)
+            self.kernel.map(self.base + at & -PAGE, execute=True)
+
+    def symbol(self, name, size=8):
+        """The address of a kernel variable: where the PDB of this kernel says, else the next free place of .data."""
+        if name not in self.labels.at:
+            va = self.base + (self.spare + 15 & -16)
+            self.spare = va - self.base + size
+            if self.spare > self.data[1]:
+                raise MemoryError("kernel data is full")
+            self.labels.define(name, va)
+        return self.labels.at[name]
+
+    def set_symbol(self, name, value, size=None):
+        va = self.symbol(name, size or self.pointer)
+        self.labels.put(self.kernel, va, size or self.pointer, value)
+        return va
+
+    def _pdb(self):
+        guid = self.places.get("pdb") or self.recipe["pdb_guid"] + "1"
+        return guid[:32], int(guid[32:], 16), self.recipe.get("pdb_name", "ntkrnlmp.pdb")
+
+    def finish_kernel_image(self):
+        exported = {name: self.symbol(name) - self.base for name in
+                    ["PsInitialSystemProcess", "NtBuildNumber", "KdDebuggerEnabled", "KeNumberProcessors", "PsThreadType",
+                     "PsProcessType", "MmHighestUserAddress", "MmSystemRangeStart", "InitSafeBootMode"]
+                    + (["PsLoadedModuleList"] if self.build >= 6000 else [])}
+        exported.update({"KeBugCheckEx": 0x1A00, "IoCompleteRequest": 0x1B40, "ZwClose": 0x1C80})
+        guid, age, name = self._pdb()
+        debug = 0x800
+        record = pe.rsds(guid, age, name)
+        timestamp, os_version = self.recipe["timestamp"], tuple(self.version[:2])
+        edata = pe.exports(self.edata, "ntoskrnl.exe", exported)
+        resource = pe.resources(self.rsrc, self.version)
+        sections = [(".text", 0x1000, self.data[0] - 0x1000, pe.TEXT_FLAGS),
+                    (".data", self.data[0], self.data[1] - self.data[0], pe.DATA_FLAGS),
+                    ("PAGE", self.data[1], self.edata - self.data[1], pe.TEXT_FLAGS),
+                    (".edata", self.edata, 0x8000, pe.CONST_FLAGS), (".rsrc", self.rsrc, 0x8000, pe.CONST_FLAGS)]
+        directories = {0: (self.edata, len(edata)), 2: (self.rsrc, len(resource)), 6: (debug, 28)}
+        head = pe.build(self.pointer, self.image_size, timestamp, sections, self.recipe.get("checksum", 0x20F1C3), 0x1000,
+                        os_version, self.base, directories)
+        self.kernel.write(self.base, head)
+        self.kernel.write(self.base + debug, struct.pack("<IIHHIIII", 0, timestamp, 0, 0, 2, len(record), debug + 0x20,
+                                                         debug + 0x20) + bytes(4) + record)
+        self.kernel.write(self.base + 0x1000, b"\x90" * 0x200)
+        self.kernel.write(self.base + self.edata, edata)
+        self.kernel.write(self.base + self.rsrc, resource)
+        self.truth["system"].update(kernel_base=hex(self.base), pdb_guid=guid, pdb_age=age, pdb_name=name)
+
+    # ------------------------------------------------------------ what every kernel has
+
+    def make_globals(self):
+        free_or_checked = 0xC0000000 if self.recipe.get("checked") else 0xF0000000
+        self.set_symbol("NtBuildNumber", free_or_checked | self.build, 4)
+        self.set_symbol("KeNumberProcessors", self.cpus, 4)
+        self.set_symbol("CmNtCSDVersion", self.recipe.get("csd", 0), 4)
+        self.set_symbol("KeTimeIncrement", 156250, 4)
+        lab = self.recipe["build_lab"].encode() + b"\0"
+        self.kernel.write(self.symbol("NtBuildLab", len(lab) + 1), lab)
+        user_top = {4: 0x7FFEFFFF, 8: 0x7FFFFFEFFFF if self.build < 9200 else 0x7FFFFFFEFFFF}[self.pointer]
+        self.set_symbol("MmHighestUserAddress", user_top)
+        self.set_symbol("MmUserProbeAddress", user_top + 1 - 0x10000 + 0x10000)
+        self.set_symbol("MmSystemRangeStart", {4: 0x80000000, 8: 0xFFFF080000000000 if self.build < 9200
+                                               else 0xFFFF800000000000}[self.pointer])
+        for name in ("PspCidTable", "PsThreadType", "PsProcessType", "KiBugcheckData", "MmPfnDatabase", "PsIdleProcess",
+                     "ObpRootDirectoryObject", "MmUnloadedDrivers", "MmPhysicalMemoryBlock", "InitSafeBootMode",
+                     "KdDebuggerEnabled"):
+            self.symbol(name, 0x20)
+        self._make_shared_data()
+        if self.pointer == 8 and self.recipe.get("low_stub", True):
+            self._make_low_stub()
+
+    def _make_shared_data(self):
+        va = self.at["shared"]
+        self.shared_pfn = self.phys.alloc()
+        self.kernel.map(va, self.shared_pfn)
+        data = self.object(va, "_KUSER_SHARED_DATA")
+        self.ticks = self.recipe.get("tick_count", 0x123456)
+        for name, value in (("SystemTime", self.time), ("InterruptTime", self.ticks * 156250), ("TimeZoneBias", 0),
+                            ("TickCount", self.ticks)):
+            low, high = value & 0xFFFFFFFF, value >> 32
+            self.kernel.write(data.at(name), struct.pack("<III", low, high, high))
+        data.put("TickCountMultiplier", 0x0FA00000)
+        self.kernel.write(data.at("NtSystemRoot"), self.recipe.get("system_root", "C:\\WINDOWS").encode("utf-16-le"))
+        data.put("NtBuildNumber", self.build)
+        self.kernel.write(data.at("NtProductType"), struct.pack("<I", self.recipe.get("product_type", 1)))
+        data.put("NtMajorVersion", self.version[0])
+        data.put("NtMinorVersion", self.version[1])
+        data.put("SuiteMask", 0x110)
+        data.put("NumberOfPhysicalPages", self.phys.total)
+        data.put("ActiveProcessorCount", self.cpus)
+
+    def _make_low_stub(self):
+        """PROCESSOR_START_BLOCK: a far jump, the address that long mode starts at, and CR3."""
+        pa = self.recipe.get("low_stub_at", 0x13000)
+        self.phys.take(pa // PAGE)
+        self.phys.write(pa, struct.pack("<Q", 0x00000001000600E9))
+        self.phys.write(pa + 0x70, struct.pack("<Q", self.base + 0x1100))
+        self.phys.write(pa + 0xA0, struct.pack("<Q", self.kernel.root))
+
+    # ------------------------------------------------------------ processors
+
+    def make_processors(self):
+        self.prcb, self.pcr = [], []
+        inside = "Prcb" if self.pointer == 8 else "PrcbData"
+        block = self.symbol("KiProcessorBlock", 32 * self.pointer)
+        for number in range(self.cpus):
+            va = self.at["pcr"] + number * self.at["pcr_step"]
+            length = self.struct_size("_KPCR") if self.struct_size("_KPCR") > 0x1000 else 0x1000
+            self.kernel.map(va, length=-(-length // PAGE) * PAGE)
+            pcr = self.object(va, "_KPCR")
+            prcb = self.object(pcr.at(inside), "_KPRCB")
+            pcr.put("SelfPcr", va)
+            pcr.put("Self", va)
+            pcr.put("CurrentPrcb", prcb.va)
+            if self.pointer == 4:
+                self.labels.put(self.kernel, va + 0x20, 4, prcb.va)
+                pcr.put("KdVersionBlock", Ref("KdVersionBlock"))
+                pcr.put("Number", number)
+            pcr.put("MajorVersion", 1)
+            pcr.put("MinorVersion", 1)
+            prcb.put("MajorVersion", 1)
+            prcb.put("MinorVersion", 1)
+            prcb.put("Number", number)
+            prcb.put("MHz", 2393)
+            self.labels.put(self.kernel, block + number * self.pointer, self.pointer, prcb.va)
+            self.pcr.append(pcr)
+            self.prcb.append(prcb)
+
+    # ------------------------------------------------------------ debugger block
+
+    def make_kdbg(self):
+        how = self.recipe.get("kdbg", "plain")
+        if how == "absent":
+            return
+        va = self.symbol("KdDebuggerDataBlock", 0x380)
+        head = self.symbol("KdpDebuggerDataListHead", 2 * self.pointer)
+        values = {name: self.symbol(name) for name in kdbg.POINTERS if name != "KernBase"}
+        values["KernBase"] = self.base
+        if self.mode in ("x64", "la57"):
+            top = 48 if self.mode == "x64" else 57
+            values["PteBase"] = (1 << 64) - (1 << top) + (self.kernel.self_index << (top - 9))
+        plain = kdbg.block(self.places, self.recipe["kdbg_size"], {k: self.signed(v) for k, v in values.items()}, head)
+        if how == "encoded":
+            never, always = 0x7E5A2D1B90C3F467, 0x19E4A7C05B3D8F21
+            self.set_symbol("KiWaitNever", never)
+            self.set_symbol("KiWaitAlways", always)
+            flag = self.set_symbol("KdpDataBlockEncoded", 1, 1)
+            self.kernel.write(va, kdbg.encode(plain, never, always, flag))
+            self.hidden_write(va, plain)
+        else:
+            self.kernel.write(va, plain)
+            self.link(head, [va])
+        self._make_version_block(head)
+
+    def _make_version_block(self, head):
+        va = self.symbol("KdVersionBlock", 0x28)
+        block = self.object(va, "_DBGKD_GET_VERSION64")
+        for name, value in (("MajorVersion", 15), ("MinorVersion", self.build), ("ProtocolVersion", 6), ("Flags", 2),
+                            ("MachineType", pe.MACHINES[self.pointer]), ("KernBase", self.signed(self.base)),
+                            ("PsLoadedModuleList", self.signed(self.symbol("PsLoadedModuleList"))),
+                            ("DebuggerDataList", self.signed(head))):
+            block.put(name, value)
+
+    # ------------------------------------------------------------ kernel modules
+
+    def make_modules(self):
+        head = self.symbol("PsLoadedModuleList", 2 * self.pointer)
+        kind = "_KLDR_DATA_TABLE_ENTRY" if "_KLDR_DATA_TABLE_ENTRY" in self.places["structs"] else "_LDR_DATA_TABLE_ENTRY"
+        entries = [self._module_entry(kind, "ntoskrnl.exe", self.base, self.image_size, "\\SystemRoot\\system32\\")]
+        entries.append(self._small_module(kind, "hal.dll", self.at["hal"], "\\SystemRoot\\system32\\"))
+        for name in self.recipe.get("drivers", ["disk.sys", "tcpip.sys"]):
+            va = self.take_pages("driver", 0x10000)
+            entries.append(self._small_module(kind, name, va, "\\SystemRoot\\System32\\drivers\\"))
+        self.link(head, entries)
+
+    def _small_module(self, kind, name, base, folder):
+        chunks = pe.small(self.pointer, 0x5000, self.recipe["timestamp"] - 77, name, base, self.version,
+                          ("9C2F1E6D4B3A58770112233445566778", 1, name.rpartition(".")[0] + ".pdb"),
+                          {"HalReturnToFirmware": 0x1010} if name == "hal.dll" else None, tuple(self.version[:2]))
+        self.kernel.map(base, length=0x5000, execute=True)
+        for rva, data in chunks.items():
+            self.kernel.write(base + rva, data)
+        return self._module_entry(kind, name, base, 0x5000, folder)
+
+    def _module_entry(self, kind, name, base, size, folder):
+        entry = self.object(self.take("pool", self.struct_size(kind)), kind)
+        entry.put("DllBase", base)
+        entry.put("EntryPoint", base + 0x1000)
+        entry.put("SizeOfImage", size)
+        entry.string("FullDllName", folder + name)
+        entry.string("BaseDllName", name)
+        entry.put("LoadCount", 1)
+        entry.put("Flags", 0x4000)
+        self.truth["modules"].append({"name": name, "base": hex(base), "size": size, "path": folder + name})
+        return entry.at("InLoadOrderLinks")
