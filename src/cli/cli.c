@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of verbs, and what happens around each: options, output file, colours, write errors, exit status. */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TABLES (1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_JSONL | 1u << CLI_CSV)
+
+const struct cli_verb cli_verbs[] = {
+        { "info", VERB_INFO, "IMAGE", "what the image holds: format, ranges, system, version",
+          "Tells what IMAGE is and what it holds: its format, the ranges of physical memory in it and those missing, "
+          "what "
+          "its container says (registers, bug check), and the system in it: name, version, layout, and how each was "
+          "found.\n"
+          "Where the system is not understood, the rest is told all the same, and the exit status is 2.",
+          0, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_JSONL, 0, 0, cmd_info },
+        { "processes", VERB_PROCESSES, "IMAGE", "every process", "Lists every process, by process id.",
+          STASIS_PROCESSES, TABLES, 0, 0, cmd_processes },
+        { "threads", VERB_THREADS, "IMAGE", "every thread",
+          "Lists every thread, by process id and thread id. Text shows a choice of columns in a table; the other "
+          "formats "
+          "give every fact.",
+          STASIS_THREADS, TABLES, 0, 0, cmd_threads },
+        { "thread", VERB_THREAD, "IMAGE", "everything about one thread",
+          "Tells every fact about the threads with the id of --tid, or about the thread object at the address of "
+          "--object.",
+          STASIS_THREADS, TABLES, 0, 0, cmd_thread },
+        { "modules", VERB_MODULES, "IMAGE", "the kernel's modules, or those of a process",
+          "Lists the modules of the kernel, or with --process the user modules of that process.", STASIS_MODULES,
+          TABLES, 0, 0, cmd_modules },
+        { "translate", VERB_TRANSLATE, "IMAGE VA...", "virtual addresses to physical ones",
+          "Translates virtual addresses: hexadecimal, with or without 0x; '-' reads them from the standard input. An "
+          "address that is not mapped is an answer; a page table that the image does not hold makes the exit status "
+          "3.\n"
+          "With --root and --mode nothing is searched for. Else the page tables are those of --process, or the "
+          "kernel's, or "
+          "those that the image's container names.",
+          0, TABLES, 1, SIZE_MAX, cmd_translate },
+        { "read", VERB_READ, "IMAGE ADDRESS LENGTH", "bytes at an address",
+          "Shows LENGTH bytes (decimal, or hexadecimal with 0x) at the virtual ADDRESS (hexadecimal), or with "
+          "--physical at "
+          "the physical one. What cannot be read is marked: question marks in text and JSON; zeros in raw output, with "
+          "a "
+          "message. The exit status is then 3.",
+          0, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_RAW, 2, 2, cmd_read },
+        { 0 },
+};
+
+const char *const cli_exit_texts[4] = {
+        "complete",
+        "usage: the command line makes no sense",
+        "the image could not be read or understood, or the output not written",
+        "partial: something is missing, and the answer says what",
+};
+
+static const struct cli_verb *verb_by_name(const char *name)
+{
+        for (const struct cli_verb *verb = cli_verbs; verb->name; verb++)
+                if (strcmp(verb->name, name) == 0)
+                        return verb;
+        return NULL;
+}
+
+/* Never onto the evidence itself. */
+static bool is_same_file(int fd, const char *path)
+{
+        struct stat a, b;
+
+        return path && fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static enum cli_exit open_output(struct cli *cli)
+{
+        if (!cli->output)
+                return CLI_COMPLETE;
+        int fd = open(cli->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0)
+                return cli_fail(cli, "%s: cannot be opened for writing: %s", cli->output, strerror(errno));
+        if (is_same_file(fd, cli->image_path) || is_same_file(fd, cli->layout)) {
+                close(fd);
+                return cli_usage(cli, "--output %s is an input; it would be overwritten", cli->output);
+        }
+        struct stat st;
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fd, 0) != 0) {
+                close(fd);
+                return cli_fail(cli, "%s: cannot be emptied: %s", cli->output, strerror(errno));
+        }
+        cli->output_file = fdopen(fd, "w");
+        if (!cli->output_file) {
+                close(fd);
+                return cli_fail(cli, "%s: %s", cli->output, strerror(errno));
+        }
+        cli->out = cli->output_file;
+        return CLI_COMPLETE;
+}
+
+static bool wants_color(const struct cli *cli)
+{
+        const char *no_color = getenv("NO_COLOR"); /* no-color.org: present and not empty */
+
+        if (cli->color != CLI_COLOR_AUTO)
+                return cli->color == CLI_COLOR_ALWAYS;
+        return cli->out == stdout && isatty(STDOUT_FILENO) && !(no_color && *no_color);
+}
+
+/* Write errors may show only now; they are errors of the answer, whatever was found. */
+static enum cli_exit close_output(struct cli *cli, enum cli_exit status)
+{
+        const char *name = cli->output ? cli->output : "standard output";
+
+        errno = 0;
+        bool bad = fflush(cli->out) != 0 || ferror(cli->out);
+        int error = errno;
+        if (cli->output_file && fclose(cli->output_file) != 0 && !bad) {
+                bad = true;
+                error = errno;
+        }
+        cli->output_file = NULL;
+        if (!bad)
+                return status;
+        return cli_fail(cli, "%s: the answer could not be written whole: %s", name,
+                        error ? strerror(error) : "write error");
+}
+
+static enum cli_exit run_verb(struct cli *cli, int argc, char **argv)
+{
+        enum cli_exit status = cli_parse(cli, argc, argv);
+
+        if (status)
+                return status;
+        if (cli->help) {
+                help_verb(cli->out, cli->verb);
+                return close_output(cli, CLI_COMPLETE);
+        }
+        if (cli->columns && strcmp(cli->columns, "help") == 0) {
+                help_columns(cli->out, cli->verb);
+                return close_output(cli, CLI_COMPLETE);
+        }
+        status = cli_open_image(cli);
+        if (!status)
+                status = open_output(cli); /* only now: a name mistyped must not empty an older answer */
+        if (!status) {
+                cli->colored = wants_color(cli);
+                status = close_output(cli, cli->verb->run(cli));
+        }
+        stasis_system_close(cli->system);
+        stasis_image_close(cli->image);
+        return status;
+}
+
+/* "stasis help [VERB]", "stasis --help", "stasis --version": true where it was one of them. */
+static bool run_meta(struct cli *cli, int argc, char **argv, enum cli_exit *ret_status)
+{
+        bool help = strcmp(argv[1], "help") == 0;
+
+        if (help && argc > 2) {
+                const struct cli_verb *verb = verb_by_name(argv[2]);
+                if (!verb) {
+                        *ret_status = cli_usage(cli, "there is no verb '%s'", argv[2]);
+                        return true;
+                }
+                help_verb(cli->out, verb);
+        } else if (help || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+                help_overview(cli->out);
+        } else if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+                fputs("stasis " STASIS_VERSION "\n", cli->out);
+        } else {
+                return false;
+        }
+        *ret_status = close_output(cli, CLI_COMPLETE);
+        return true;
+}
+
+int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err)
+{
+        struct cli cli = { .in = in, .out = out, .err = err };
+        enum cli_exit status;
+
+        if (argc < 2)
+                return (int)cli_usage(&cli, "no verb is given");
+        if (run_meta(&cli, argc, argv, &status))
+                return (int)status;
+        cli.verb = verb_by_name(argv[1]);
+        if (!cli.verb)
+                return (int)cli_usage(&cli,
+                                      argv[1][0] == '-' ? "'%s' is not known here: the verb comes first"
+                                                        : "there is no verb '%s'",
+                                      argv[1]);
+        return (int)run_verb(&cli, argc - 1, argv + 1);
+}

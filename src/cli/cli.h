@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command: verbs, their options as data, and one context that the verbs share. It uses the public header alone.
+ * Every verb prints to cli->out only through the writers (out.h, json.h, text.h), and to cli->err only one line an
+ * error.
+ */
+#ifndef STASIS_CLI_H
+#define STASIS_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <stasis/stasis.h>
+
+#include "text.h"
+
+#define CLI_WIDTH 120 /* columns that text output never exceeds (but for addresses and single words) */
+
+enum cli_exit {
+        CLI_COMPLETE = 0,
+        CLI_USAGE = 1,
+        CLI_UNREADABLE = 2, /* not readable, not understood, or the output could not be written */
+        CLI_PARTIAL = 3
+};
+
+enum cli_format { CLI_TEXT, CLI_JSON, CLI_JSONL, CLI_CSV, CLI_RAW };
+enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
+
+enum cli_verb_bit {
+        VERB_INFO = 1 << 0,
+        VERB_PROCESSES = 1 << 1,
+        VERB_THREADS = 1 << 2,
+        VERB_THREAD = 1 << 3,
+        VERB_MODULES = 1 << 4,
+        VERB_TRANSLATE = 1 << 5,
+        VERB_READ = 1 << 6,
+        VERB_LISTS = VERB_PROCESSES | VERB_THREADS | VERB_THREAD | VERB_MODULES,
+        VERB_ALL = (1 << 7) - 1
+};
+
+/* A number that may have been given or not. */
+struct cli_number {
+        bool known;
+        uint64_t value;
+};
+
+struct cli_verb;
+
+struct cli {
+        FILE *in, *out, *err;
+        const struct cli_verb *verb;
+        const char *image_path;
+        char **arg; /* what follows IMAGE */
+        size_t arg_count;
+
+        /* filled through the table of options */
+        int format, color; /* enum cli_format, enum cli_color */
+        bool help, quiet, trace, evidence, explain, physical, all_columns;
+        const char *reader, *layout, *mode, *output, *columns, *state;
+        struct cli_number root, process, tid, object;
+
+        struct stasis_image *image;
+        struct stasis_system *system; /* also there where the system was not understood: only trace and notes then */
+        bool understood;
+        FILE *output_file; /* of --output; cli->out is then the same */
+        bool colored;      /* of cli->out */
+        bool progress_shown;
+        int64_t progress_from; /* milliseconds, when the first long step began; 0: none yet */
+        bool partial;          /* something that was asked for could not be given */
+};
+
+/* ---- verbs: a row each, in cli.c */
+
+struct cli_verb {
+        const char *name;
+        uint32_t bit;          /* enum cli_verb_bit */
+        const char *arguments; /* "IMAGE VA..." */
+        const char *summary;   /* one line */
+        const char *text;      /* paragraphs for --help and the manual */
+        enum stasis_what what; /* what is listed; of the lists only */
+        uint32_t formats;      /* 1 << enum cli_format */
+        size_t arg_min, arg_max;
+        enum cli_exit (*run)(struct cli *cli);
+};
+
+extern const struct cli_verb cli_verbs[]; /* ended by a row without a name */
+extern const char *const cli_exit_texts[4];
+
+enum cli_exit cmd_info(struct cli *cli);
+enum cli_exit cmd_processes(struct cli *cli);
+enum cli_exit cmd_threads(struct cli *cli);
+enum cli_exit cmd_thread(struct cli *cli);
+enum cli_exit cmd_modules(struct cli *cli);
+enum cli_exit cmd_translate(struct cli *cli);
+enum cli_exit cmd_read(struct cli *cli);
+
+/* The whole command but for main(): returns the exit status. */
+int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);
+
+/* ---- options: rows, from which parsing, --help, the manual and the completion derive (options.c) */
+
+enum cli_take { TAKE_FLAG, TAKE_TEXT, TAKE_CHOICE, TAKE_CHOICE_TEXT, TAKE_NUMBER, TAKE_ADDRESS };
+
+struct cli_option {
+        const char *name;
+        char letter;          /* 0: none */
+        const char *argument; /* NULL: takes none */
+        const char *choices;  /* "text|json"; NULL: anything; "" of --reader: the readers that are built in */
+        uint32_t verbs;       /* enum cli_verb_bit */
+        enum cli_take take;
+        size_t at; /* of the member of struct cli */
+        const char *help;
+};
+
+extern const struct cli_option cli_options[]; /* ended by a row without a name */
+
+/* The choices of an option for one verb, separated by '|' (the formats differ by verb); empty where it takes anything.
+ */
+void cli_option_choices(const struct cli_option *option, const struct cli_verb *verb, struct text *ret_choices);
+/* Fills cli from argv[1..]; CLI_COMPLETE, or CLI_USAGE with the message printed. */
+enum cli_exit cli_parse(struct cli *cli, int argc, char **argv);
+/* "0x1f", "1f" (hex where digits are 16-based), "fffff800`12345678"; false where that is no number of 64 bits. */
+bool cli_parse_address(const char *text, uint64_t *ret_value);
+/* "264" or "0x108". */
+bool cli_parse_number(const char *text, uint64_t *ret_value);
+
+/* ---- help (help.c) */
+
+void help_overview(FILE *out);
+void help_verb(FILE *out, const struct cli_verb *verb);
+void help_columns(FILE *out, const struct cli_verb *verb); /* of --columns help */
+
+/* ---- messages (session.c): one line, made safe, with what to do next */
+
+enum cli_exit cli_usage(struct cli *cli, const char *fmt, ...) STASIS_PRINTF(2, 3);
+enum cli_exit cli_fail(struct cli *cli, const char *fmt, ...) STASIS_PRINTF(2, 3);
+/* A status of the library: err->text after the image's name, then `next` ("; " and what to do) where that is not NULL.
+ */
+enum cli_exit cli_fail_library(struct cli *cli, const struct stasis_error *err, const char *next);
+/* Something that does not stop the work; not shown with --quiet. */
+void cli_warn(struct cli *cli, const char *fmt, ...) STASIS_PRINTF(2, 3);
+
+/* ---- the image and the system (session.c) */
+
+enum cli_exit cli_open_image(struct cli *cli);
+/* The status itself, for who goes on without a system; *err holds the text. cli->system may be there all the same. */
+enum stasis_status cli_try_system(struct cli *cli, struct stasis_error *err);
+enum cli_exit cli_open_system(struct cli *cli);
+/* CLI_PARTIAL where cli->partial, a note or a gap of the image says so; else CLI_COMPLETE. */
+enum cli_exit cli_outcome(const struct cli *cli);
+void cli_progress_end(struct cli *cli);
+
+/* The address space that --root, --mode and --process ask for (space.c). */
+struct cli_space {
+        struct stasis_space *space;
+        bool owned;
+};
+enum cli_exit cli_open_space(struct cli *cli, struct cli_space *ret_space);
+void cli_close_space(struct cli_space *space);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* stasis info: what the image holds, what is missing, the system in it, and with --trace how it was looked for. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "hints.h"
+#include "out.h"
+
+#define RANGES_SHOWN 16 /* in text; JSON gives all */
+
+/* ---- text */
+
+static void put_size(struct cli *cli, const char *title, uint64_t len)
+{
+        struct text text = { 0 };
+
+        size_text(&text, len);
+        put_pair(cli, title, text_get(&text));
+        text_free(&text);
+}
+
+static void put_range(struct cli *cli, const char *title, uint64_t pa, uint64_t len, const char *tail)
+{
+        struct text text = { 0 };
+
+        text_printf(&text, "0x%" PRIx64 " - 0x%" PRIx64 "  ", pa, pa + (len - 1));
+        size_text(&text, len);
+        text_printf(&text, "  %s", tail);
+        put_pair(cli, title, text_get(&text));
+        text_free(&text);
+}
+
+static void put_ranges(struct cli *cli)
+{
+        size_t runs, gaps;
+        const struct stasis_run *run = stasis_image_runs(cli->image, &runs);
+        const struct stasis_gap *gap = stasis_image_gaps(cli->image, &gaps);
+        char tail[64];
+
+        for (size_t i = 0; i < runs && i < RANGES_SHOWN; i++) {
+                snprintf(tail, sizeof(tail), "at 0x%" PRIx64 " in the file", run[i].off);
+                put_range(cli, i ? "" : "Ranges", run[i].pa, run[i].len, tail);
+        }
+        if (runs > RANGES_SHOWN) {
+                snprintf(tail, sizeof(tail), "and %zu more ('--format json' gives all)", runs - RANGES_SHOWN);
+                put_pair(cli, "", tail);
+        }
+        if (runs == 0)
+                put_pair(cli, "Ranges", "none: the file holds no physical memory");
+        for (size_t i = 0; i < gaps && i < RANGES_SHOWN; i++)
+                put_range(cli, i ? "" : "Missing", gap[i].pa, gap[i].len, gap[i].why);
+        if (gaps > RANGES_SHOWN) {
+                snprintf(tail, sizeof(tail), "and %zu more ('--format json' gives all)", gaps - RANGES_SHOWN);
+                put_pair(cli, "", tail);
+        }
+}
+
+static void put_image(struct cli *cli)
+{
+        size_t remarks;
+        const char *const *remark = stasis_image_remarks(cli->image, &remarks);
+
+        put_title(cli, "Image");
+        put_pair(cli, "File", stasis_image_path(cli->image));
+        put_pair(cli, "Format", stasis_image_format_title(cli->image));
+        put_pair(cli, "Reader", stasis_image_format(cli->image));
+        put_size(cli, "File size", stasis_image_file_size(cli->image));
+        put_size(cli, "Memory in it", image_held(cli->image));
+        if (image_missing(cli->image))
+                put_size(cli, "Memory missing", image_missing(cli->image));
+        put_ranges(cli);
+        for (size_t i = 0; i < remarks; i++)
+                put_pair(cli, i ? "" : "Remarks", remark[i]);
+}
+
+static void put_hints(struct cli *cli)
+{
+        const struct stasis_hints *hints = stasis_image_hints(cli->image);
+        struct text text = { 0 };
+        bool some = false;
+
+        for (const struct hint_row *row = hint_rows; row->key; row++) {
+                text_reset(&text);
+                if (!hint_text(row, hints, &text))
+                        continue;
+                if (!some)
+                        put_title(cli, "What the file's own headers say");
+                some = true;
+                put_pair(cli, row->title, text_get(&text));
+        }
+        text_free(&text);
+}
+
+/* Where each CPU was, in one line; JSON has all registers. */
+static void put_cpus(struct cli *cli)
+{
+        static const char *const keys[] = { "rip", "rsp", "cr3", "cr4", "gs_base" };
+        const struct stasis_hints *hints = stasis_image_hints(cli->image);
+
+        if (hints->cpu_count)
+                put_title(cli, "Processors");
+        for (size_t i = 0; i < hints->cpu_count; i++) {
+                const struct stasis_cpu *cpu = &hints->cpu[i];
+                struct text text = { 0 };
+                char title[32];
+                for (const struct cpu_row *row = cpu_rows; row->key; row++)
+                        for (size_t j = 0; j < sizeof(keys) / sizeof(keys[0]); j++)
+                                if ((cpu->known & row->known) && strcmp(row->key, keys[j]) == 0)
+                                        text_printf(&text, "%s 0x%" PRIx64 "  ", row->key, cpu_value(row, cpu));
+                if (cpu->origin)
+                        text_printf(&text, "(%s)", cpu->origin);
+                snprintf(title, sizeof(title), "CPU %" PRIu32, cpu->number);
+                put_pair(cli, title, text_get(&text));
+                text_free(&text);
+        }
+}
+
+static void put_trace(struct cli *cli)
+{
+        size_t count = 0;
+        const struct stasis_trace *trace = cli->system ? stasis_system_trace(cli->system, &count) : NULL;
+        struct text text = { 0 };
+
+        if (!cli->trace)
+                return;
+        put_title(cli, "What was tried");
+        if (count == 0)
+                put_pair(cli, "nothing", "no attempt was made");
+        for (size_t i = 0; i < count; i++) {
+                text_reset(&text);
+                text_printf(&text, "%s  %s", trace[i].success ? "yes" : "no ", trace[i].text);
+                put_pair(cli, trace[i].step, text_get(&text));
+        }
+        text_free(&text);
+}
+
+static void info_text(struct cli *cli, const struct stasis_error *err)
+{
+        put_image(cli);
+        put_hints(cli);
+        put_cpus(cli);
+        if (cli->understood) {
+                put_detail(cli, stasis_system_facts(cli->system), NULL, 0);
+        } else {
+                put_title(cli, "System");
+                put_pair(cli, "Not understood", err->text);
+        }
+        put_trace(cli);
+        put_notes(cli);
+}
+
+/* ---- JSON */
+
+static void json_trace(struct json *json, const struct cli *cli)
+{
+        size_t count = 0;
+        const struct stasis_trace *trace = cli->system ? stasis_system_trace(cli->system, &count) : NULL;
+
+        json_begin(json, "trace", '[');
+        for (size_t i = 0; i < count; i++) {
+                json_begin(json, NULL, '{');
+                json_put_text(json, "step", trace[i].step);
+                json_put_bool(json, "success", trace[i].success);
+                json_put_text(json, "text", trace[i].text);
+                json_end(json);
+        }
+        json_end(json);
+}
+
+static bool info_json(struct cli *cli, const struct stasis_error *err)
+{
+        struct json json = { .out = cli->out, .pretty = cli->format == CLI_JSON };
+
+        json_begin(&json, NULL, '{');
+        json_put_text(&json, "schema", "stasis/info/1");
+        json_image(&json, cli->image, true);
+        json_system(&json, cli);
+        json_put_text(&json, "error", cli->understood ? NULL : err->text);
+        if (cli->trace)
+                json_trace(&json, cli);
+        json_notes(&json, cli);
+        json_end(&json);
+        json_line(&json);
+        return !json.bad;
+}
+
+enum cli_exit cmd_info(struct cli *cli)
+{
+        struct stasis_error err = { 0 };
+
+        enum stasis_status status = cli_try_system(cli, &err);
+        if (status == STASIS_USAGE)
+                return cli_fail_library(cli, &err, NULL);
+        if (cli->format == CLI_TEXT)
+                info_text(cli, &err);
+        else if (!info_json(cli, &err))
+                return cli_fail(cli, "out of memory: the answer is not whole");
+        if (cli->understood)
+                return cli_outcome(cli);
+        return cli_fail_library(cli, &err, cli->trace ? NULL : "'--trace' tells what was tried");
+}

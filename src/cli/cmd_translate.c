@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* stasis translate: virtual addresses to physical ones, and the table entries on the way. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "out.h"
+
+struct translate {
+        struct cli *cli;
+        struct stasis_space *space;
+        struct json json;
+        size_t levels;
+        uint64_t asked, mapped;
+};
+
+/* ---- words */
+
+static const char *status_word(enum stasis_status status)
+{
+        switch (status) {
+        case STASIS_OK: return "present";
+        case STASIS_ABSENT: return "not present";
+        case STASIS_IO: return "table not in image";
+        case STASIS_CORRUPT: return "not canonical";
+        default: return stasis_status_name(status);
+        }
+}
+
+static size_t mode_levels(const char *mode)
+{
+        static const struct {
+                const char *name;
+                size_t levels;
+        } modes[] = { { "x86", 2 }, { "pae", 3 }, { "x64", 4 }, { "la57", 5 } };
+
+        for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+                if (strcmp(modes[i].name, mode) == 0)
+                        return modes[i].levels;
+        return 0;
+}
+
+/* Bits that mean the same in every mode (Intel SDM vol. 3, 4.3 to 4.5). Bit 7 is "large" but in the last level. */
+static void entry_bits(struct text *text, uint64_t value)
+{
+        static const struct {
+                uint8_t bit;
+                const char *name;
+        } bits[] = { { 0, "present" },  { 1, "writable" },   { 2, "user" },  { 3, "write-through" },
+                     { 4, "uncached" }, { 5, "accessed" },   { 6, "dirty" }, { 7, "large/PAT" },
+                     { 8, "global" },   { 63, "no-execute" } };
+
+        if (!(value & 1)) {
+                text_str(text, "not present");
+                return;
+        }
+        for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
+                if (value >> bits[i].bit & 1)
+                        text_printf(text, "%s%s", i ? " " : "", bits[i].name);
+}
+
+/* ---- one answer in each format */
+
+static void explain(struct translate *t, const struct stasis_walk *walk, enum stasis_status status)
+{
+        static const char *const name[] = { "PTE", "PDE", "PDPTE", "PML4E", "PML5E" };
+        struct cli *cli = t->cli;
+
+        for (size_t i = 0; i < walk->depth && i < STASIS_LEVELS_MAX; i++) {
+                struct text bits = { 0 };
+                bool lost = status == STASIS_IO && i + 1 == walk->depth;
+                entry_bits(&bits, walk->entry[i].value);
+                fprintf(cli->out, "    %-5s at 0x%012" PRIx64, i < t->levels ? name[t->levels - 1 - i] : "entry",
+                        walk->entry[i].pa);
+                if (lost)
+                        fputs("  not in the image\n", cli->out);
+                else
+                        fprintf(cli->out, "  0x%016" PRIx64 "  %s\n", walk->entry[i].value, text_get(&bits));
+                text_free(&bits);
+        }
+}
+
+static void answer_text(struct translate *t, const struct stasis_walk *walk, enum stasis_status status)
+{
+        struct text size = { 0 };
+        uint64_t off;
+
+        if (status != STASIS_OK) {
+                fprintf(t->cli->out, "0x%016" PRIx64 "  %s\n", walk->va, status_word(status));
+        } else {
+                size_text(&size, walk->page_size);
+                fprintf(t->cli->out, "0x%016" PRIx64 "  0x%012" PRIx64 "  %s page", walk->va, walk->pa,
+                        text_get(&size));
+                if (stasis_image_offset(t->cli->image, walk->pa, &off) == STASIS_OK)
+                        fprintf(t->cli->out, ", at 0x%" PRIx64 " in the file\n", off);
+                else
+                        fputs(", not in the image\n", t->cli->out);
+        }
+        if (t->cli->explain)
+                explain(t, walk, status);
+        text_free(&size);
+}
+
+static void answer_json(struct translate *t, const struct stasis_walk *walk, enum stasis_status status)
+{
+        struct json *json = &t->json;
+        uint64_t off;
+
+        json_begin(json, NULL, '{');
+        json_put_hex(json, "va", walk->va);
+        if (status == STASIS_OK) {
+                json_put_hex(json, "pa", walk->pa);
+                json_put_number(json, "page_size", walk->page_size);
+        } else {
+                json_put_null(json, "pa");
+                json_put_null(json, "page_size");
+        }
+        json_put_text(json, "status", status_word(status));
+        if (status == STASIS_OK && stasis_image_offset(t->cli->image, walk->pa, &off) == STASIS_OK)
+                json_put_hex(json, "off", off);
+        else
+                json_put_null(json, "off");
+        json_begin(json, "entries", '[');
+        for (size_t i = 0; i < walk->depth && i < STASIS_LEVELS_MAX; i++) {
+                json_begin(json, NULL, '{');
+                json_put_hex(json, "pa", walk->entry[i].pa);
+                if (status == STASIS_IO && i + 1 == walk->depth)
+                        json_put_null(json, "value");
+                else
+                        json_put_hex(json, "value", walk->entry[i].value);
+                json_end(json);
+        }
+        json_end(json);
+        json_end(json);
+        if (t->cli->format == CLI_JSONL)
+                json_line(json);
+}
+
+static void answer_csv(struct translate *t, const struct stasis_walk *walk, enum stasis_status status)
+{
+        FILE *out = t->cli->out;
+
+        fprintf(out, "0x%" PRIx64 ",", walk->va);
+        if (status == STASIS_OK)
+                fprintf(out, "0x%" PRIx64 ",%" PRIu64 ",", walk->pa, walk->page_size);
+        else
+                fputs(",,", out);
+        fprintf(out, "%s\r\n", status_word(status));
+}
+
+static void answer(struct translate *t, uint64_t va)
+{
+        struct stasis_walk walk = { .va = va };
+
+        enum stasis_status status = stasis_space_walk(t->space, va, &walk);
+        t->asked++;
+        t->mapped += status == STASIS_OK;
+        if (status != STASIS_OK && status != STASIS_ABSENT && status != STASIS_CORRUPT)
+                t->cli->partial = true;
+        switch (t->cli->format) {
+        case CLI_JSON:
+        case CLI_JSONL: answer_json(t, &walk, status); break;
+        case CLI_CSV: answer_csv(t, &walk, status); break;
+        default: answer_text(t, &walk, status); break;
+        }
+}
+
+/* ---- which addresses */
+
+/* The next word of the input, in word; false at its end. A word longer than any address is cut, and so refused. */
+static bool next_word(FILE *in, char *word, size_t size)
+{
+        size_t len = 0;
+        int c = getc(in);
+
+        while (c != EOF && isspace(c))
+                c = getc(in);
+        if (c == EOF)
+                return false;
+        for (; c != EOF && !isspace(c); c = getc(in))
+                if (len + 1 < size)
+                        word[len++] = (char)c;
+        word[len] = '\0';
+        return true;
+}
+
+static enum cli_exit answer_word(struct translate *t, const char *word)
+{
+        uint64_t va;
+
+        if (!cli_parse_address(word, &va))
+                return cli_usage(t->cli, "translate: '%s' is not an address (hexadecimal, with or without 0x)", word);
+        answer(t, va);
+        return CLI_COMPLETE;
+}
+
+static enum cli_exit answer_input(struct translate *t)
+{
+        char word[64];
+        enum cli_exit failed = CLI_COMPLETE;
+
+        while (!failed && !ferror(t->cli->out) && next_word(t->cli->in, word, sizeof(word)))
+                failed = answer_word(t, word);
+        if (!failed && ferror(t->cli->in))
+                return cli_fail(t->cli, "the standard input cannot be read");
+        return failed;
+}
+
+static enum cli_exit answer_all(struct translate *t)
+{
+        enum cli_exit failed = CLI_COMPLETE;
+
+        for (size_t i = 0; i < t->cli->arg_count && !failed && !ferror(t->cli->out); i++)
+                failed = strcmp(t->cli->arg[i], "-") == 0 ? answer_input(t) : answer_word(t, t->cli->arg[i]);
+        return failed;
+}
+
+/* ---- around them */
+
+static void begin(struct translate *t)
+{
+        struct json *json = &t->json;
+
+        *json = (struct json){ .out = t->cli->out, .pretty = t->cli->format == CLI_JSON };
+        if (t->cli->format == CLI_CSV)
+                fputs("va,pa,page_size,status\r\n", t->cli->out);
+        if (t->cli->format != CLI_JSON && t->cli->format != CLI_JSONL)
+                return;
+        json_begin(json, NULL, '{');
+        json_put_text(json, "schema", "stasis/translate/1");
+        json_image(json, t->cli->image, false);
+        json_put_text(json, "mode", stasis_space_mode(t->space));
+        json_put_hex(json, "root", stasis_space_root(t->space));
+        if (t->cli->format == CLI_JSONL) {
+                json_end(json);
+                json_line(json);
+        } else {
+                json_begin(json, "translations", '[');
+        }
+}
+
+static void end(struct translate *t)
+{
+        if (t->cli->format == CLI_JSON) {
+                json_end(&t->json);
+                json_end(&t->json);
+                json_line(&t->json);
+        } else if (t->cli->format == CLI_TEXT && t->asked == 0) {
+                fputs("No address was given.\n", t->cli->out);
+        }
+}
+
+/* Arguments are checked before anything is opened or printed; the input can only be checked as it comes. */
+static enum cli_exit check_addresses(struct cli *cli)
+{
+        uint64_t va;
+
+        for (size_t i = 0; i < cli->arg_count; i++)
+                if (strcmp(cli->arg[i], "-") && !cli_parse_address(cli->arg[i], &va))
+                        return cli_usage(cli, "translate: '%s' is not an address (hexadecimal, with or without 0x)",
+                                         cli->arg[i]);
+        return CLI_COMPLETE;
+}
+
+enum cli_exit cmd_translate(struct cli *cli)
+{
+        struct translate t = { .cli = cli };
+        struct cli_space space = { 0 };
+
+        enum cli_exit failed = check_addresses(cli);
+        if (!failed)
+                failed = cli_open_space(cli, &space);
+        if (failed)
+                return failed;
+        t.space = space.space;
+        t.levels = mode_levels(stasis_space_mode(space.space));
+        begin(&t);
+        failed = answer_all(&t);
+        end(&t);
+        cli_close_space(&space);
+        if (t.json.bad)
+                return cli_fail(cli, "out of memory: the answer is not whole");
+        return failed ? failed : cli->partial ? CLI_PARTIAL : CLI_COMPLETE;
+}

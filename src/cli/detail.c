@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Every fact of one record, one a line, by group. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "out.h"
+#include "value.h"
+
+/* As the library words it, whatever its length. */
+static void fact_words(const struct stasis_column *column, const struct stasis_fact *fact, struct text *ret_text)
+{
+        char small[512];
+
+        size_t len = stasis_fact_text(column, fact, small, sizeof(small));
+        if (len < sizeof(small)) {
+                text_str(ret_text, small);
+                return;
+        }
+        char *large = malloc(len + 1);
+        if (!large) {
+                ret_text->bad = true;
+                return;
+        }
+        stasis_fact_text(column, fact, large, len + 1);
+        text_str(ret_text, large);
+        free(large);
+}
+
+static void add_place(struct text *line, const char *name, bool known, uint64_t value)
+{
+        if (known)
+                text_printf(line, "  %s 0x%" PRIx64, name, value);
+}
+
+static void put_evidence(struct cli *cli, const struct stasis_fact *fact)
+{
+        struct text line = { 0 };
+        uint64_t off = 0;
+
+        bool held = fact->pa != STASIS_NOWHERE && stasis_image_offset(cli->image, fact->pa, &off) == STASIS_OK;
+        add_place(&line, "va", fact->va != STASIS_NOWHERE, fact->va);
+        add_place(&line, "pa", fact->pa != STASIS_NOWHERE, fact->pa);
+        add_place(&line, "file", held, off);
+        if (line.len)
+                fprintf(cli->out, "%s    from%s%s\n", paint(cli, PAINT_DIM), text_get(&line), paint_off(cli));
+        text_free(&line);
+}
+
+static void put_fact(struct cli *cli, const struct stasis_column *column, const struct stasis_fact *fact)
+{
+        struct text words = { 0 };
+
+        fact_words(column, fact, &words);
+        for (char *at = words.at; at && *at; at++)
+                if (*at == '\n' && column->kind == STASIS_KIND_TEXTS)
+                        *at = ' ';
+        put_pair(cli, column->title, text_get(&words));
+        if (cli->evidence)
+                put_evidence(cli, fact);
+        text_free(&words);
+}
+
+void put_detail(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t chosen_count)
+{
+        size_t count = chosen ? chosen_count : record->count;
+        const char *group = NULL;
+
+        for (size_t i = 0; i < count; i++) {
+                size_t at = chosen ? chosen[i] : i;
+                if (at >= record->count)
+                        continue;
+                const struct stasis_column *column = &record->column[at];
+                if (column->group && (!group || strcmp(group, column->group)) && !chosen)
+                        put_title(cli, column->group);
+                group = column->group;
+                put_fact(cli, column, &record->fact[at]);
+        }
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "hints.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "value.h"
+
+#define HINT(bit, key, title, kind, member) \
+        { \
+                bit, key, title, kind, offsetof(struct stasis_hints, member), \
+                        sizeof(((struct stasis_hints *)0)->member) \
+        }
+
+const struct hint_row hint_rows[] = {
+        HINT(STASIS_HINT_MACHINE, "machine", "Machine", HINT_MACHINE_NAME, machine),
+        HINT(STASIS_HINT_PAE, "pae", "PAE", HINT_BOOL, pae),
+        HINT(STASIS_HINT_ROOT, "root", "Page-table root", HINT_HEX, root),
+        HINT(STASIS_HINT_BUILD, "build", "Build", HINT_NUMBER, build),
+        HINT(STASIS_HINT_BUILD, "major", "Major version", HINT_NUMBER, major),
+        HINT(STASIS_HINT_PRODUCT_TYPE, "product_type", "Product type", HINT_NUMBER, product_type),
+        HINT(STASIS_HINT_SUITE_MASK, "suite_mask", "Suite mask", HINT_HEX, suite_mask),
+        HINT(STASIS_HINT_PROCESSORS, "processors", "Processors", HINT_NUMBER, processors),
+        HINT(STASIS_HINT_DUMP_TYPE, "dump_type", "Dump type", HINT_NUMBER, dump_type),
+        HINT(STASIS_HINT_KDBG, "kdbg", "Debugger block", HINT_HEX, kdbg),
+        HINT(STASIS_HINT_PROCESS_HEAD, "process_head", "Process list", HINT_HEX, process_head),
+        HINT(STASIS_HINT_MODULE_HEAD, "module_head", "Module list", HINT_HEX, module_head),
+        HINT(STASIS_HINT_PFN_DATABASE, "pfn_database", "PFN database", HINT_HEX, pfn_database),
+        HINT(STASIS_HINT_SYSTEM_TIME, "system_time", "System time", HINT_FILETIME, system_time),
+        HINT(STASIS_HINT_UP_TIME, "up_time", "Up time (100 ns)", HINT_NUMBER, up_time),
+        HINT(STASIS_HINT_BUGCHECK, "bugcheck", "Bug check", HINT_HEX, bugcheck),
+        HINT(STASIS_HINT_BUGCHECK, "bugcheck_parameter_1", "  parameter 1", HINT_HEX, bugcheck_parameter[0]),
+        HINT(STASIS_HINT_BUGCHECK, "bugcheck_parameter_2", "  parameter 2", HINT_HEX, bugcheck_parameter[1]),
+        HINT(STASIS_HINT_BUGCHECK, "bugcheck_parameter_3", "  parameter 3", HINT_HEX, bugcheck_parameter[2]),
+        HINT(STASIS_HINT_BUGCHECK, "bugcheck_parameter_4", "  parameter 4", HINT_HEX, bugcheck_parameter[3]),
+        HINT(STASIS_HINT_COMMENT, "comment", "Comment", HINT_TEXT, comment),
+        { 0 },
+};
+
+#define CPU(bit, key, member) \
+        { \
+                bit, key, offsetof(struct stasis_cpu, member), sizeof(((struct stasis_cpu *)0)->member) \
+        }
+
+const struct cpu_row cpu_rows[] = {
+        CPU(STASIS_CPU_GPR, "rip", rip),
+        CPU(STASIS_CPU_GPR, "rflags", rflags),
+        CPU(STASIS_CPU_GPR, "rax", gpr[0]),
+        CPU(STASIS_CPU_GPR, "rbx", gpr[1]),
+        CPU(STASIS_CPU_GPR, "rcx", gpr[2]),
+        CPU(STASIS_CPU_GPR, "rdx", gpr[3]),
+        CPU(STASIS_CPU_GPR, "rsi", gpr[4]),
+        CPU(STASIS_CPU_GPR, "rdi", gpr[5]),
+        CPU(STASIS_CPU_GPR, "rbp", gpr[6]),
+        CPU(STASIS_CPU_GPR, "rsp", gpr[7]),
+        CPU(STASIS_CPU_GPR, "r8", gpr[8]),
+        CPU(STASIS_CPU_GPR, "r9", gpr[9]),
+        CPU(STASIS_CPU_GPR, "r10", gpr[10]),
+        CPU(STASIS_CPU_GPR, "r11", gpr[11]),
+        CPU(STASIS_CPU_GPR, "r12", gpr[12]),
+        CPU(STASIS_CPU_GPR, "r13", gpr[13]),
+        CPU(STASIS_CPU_GPR, "r14", gpr[14]),
+        CPU(STASIS_CPU_GPR, "r15", gpr[15]),
+        CPU(STASIS_CPU_SEGMENT, "cs", cs),
+        CPU(STASIS_CPU_SEGMENT, "ds", ds),
+        CPU(STASIS_CPU_SEGMENT, "es", es),
+        CPU(STASIS_CPU_SEGMENT, "fs", fs),
+        CPU(STASIS_CPU_SEGMENT, "gs", gs),
+        CPU(STASIS_CPU_SEGMENT, "ss", ss),
+        CPU(STASIS_CPU_CONTROL, "cr0", cr[0]),
+        CPU(STASIS_CPU_CONTROL, "cr2", cr[2]),
+        CPU(STASIS_CPU_CONTROL, "cr3", cr[3]),
+        CPU(STASIS_CPU_CONTROL, "cr4", cr[4]),
+        CPU(STASIS_CPU_BASES, "fs_base", fs_base),
+        CPU(STASIS_CPU_BASES, "gs_base", gs_base),
+        CPU(STASIS_CPU_BASES, "gdt_base", gdt_base),
+        CPU(STASIS_CPU_BASES, "idt_base", idt_base),
+        CPU(STASIS_CPU_KERNEL_GS, "kernel_gs_base", kernel_gs_base),
+        { 0 },
+};
+
+static uint64_t member_value(const void *object, size_t at, size_t size)
+{
+        const char *member = (const char *)object + at;
+        uint64_t u64 = 0;
+        uint32_t u32 = 0;
+        uint16_t u16 = 0;
+
+        switch (size) {
+        case sizeof(u64): memcpy(&u64, member, sizeof(u64)); return u64;
+        case sizeof(u32): memcpy(&u32, member, sizeof(u32)); return u32;
+        case sizeof(u16): memcpy(&u16, member, sizeof(u16)); return u16;
+        default: return *(const uint8_t *)member;
+        }
+}
+
+uint64_t hint_value(const struct hint_row *row, const struct stasis_hints *hints)
+{
+        return member_value(hints, row->at, row->size);
+}
+
+uint64_t cpu_value(const struct cpu_row *row, const struct stasis_cpu *cpu)
+{
+        return member_value(cpu, row->at, row->size);
+}
+
+const char *machine_name(enum stasis_machine machine)
+{
+        switch (machine) {
+        case STASIS_MACHINE_X86: return "x86";
+        case STASIS_MACHINE_X64: return "x64";
+        case STASIS_MACHINE_ARM64: return "arm64";
+        case STASIS_MACHINE_UNKNOWN: break;
+        }
+        return "unknown";
+}
+
+bool hint_text(const struct hint_row *row, const struct stasis_hints *hints, struct text *ret_text)
+{
+        if (!(hints->known & row->known))
+                return false;
+        uint64_t value = row->kind == HINT_TEXT ? 0 : hint_value(row, hints);
+        switch (row->kind) {
+        case HINT_NUMBER: text_printf(ret_text, "%" PRIu64, value); break;
+        case HINT_HEX: text_printf(ret_text, "0x%" PRIx64, value); break;
+        case HINT_BOOL: text_str(ret_text, value ? "yes" : "no"); break;
+        case HINT_FILETIME: value_time(ret_text, value); break;
+        case HINT_MACHINE_NAME: text_str(ret_text, machine_name((enum stasis_machine)value)); break;
+        case HINT_TEXT: text_str(ret_text, hints->comment ? hints->comment : ""); break;
+        }
+        return true;
+}
+
+uint64_t image_held(const struct stasis_image *image)
+{
+        size_t count;
+        const struct stasis_run *run = stasis_image_runs(image, &count);
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < count; i++)
+                sum += run[i].len;
+        return sum;
+}
+
+uint64_t image_missing(const struct stasis_image *image)
+{
+        size_t count;
+        const struct stasis_gap *gap = stasis_image_gaps(image, &count);
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < count; i++)
+                sum += gap[i].len;
+        return sum;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What an image's container says of the machine, as rows: JSON and text are driven by the same ones. */
+#ifndef STASIS_CLI_HINTS_H
+#define STASIS_CLI_HINTS_H
+
+#include "cli.h"
+
+enum hint_kind { HINT_NUMBER, HINT_HEX, HINT_BOOL, HINT_FILETIME, HINT_MACHINE_NAME, HINT_TEXT };
+
+struct hint_row {
+        uint32_t known; /* enum stasis_hint */
+        const char *key, *title;
+        enum hint_kind kind;
+        size_t at, size; /* of the member of struct stasis_hints */
+};
+
+extern const struct hint_row hint_rows[]; /* ended by a row without a key */
+
+/* The hint as text; false where the container does not say. */
+bool hint_text(const struct hint_row *row, const struct stasis_hints *hints, struct text *ret_text);
+uint64_t hint_value(const struct hint_row *row, const struct stasis_hints *hints);
+const char *machine_name(enum stasis_machine machine);
+
+/* Registers of one CPU as rows as well; size 2 or 8. */
+struct cpu_row {
+        uint32_t known; /* enum stasis_cpu_known */
+        const char *key;
+        size_t at, size;
+};
+
+extern const struct cpu_row cpu_rows[]; /* ended by a row without a key */
+uint64_t cpu_value(const struct cpu_row *row, const struct stasis_cpu *cpu);
+
+/* Bytes that the image holds, and that it declares and does not hold. */
+uint64_t image_held(const struct stasis_image *image);
+uint64_t image_missing(const struct stasis_image *image);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts that every document has: the image, the system, the notes. */
+#include "hints.h"
+#include "json.h"
+
+static void put_hints(struct json *json, const struct stasis_image *image)
+{
+        const struct stasis_hints *hints = stasis_image_hints(image);
+        struct text text = { 0 };
+
+        json_begin(json, "hints", '{');
+        for (const struct hint_row *row = hint_rows; row->key; row++) {
+                text_reset(&text);
+                if (!hint_text(row, hints, &text))
+                        json_put_null(json, row->key);
+                else if (row->kind == HINT_NUMBER)
+                        json_put_number(json, row->key, hint_value(row, hints));
+                else if (row->kind == HINT_BOOL)
+                        json_put_bool(json, row->key, hint_value(row, hints) != 0);
+                else
+                        json_put_text(json, row->key, text_get(&text));
+        }
+        json_put_number(json, "cpu_count", hints->cpu_count);
+        json_end(json);
+        json->bad |= text.bad;
+        text_free(&text);
+}
+
+static void put_cpus(struct json *json, const struct stasis_hints *hints)
+{
+        json_begin(json, "cpus", '[');
+        for (size_t i = 0; i < hints->cpu_count; i++) {
+                const struct stasis_cpu *cpu = &hints->cpu[i];
+                json_begin(json, NULL, '{');
+                json_put_number(json, "number", cpu->number);
+                json_put_text(json, "origin", cpu->origin);
+                for (const struct cpu_row *row = cpu_rows; row->key; row++) {
+                        if (cpu->known & row->known)
+                                json_put_hex(json, row->key, cpu_value(row, cpu));
+                        else
+                                json_put_null(json, row->key);
+                }
+                json_end(json);
+        }
+        json_end(json);
+}
+
+static void put_ranges(struct json *json, const struct stasis_image *image)
+{
+        size_t runs, gaps;
+        const struct stasis_run *run = stasis_image_runs(image, &runs);
+        const struct stasis_gap *gap = stasis_image_gaps(image, &gaps);
+
+        json_begin(json, "ranges", '[');
+        for (size_t i = 0; i < runs; i++) {
+                json_begin(json, NULL, '{');
+                json_put_hex(json, "pa", run[i].pa);
+                json_put_hex(json, "len", run[i].len);
+                json_put_hex(json, "off", run[i].off);
+                json_end(json);
+        }
+        json_end(json);
+        json_begin(json, "gaps", '[');
+        for (size_t i = 0; i < gaps; i++) {
+                json_begin(json, NULL, '{');
+                json_put_hex(json, "pa", gap[i].pa);
+                json_put_hex(json, "len", gap[i].len);
+                json_put_text(json, "why", gap[i].why);
+                json_end(json);
+        }
+        json_end(json);
+}
+
+void json_image(struct json *json, const struct stasis_image *image, bool whole)
+{
+        size_t runs, gaps, remarks;
+        const char *const *remark = stasis_image_remarks(image, &remarks);
+
+        stasis_image_runs(image, &runs);
+        stasis_image_gaps(image, &gaps);
+        json_begin(json, "image", '{');
+        json_put_text(json, "path", stasis_image_path(image));
+        json_put_text(json, "format", stasis_image_format(image));
+        json_put_text(json, "title", stasis_image_format_title(image));
+        json_put_number(json, "size", stasis_image_file_size(image));
+        json_put_number(json, "range_count", runs);
+        json_put_number(json, "range_bytes", image_held(image));
+        json_put_number(json, "gap_count", gaps);
+        json_put_number(json, "gap_bytes", image_missing(image));
+        json_begin(json, "remarks", '[');
+        for (size_t i = 0; i < remarks; i++)
+                json_put_text(json, NULL, remark[i]);
+        json_end(json);
+        put_hints(json, image);
+        if (whole) {
+                put_cpus(json, stasis_image_hints(image));
+                put_ranges(json, image);
+        }
+        json_end(json);
+}
+
+void json_system(struct json *json, const struct cli *cli)
+{
+        const struct stasis_record *facts = cli->understood ? stasis_system_facts(cli->system) : NULL;
+
+        if (facts)
+                json_put(json, "system", json_record(facts, cli->evidence ? cli->image : NULL));
+        else
+                json_put_null(json, "system");
+}
+
+static void put_id(struct json *json, const char *key, int64_t id)
+{
+        if (id < 0)
+                json_put_null(json, key);
+        else
+                json_put_number(json, key, (uint64_t)id);
+}
+
+void json_notes(struct json *json, const struct cli *cli)
+{
+        static const char *const severity[] = { "info", "warning", "missing" };
+        size_t count = 0;
+        const struct stasis_note *note = cli->system ? stasis_system_notes(cli->system, &count) : NULL;
+
+        json_begin(json, "notes", '[');
+        for (size_t i = 0; i < count; i++) {
+                json_begin(json, NULL, '{');
+                json_put_text(json, "severity",
+                              severity[note[i].severity <= STASIS_NOTE_MISSING ? note[i].severity : 0]);
+                json_put_text(json, "code", note[i].code);
+                json_put_text(json, "text", note[i].text);
+                if (note[i].object)
+                        json_put_hex(json, "object", note[i].object);
+                else
+                        json_put_null(json, "object");
+                put_id(json, "pid", note[i].pid);
+                put_id(json, "tid", note[i].tid);
+                json_end(json);
+        }
+        json_end(json);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* One record of facts as a JSON object. */
+#include <string.h>
+
+#include "json.h"
+#include "value.h"
+
+#define _object_cleanup_ __attribute__((cleanup(object_putp)))
+
+static void object_putp(struct json_object **object) { json_object_put(*object); }
+
+static struct json_object *steal(struct json_object **object)
+{
+        struct json_object *stolen = *object;
+
+        *object = NULL;
+        return stolen;
+}
+
+/* Takes value over; false where value (or memory) is not there. */
+static bool array_add(struct json_object *array, struct json_object *value)
+{
+        if (!value)
+                return false;
+        if (json_object_array_add(array, value) == 0)
+                return true;
+        json_object_put(value);
+        return false;
+}
+
+static struct json_object *flags(const struct stasis_column *column, uint64_t value)
+{
+        _object_cleanup_ struct json_object *object = json_object_new_object();
+        _object_cleanup_ struct json_object *names = json_object_new_array();
+        struct text flag = { 0 };
+        bool good = object && names && json_add(object, "value", json_hex(value));
+
+        for (size_t i = 0; good && i < column->name_count; i++) {
+                text_reset(&flag);
+                if (value_flag(&column->names[i], value, &flag))
+                        good = !flag.bad && array_add(names, json_text(text_get(&flag)));
+        }
+        text_free(&flag);
+        if (!good || !json_add(object, "names", steal(&names)))
+                return NULL;
+        return steal(&object);
+}
+
+static struct json_object *texts(const char *list)
+{
+        _object_cleanup_ struct json_object *array = json_object_new_array();
+
+        while (array && *list) {
+                struct text element = { 0 };
+                size_t len = strcspn(list, "\n");
+                text_add(&element, list, len);
+                bool good = !element.bad && array_add(array, json_text(text_get(&element)));
+                text_free(&element);
+                if (!good)
+                        return NULL;
+                list += len + (list[len] == '\n');
+        }
+        return steal(&array);
+}
+
+static struct json_object *value(const struct stasis_column *column, const struct stasis_fact *fact)
+{
+        struct text text = { 0 };
+        struct json_object *object = NULL;
+
+        switch (column->kind) {
+        case STASIS_KIND_NUMBER: return json_object_new_uint64(fact->value);
+        case STASIS_KIND_SIGNED: return json_object_new_int64((int64_t)fact->value);
+        case STASIS_KIND_BOOL: return json_object_new_boolean(fact->value != 0);
+        case STASIS_KIND_FLAGS: return flags(column, fact->value);
+        case STASIS_KIND_TEXTS: return texts(fact->text ? fact->text : "");
+        default: break;
+        }
+        value_text(column, fact, &text);
+        if (!text.bad)
+                object = json_object_new_string(text_get(&text));
+        text_free(&text);
+        return object;
+}
+
+/* Beside a code address: "start_address_symbol", null where the module is not known. */
+static bool add_symbol(struct json_object *object, const struct stasis_column *column, const struct stasis_fact *fact)
+{
+        struct text key = { 0 }, symbol = { 0 };
+        bool good = false;
+
+        text_printf(&key, "%s_symbol", column->key);
+        bool known = fact->absence == STASIS_PRESENT && value_symbol(fact, &symbol);
+        if (!key.bad && !symbol.bad)
+                good = known ? json_add(object, text_get(&key), json_text(text_get(&symbol)))
+                             : json_object_object_add(object, text_get(&key), NULL) == 0;
+        text_free(&key);
+        text_free(&symbol);
+        return good;
+}
+
+static bool add_place(struct json_object *object, const char *key, bool known, uint64_t value_at)
+{
+        return known ? json_add(object, key, json_hex(value_at)) : json_object_object_add(object, key, NULL) == 0;
+}
+
+static bool add_evidence(struct json_object *evidence, const char *key, const struct stasis_fact *fact,
+                         const struct stasis_image *image)
+{
+        uint64_t off = 0;
+
+        if (fact->va == STASIS_NOWHERE && fact->pa == STASIS_NOWHERE)
+                return true; /* derived from other facts */
+        struct json_object *place = json_object_new_object();
+        if (!json_add(evidence, key, place))
+                return false;
+        bool held = fact->pa != STASIS_NOWHERE && stasis_image_offset(image, fact->pa, &off) == STASIS_OK;
+        return add_place(place, "va", fact->va != STASIS_NOWHERE, fact->va) &&
+               add_place(place, "pa", fact->pa != STASIS_NOWHERE, fact->pa) && add_place(place, "off", held, off);
+}
+
+static bool add_fact(struct json_object *object, struct json_object *absent, const struct stasis_column *column,
+                     const struct stasis_fact *fact)
+{
+        if (fact->absence == STASIS_PRESENT) {
+                if (!json_add(object, column->key, value(column, fact)))
+                        return false;
+        } else {
+                if (json_object_object_add(object, column->key, NULL) != 0 ||
+                    !json_add(absent, column->key, json_text(stasis_absence_name(fact->absence))))
+                        return false;
+        }
+        return column->kind != STASIS_KIND_CODE || add_symbol(object, column, fact);
+}
+
+struct json_object *json_record(const struct stasis_record *record, const struct stasis_image *evidence)
+{
+        _object_cleanup_ struct json_object *object = json_object_new_object();
+        _object_cleanup_ struct json_object *absent = json_object_new_object();
+        _object_cleanup_ struct json_object *places = json_object_new_object();
+
+        if (!object || !absent || !places)
+                return NULL;
+        for (size_t i = 0; i < record->count; i++) {
+                if (!add_fact(object, absent, &record->column[i], &record->fact[i]))
+                        return NULL;
+                if (evidence && !add_evidence(places, record->column[i].key, &record->fact[i], evidence))
+                        return NULL;
+        }
+        if (!json_add(object, "absent", steal(&absent)))
+                return NULL;
+        if (evidence && !json_add(object, "evidence", steal(&places)))
+                return NULL;
+        return steal(&object);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct cli, member)
+
+#define VERB_SYSTEM (VERB_INFO | VERB_LISTS | VERB_TRANSLATE | VERB_READ)
+
+const struct cli_option cli_options[] = {
+        { "format", 'f', "FORMAT", "text|json|jsonl|csv|raw", VERB_ALL, TAKE_CHOICE, AT(format),
+          "how to print the answer (text)" },
+        { "process", 'p', "PID", NULL, VERB_THREADS | VERB_MODULES | VERB_TRANSLATE | VERB_READ, TAKE_NUMBER,
+          AT(process), "only this process: its threads, its user modules, its address space" },
+        { "tid", 't', "TID", NULL, VERB_THREADS | VERB_THREAD, TAKE_NUMBER, AT(tid), "only threads with this id" },
+        { "object", 0, "ADDRESS", NULL, VERB_THREAD, TAKE_ADDRESS, AT(object),
+          "the thread whose object is here, in a list or not; refused where there is none" },
+        { "state", 's', "NAME", NULL, VERB_THREADS, TAKE_TEXT, AT(state),
+          "only threads in this state (Waiting, Running ...)" },
+        { "columns", 'c', "KEYS", NULL, VERB_LISTS, TAKE_TEXT, AT(columns),
+          "the columns of text and csv, separated by commas; `help` lists them" },
+        { "all-columns", 'a', NULL, NULL, VERB_LISTS, TAKE_FLAG, AT(all_columns),
+          "every column (text: one fact a line)" },
+        { "evidence", 'e', NULL, NULL, VERB_INFO | VERB_LISTS, TAKE_FLAG, AT(evidence),
+          "for each fact where it was read: virtual address, physical address, offset in the file" },
+        { "explain", 'x', NULL, NULL, VERB_TRANSLATE, TAKE_FLAG, AT(explain),
+          "each table entry that was crossed (text)" },
+        { "physical", 0, NULL, NULL, VERB_READ, TAKE_FLAG, AT(physical), "the address is a physical one" },
+        { "trace", 0, NULL, NULL, VERB_INFO, TAKE_FLAG, AT(trace), "every attempt of discovery, and why it failed" },
+        { "root", 'r', "PA", NULL, VERB_SYSTEM, TAKE_ADDRESS, AT(root),
+          "physical address of the top page table, as CR3 holds it" },
+        { "mode", 'm', "MODE", "x86|pae|x64|la57", VERB_SYSTEM, TAKE_CHOICE_TEXT, AT(mode), "paging mode" },
+        { "layout", 'l', "FILE", NULL, VERB_SYSTEM, TAKE_TEXT, AT(layout),
+          "structure layouts from this Volatility 3 ISF file (JSON, plain or .xz)" },
+        { "reader", 0, "NAME", "", VERB_ALL, TAKE_TEXT, AT(reader),
+          "read IMAGE with this reader, whatever it looks like" },
+        { "output", 'o', "FILE", NULL, VERB_ALL, TAKE_TEXT, AT(output), "write the answer to FILE" },
+        { "color", 0, "WHEN", "auto|always|never", VERB_ALL, TAKE_CHOICE, AT(color),
+          "colours: on a terminal unless NO_COLOR is set (auto)" },
+        { "quiet", 'q', NULL, NULL, VERB_ALL, TAKE_FLAG, AT(quiet),
+          "no progress, no warnings, no heading, only notes on what is missing" },
+        { "help", 'h', NULL, NULL, VERB_ALL, TAKE_FLAG, AT(help), "this help" },
+        { 0 },
+};
+
+#define OPTIONS_MAX 32
+
+void cli_option_choices(const struct cli_option *option, const struct cli_verb *verb, struct text *ret_choices)
+{
+        const char *title, *name, *at = option->choices;
+
+        if (!at)
+                return;
+        if (!*at) {
+                for (size_t i = 0; (name = stasis_format_name_at(i, &title)); i++)
+                        text_printf(ret_choices, "%s%s", i ? "|" : "", name);
+                return;
+        }
+        bool formats = option->at == AT(format);
+        for (unsigned i = 0; *at; i++) {
+                size_t len = strcspn(at, "|");
+                if (!formats || (verb->formats >> i & 1))
+                        text_printf(ret_choices, "%s%.*s", ret_choices->len ? "|" : "", (int)len, at);
+                at += len + (at[len] == '|');
+        }
+}
+
+/* Which of "a|b|c" value is, or -1. */
+static int choice_index(const char *choices, const char *value)
+{
+        for (int i = 0; *choices; i++) {
+                size_t len = strcspn(choices, "|");
+                if (strlen(value) == len && strncmp(choices, value, len) == 0)
+                        return i;
+                choices += len + (choices[len] == '|');
+        }
+        return -1;
+}
+
+static bool parse_digits(const char *text, int base, uint64_t *ret_value)
+{
+        char digits[32], *end;
+        size_t len = 0;
+
+        for (; *text; text++) {
+                if (base == 16 && *text == '`') /* as debuggers of Windows group them */
+                        continue;
+                if (len + 1 == sizeof(digits))
+                        return false;
+                digits[len++] = *text;
+        }
+        digits[len] = '\0';
+        if (len == 0 || strspn(digits, base == 16 ? "0123456789abcdefABCDEF" : "0123456789") != len)
+                return false;
+        errno = 0;
+        uint64_t value = strtoull(digits, &end, base);
+        if (errno)
+                return false;
+        *ret_value = value;
+        return true;
+}
+
+static bool is_hex_prefixed(const char *text) { return text[0] == '0' && (text[1] == 'x' || text[1] == 'X'); }
+
+bool cli_parse_address(const char *text, uint64_t *ret_value)
+{
+        return parse_digits(is_hex_prefixed(text) ? text + 2 : text, 16, ret_value);
+}
+
+bool cli_parse_number(const char *text, uint64_t *ret_value)
+{
+        bool hex = is_hex_prefixed(text);
+        return parse_digits(hex ? text + 2 : text, hex ? 16 : 10, ret_value);
+}
+
+static enum cli_exit bad_choice(struct cli *cli, const struct cli_option *option, const char *value)
+{
+        struct text choices = { 0 };
+
+        cli_option_choices(option, cli->verb, &choices);
+        enum cli_exit status =
+                cli_usage(cli, "--%s cannot be '%s'; it is one of %s", option->name, value, text_get(&choices));
+        text_free(&choices);
+        return status;
+}
+
+static enum cli_exit take_choice(struct cli *cli, const struct cli_option *option, const char *value)
+{
+        int index = choice_index(option->choices, value);
+        char *member = (char *)cli + option->at;
+
+        if (index < 0 || (option->at == AT(format) && !(cli->verb->formats >> index & 1)))
+                return bad_choice(cli, option, value);
+        if (option->take == TAKE_CHOICE)
+                *(int *)(void *)member = index;
+        else
+                *(const char **)(void *)member = value;
+        return CLI_COMPLETE;
+}
+
+static enum cli_exit take_number(struct cli *cli, const struct cli_option *option, const char *value)
+{
+        struct cli_number *number = (struct cli_number *)(void *)((char *)cli + option->at);
+        bool good = option->take == TAKE_ADDRESS ? cli_parse_address(value, &number->value)
+                                                 : cli_parse_number(value, &number->value);
+
+        if (!good)
+                return cli_usage(cli, "--%s %s is not %s", option->name, value,
+                                 option->take == TAKE_ADDRESS ? "an address (hexadecimal, with or without 0x)"
+                                                              : "a number (decimal, or hexadecimal with 0x)");
+        number->known = true;
+        return CLI_COMPLETE;
+}
+
+static enum cli_exit take(struct cli *cli, const struct cli_option *option, const char *value)
+{
+        char *member = (char *)cli + option->at;
+
+        switch (option->take) {
+        case TAKE_FLAG: *(bool *)(void *)member = true; return CLI_COMPLETE;
+        case TAKE_TEXT: *(const char **)(void *)member = value; return CLI_COMPLETE;
+        case TAKE_CHOICE:
+        case TAKE_CHOICE_TEXT: return take_choice(cli, option, value);
+        case TAKE_NUMBER:
+        case TAKE_ADDRESS: return take_number(cli, option, value);
+        }
+        return CLI_USAGE;
+}
+
+/* The rows of this verb, as getopt_long wants them; val is the row's number plus 256. */
+static void getopt_tables(const struct cli_verb *verb, struct option longs[OPTIONS_MAX], char shorts[3 * OPTIONS_MAX])
+{
+        size_t count = 0, len = 0;
+
+        shorts[len++] = ':';
+        for (int i = 0; cli_options[i].name && count + 1 < OPTIONS_MAX; i++) {
+                const struct cli_option *option = &cli_options[i];
+                if (!(option->verbs & verb->bit))
+                        continue;
+                longs[count++] = (struct option){ option->name, option->argument ? required_argument : no_argument,
+                                                  NULL, 256 + i };
+                if (option->letter)
+                        shorts[len++] = option->letter;
+                if (option->letter && option->argument)
+                        shorts[len++] = ':';
+        }
+        longs[count] = (struct option){ 0 };
+        shorts[len] = '\0';
+}
+
+static const struct cli_option *option_found(int found)
+{
+        if (found >= 256)
+                return &cli_options[found - 256];
+        for (const struct cli_option *option = cli_options; option->name; option++)
+                if (option->letter == found)
+                        return option;
+        return NULL;
+}
+
+static enum cli_exit bad_option(struct cli *cli, int found, const char *word)
+{
+        if (found == ':')
+                return cli_usage(cli, "%s needs a value", word);
+        if (optopt > 0 && optopt < 256)
+                return cli_usage(cli, "%s has no option -%c", cli->verb->name, optopt);
+        if (optopt >= 256)
+                return cli_usage(cli, "%s takes no value", word);
+        return cli_usage(cli, "%s has no option %s, or it is not plain which is meant", cli->verb->name, word);
+}
+
+static enum cli_exit check_arguments(struct cli *cli, int count, char **arg)
+{
+        if (cli->help || (cli->columns && strcmp(cli->columns, "help") == 0))
+                return CLI_COMPLETE;
+        if (count == 0)
+                return cli_usage(cli, "%s: no image is given", cli->verb->name);
+        cli->image_path = arg[0];
+        cli->arg = arg + 1;
+        cli->arg_count = (size_t)count - 1;
+        if (cli->arg_count < cli->verb->arg_min)
+                return cli_usage(cli, "%s: something is missing: %s", cli->verb->name, cli->verb->arguments);
+        if (cli->arg_count > cli->verb->arg_max)
+                return cli_usage(cli, "%s: '%s' is one argument too many", cli->verb->name,
+                                 cli->arg[cli->verb->arg_max]);
+        return CLI_COMPLETE;
+}
+
+enum cli_exit cli_parse(struct cli *cli, int argc, char **argv)
+{
+        struct option longs[OPTIONS_MAX];
+        char shorts[3 * OPTIONS_MAX];
+        int found;
+
+        getopt_tables(cli->verb, longs, shorts);
+        optind = 0; /* glibc: begin anew, also where an earlier call stopped half-way */
+        opterr = 0;
+        while ((found = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+                if (found == '?' || found == ':')
+                        return bad_option(cli, found, argv[optind - 1]);
+                enum cli_exit status = take(cli, option_found(found), optarg);
+                if (status)
+                        return status;
+        }
+        return check_arguments(cli, argc - optind, argv + optind);
+}

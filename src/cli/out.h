@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Writers of lists of records: one row a format, all slots filled. A list is begun, given its records, and ended. */
+#ifndef STASIS_CLI_OUT_H
+#define STASIS_CLI_OUT_H
+
+#include "cli.h"
+#include "json.h"
+
+struct list {
+        struct cli *cli;
+        enum stasis_what what;
+        bool detail;                        /* text: every fact of each record (the verb thread) */
+        size_t total, shown;                /* in the system; printed so far */
+        const struct stasis_column *column; /* of this system */
+        size_t column_count;
+        size_t *chosen; /* text and csv: indexes into column */
+        size_t chosen_count;
+        struct json json;
+        void *priv; /* of the writer */
+        bool bad;   /* memory is exhausted */
+};
+
+struct list_writer {
+        void (*begin)(struct list *list);
+        void (*record)(struct list *list, const struct stasis_record *record);
+        void (*end)(struct list *list);
+};
+
+extern const struct list_writer list_text, list_json, list_jsonl, list_csv;
+const struct list_writer *list_writer_of(enum cli_format format);
+
+const char *list_noun(enum stasis_what what, size_t count); /* "thread", "threads" */
+/* One field, quoted where it must be. */
+void csv_field(FILE *out, const char *value);
+/* Columns for text where none are asked for; indexes into list->column. */
+void list_default_columns(struct list *list);
+
+/* ---- pieces of text that several verbs print (out_text.c, detail.c) */
+
+/* "mem.raw: raw memory, 128 MiB" and "Windows XP ...": who speaks. Nothing with --quiet. */
+void put_heading(struct cli *cli);
+/* Every fact of a record, by group; chosen NULL: all of them. */
+void put_detail(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t chosen_count);
+/* Notes of the system and gaps of the image; nothing where there are none. */
+void put_notes(struct cli *cli);
+/* "  Title      value" of a report. */
+void put_pair(struct cli *cli, const char *title, const char *value);
+/* A line of its own in bold (colours) and safe. */
+void put_title(struct cli *cli, const char *title);
+/* A size as people say it: "128 MiB", "4 KiB", "5 bytes"; exact, in the largest unit that is. */
+void size_text(struct text *text, uint64_t len);
+
+enum paint { PAINT_BOLD, PAINT_DIM, PAINT_RED, PAINT_YELLOW };
+/* The escape sequence, or "" where colours are off. */
+const char *paint(const struct cli *cli, enum paint color);
+const char *paint_off(const struct cli *cli);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Pieces of text output: headings, pairs, notes, sizes, colours. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "hints.h"
+#include "out.h"
+
+const char *paint(const struct cli *cli, enum paint color)
+{
+        static const char *const sequence[] = {
+                [PAINT_BOLD] = "\033[1m",
+                [PAINT_DIM] = "\033[2m",
+                [PAINT_RED] = "\033[31m",
+                [PAINT_YELLOW] = "\033[33m",
+        };
+
+        return cli->colored ? sequence[color] : "";
+}
+
+const char *paint_off(const struct cli *cli) { return cli->colored ? "\033[0m" : ""; }
+
+void size_text(struct text *text, uint64_t len)
+{
+        static const char *const unit[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+        size_t i = 0;
+
+        while (i + 1 < sizeof(unit) / sizeof(unit[0]) && len && len % 1024 == 0) {
+                len /= 1024;
+                i++;
+        }
+        text_printf(text, "%" PRIu64 " %s", len, i == 0 && len == 1 ? "byte" : unit[i]);
+}
+
+/* Prints a safe form of text, wrapped, behind `first` columns that are already there. */
+static void put_safe(struct cli *cli, const char *text, size_t first, size_t indent)
+{
+        struct text safe = { 0 }, lines = { 0 };
+
+        text_safe(&safe, text);
+        text_wrap(&lines, text_get(&safe), first, indent, CLI_WIDTH);
+        fputs(text_get(&lines), cli->out);
+        text_free(&safe);
+        text_free(&lines);
+}
+
+#define PAIR_COLUMN 28
+
+void put_pair(struct cli *cli, const char *title, const char *value)
+{
+        fprintf(cli->out, "  %-*s", PAIR_COLUMN - 2, title);
+        size_t first = strlen(title) + 2 > PAIR_COLUMN ? strlen(title) + 2 : PAIR_COLUMN;
+        if (first != PAIR_COLUMN) {
+                putc(' ', cli->out);
+                first++;
+        }
+        put_safe(cli, value, first, PAIR_COLUMN);
+        putc('\n', cli->out);
+}
+
+void put_title(struct cli *cli, const char *title)
+{
+        fputs(paint(cli, PAINT_BOLD), cli->out);
+        put_safe(cli, title, 0, 2);
+        fprintf(cli->out, "%s\n", paint_off(cli));
+}
+
+/* The facts that name a system, in the order in which people say them; those that are absent are left out. */
+static void system_title(const struct stasis_record *record, struct text *title)
+{
+        static const char *const keys[] = { "name", "service_pack", "version", "build", "architecture", "machine" };
+        char value[256];
+
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+                for (size_t j = 0; j < record->count; j++) {
+                        if (strcmp(record->column[j].key, keys[i]) || record->fact[j].absence != STASIS_PRESENT)
+                                continue;
+                        stasis_fact_text(&record->column[j], &record->fact[j], value, sizeof(value));
+                        text_printf(title, "%s%s%s", title->len ? ", " : "", strcmp(keys[i], "build") ? "" : "build ",
+                                    value);
+                }
+        }
+}
+
+void put_heading(struct cli *cli)
+{
+        struct text line = { 0 };
+
+        if (cli->quiet)
+                return;
+        text_printf(&line, "%s: %s, ", stasis_image_path(cli->image), stasis_image_format_title(cli->image));
+        size_text(&line, stasis_image_file_size(cli->image));
+        put_title(cli, text_get(&line));
+        if (cli->understood) {
+                text_reset(&line);
+                system_title(stasis_system_facts(cli->system), &line);
+                if (line.len)
+                        put_title(cli, text_get(&line));
+        }
+        text_free(&line);
+}
+
+/* ---- notes: what is missing first */
+
+#define NOTES_A_CODE 12 /* of one kind; then a count. The other formats give all. */
+
+static void put_note(struct cli *cli, const struct stasis_note *note)
+{
+        static const char *const word[] = { "note", "warning", "missing" };
+        static const enum paint color[] = { PAINT_DIM, PAINT_YELLOW, PAINT_RED };
+        struct text line = { 0 };
+
+        text_str(&line, note->text);
+        if (note->pid >= 0 && note->tid >= 0)
+                text_printf(&line, " (pid %" PRId64 ", tid %" PRId64 ")", note->pid, note->tid);
+        else if (note->pid >= 0)
+                text_printf(&line, " (pid %" PRId64 ")", note->pid);
+        if (note->object)
+                text_printf(&line, " [0x%" PRIx64 "]", note->object);
+        fprintf(cli->out, "  %s%s%s: ", paint(cli, color[note->severity]), word[note->severity], paint_off(cli));
+        put_safe(cli, text_get(&line), 4 + strlen(word[note->severity]), 4);
+        putc('\n', cli->out);
+        text_free(&line);
+}
+
+/* How many notes of the same kind stand before this one. */
+static size_t notes_before(const struct stasis_note *note, size_t index)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < index && count <= NOTES_A_CODE; i++)
+                count += note[i].severity == note[index].severity && strcmp(note[i].code, note[index].code) == 0;
+        return count;
+}
+
+static size_t put_notes_of(struct cli *cli, const struct stasis_note *note, size_t count, enum stasis_severity severity)
+{
+        size_t left_out = 0;
+
+        for (size_t i = 0; i < count; i++) {
+                if (note[i].severity != severity)
+                        continue;
+                if (notes_before(note, i) >= NOTES_A_CODE)
+                        left_out++;
+                else
+                        put_note(cli, &note[i]);
+        }
+        return left_out;
+}
+
+static void put_gaps(struct cli *cli)
+{
+        struct text line = { 0 };
+        size_t gaps;
+
+        stasis_image_gaps(cli->image, &gaps);
+        if (gaps) {
+                text_printf(&line, "%zu %s of physical memory, ", gaps, gaps == 1 ? "range" : "ranges");
+                size_text(&line, image_missing(cli->image));
+                text_str(&line, ", that the file declares and does not hold ('stasis info' lists them)");
+                put_note(cli, &(struct stasis_note){ STASIS_NOTE_MISSING, "", text_get(&line), 0, -1, -1 });
+        }
+        text_free(&line);
+}
+
+void put_notes(struct cli *cli)
+{
+        size_t count = 0, gaps, missing = 0, left_out;
+        const struct stasis_note *note = cli->system ? stasis_system_notes(cli->system, &count) : NULL;
+
+        stasis_image_gaps(cli->image, &gaps);
+        for (size_t i = 0; i < count; i++)
+                missing += note[i].severity == STASIS_NOTE_MISSING;
+        if (gaps + (cli->quiet ? missing : count) == 0)
+                return;
+        putc('\n', cli->out);
+        put_title(cli, "Notes");
+        put_gaps(cli);
+        left_out = put_notes_of(cli, note, count, STASIS_NOTE_MISSING);
+        if (!cli->quiet) {
+                left_out += put_notes_of(cli, note, count, STASIS_NOTE_WARNING);
+                left_out += put_notes_of(cli, note, count, STASIS_NOTE_INFO);
+        }
+        if (left_out)
+                fprintf(cli->out, "  and %zu more of these kinds; '--format json' gives all\n", left_out);
+}

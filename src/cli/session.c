@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* What every verb needs around its own work: messages, the image, the system, progress, and the exit status. */
+#include "cli.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void say(struct cli *cli, const char *message)
+{
+        struct text line = { 0 };
+
+        cli_progress_end(cli);
+        text_safe(&line, message);
+        fprintf(cli->err, "stasis: %s\n", line.bad ? "out of memory" : text_get(&line));
+        text_free(&line);
+}
+
+static void say_va(struct cli *cli, const char *fmt, va_list ap, const char *tail)
+{
+        char *message = NULL, *whole = NULL;
+
+        if (vasprintf(&message, fmt, ap) < 0)
+                message = NULL;
+        if (message && tail && asprintf(&whole, "%s%s", message, tail) < 0)
+                whole = NULL;
+        say(cli, whole ? whole : message ? message : "out of memory");
+        free(whole);
+        free(message);
+}
+
+enum cli_exit cli_usage(struct cli *cli, const char *fmt, ...)
+{
+        char tail[64];
+        va_list ap;
+
+        if (cli->verb)
+                snprintf(tail, sizeof(tail), "; see 'stasis help %s'", cli->verb->name);
+        else
+                snprintf(tail, sizeof(tail), "; see 'stasis --help'");
+        va_start(ap, fmt);
+        say_va(cli, fmt, ap, tail);
+        va_end(ap);
+        return CLI_USAGE;
+}
+
+enum cli_exit cli_fail(struct cli *cli, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        say_va(cli, fmt, ap, NULL);
+        va_end(ap);
+        return CLI_UNREADABLE;
+}
+
+enum cli_exit cli_fail_library(struct cli *cli, const struct stasis_error *err, const char *next)
+{
+        const char *path = cli->image_path ? cli->image_path : "";
+        bool named = *path && strncmp(err->text, path, strlen(path)) == 0;
+
+        cli_fail(cli, "%s%s%s%s%s", named ? "" : path, named || !*path ? "" : ": ", err->text, next ? "; " : "",
+                 next ? next : "");
+        return err->status == STASIS_USAGE ? CLI_USAGE : CLI_UNREADABLE;
+}
+
+void cli_warn(struct cli *cli, const char *fmt, ...)
+{
+        va_list ap;
+
+        if (cli->quiet)
+                return;
+        va_start(ap, fmt);
+        say_va(cli, fmt, ap, NULL);
+        va_end(ap);
+}
+
+/* ---- progress: only where a person sees it, and only after half a second */
+
+#define PROGRESS_AFTER_MS 500
+
+static int64_t milliseconds(void)
+{
+        struct timespec now;
+
+        if (clock_gettime(CLOCK_MONOTONIC, &now))
+                return 1;
+        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
+}
+
+static void progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+        struct cli *cli = ctx;
+        struct text line = { 0 };
+        int64_t now = milliseconds();
+
+        if (cli->progress_from == 0)
+                cli->progress_from = now;
+        if (now - cli->progress_from < PROGRESS_AFTER_MS)
+                return;
+        text_safe(&line, what);
+        if (total)
+                text_printf(&line, " %u%%", (unsigned)(done >= total ? 100 : done / (total / 100 + 1)));
+        fprintf(cli->err, "\r\033[Kstasis: %s", text_get(&line));
+        fflush(cli->err);
+        text_free(&line);
+        cli->progress_shown = true;
+}
+
+void cli_progress_end(struct cli *cli)
+{
+        if (cli->progress_shown)
+                fputs("\r\033[K", cli->err);
+        cli->progress_shown = false;
+        cli->progress_from = 0;
+}
+
+/* ---- the image and the system */
+
+enum cli_exit cli_open_image(struct cli *cli)
+{
+        struct stasis_image_options options = { .format = cli->reader };
+        struct stasis_error err = { 0 };
+
+        enum stasis_status status = stasis_image_open(cli->image_path, &options, &cli->image, &err);
+        if (status == STASIS_OK)
+                return CLI_COMPLETE;
+        if (status == STASIS_CORRUPT && !cli->reader)
+                return cli_fail_library(cli, &err, "'--reader raw' reads the file as plain memory");
+        return cli_fail_library(cli, &err, NULL);
+}
+
+enum stasis_status cli_try_system(struct cli *cli, struct stasis_error *err)
+{
+        bool watched = !cli->quiet && cli->err == stderr && isatty(fileno(stderr));
+        struct stasis_system_options options = {
+                .layout_path = cli->layout,
+                .mode = cli->mode,
+                .root_known = cli->root.known,
+                .root = cli->root.value,
+                .progress = watched ? progress : NULL,
+                .progress_ctx = cli,
+        };
+
+        enum stasis_status status = stasis_system_open(cli->image, &options, &cli->system, err);
+        cli_progress_end(cli);
+        cli->understood = status == STASIS_OK;
+        return status;
+}
+
+enum cli_exit cli_open_system(struct cli *cli)
+{
+        struct stasis_error err = { 0 };
+        struct text next = { 0 };
+
+        enum stasis_status status = cli_try_system(cli, &err);
+        if (status == STASIS_OK)
+                return CLI_COMPLETE;
+        text_printf(&next, "'stasis info --trace %s' tells what was tried", cli->image_path);
+        enum cli_exit exit_status = cli_fail_library(cli, &err, status == STASIS_USAGE ? NULL : text_get(&next));
+        text_free(&next);
+        return exit_status;
+}
+
+enum cli_exit cli_outcome(const struct cli *cli)
+{
+        size_t gaps = 0, notes = 0;
+        const struct stasis_note *note = NULL;
+
+        if (cli->partial)
+                return CLI_PARTIAL;
+        if (cli->image && stasis_image_gaps(cli->image, &gaps) && gaps)
+                return CLI_PARTIAL;
+        if (cli->system)
+                note = stasis_system_notes(cli->system, &notes);
+        for (size_t i = 0; i < notes; i++)
+                if (note[i].severity == STASIS_NOTE_MISSING)
+                        return CLI_PARTIAL;
+        return CLI_COMPLETE;
+}
