@@ -30,6 +30,8 @@ uint32_t stasis_layout_sizeof(const struct stasis_layout *layout, const char *st
  * position; bit is relative to that word. Returns how many there are; fills at most max.
  */
 size_t stasis_layout_bits(const struct stasis_layout *layout, const char *path, struct stasis_name *names, size_t max);
+/* Values of an enumeration ("_KWAIT_REASON"), by value; how many there are, at most max filled. 0: not known. */
+size_t stasis_layout_enum(const struct stasis_layout *layout, const char *name, struct stasis_name *names, size_t max);
 
 const char *stasis_layout_name(const struct stasis_layout *layout);    /* "10.0.19041.1237-x64" or the ISF's path */
 uint8_t stasis_layout_pointer_size(const struct stasis_layout *layout);
@@ -54,7 +56,8 @@ struct stasis_kernel_id {
         uint16_t size_eprocess, size_ethread, size_prcb, kthread_state, kthread_teb, kthread_next_processor, eprocess_peb;
 };
 
-enum stasis_match { STASIS_MATCH_NONE, STASIS_MATCH_BUILD, STASIS_MATCH_KDBG, STASIS_MATCH_PE, STASIS_MATCH_PDB };
+/* NEAREST: the build is not in the tables, this is the next lower one that is. */
+enum stasis_match { STASIS_MATCH_NONE, STASIS_MATCH_NEAREST, STASIS_MATCH_BUILD, STASIS_MATCH_KDBG, STASIS_MATCH_PE, STASIS_MATCH_PDB };
 
 struct stasis_layout_choice {
         const struct stasis_layout *layout;

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* What the built-in tables and ISF files have in common for layout.c: a structure is opened by name, its members are walked. */
+#ifndef STASIS_OS_LAYOUT_INTERNAL_H
+#define STASIS_OS_LAYOUT_INTERNAL_H
+
+#include "layout.h"
+
+struct stasis_layout {
+        const char *name;
+        uint32_t version[4];
+        uint16_t number;      /* built-in: which one, in the order of the tables */
+        uint8_t pointer_size;
+        uint8_t profile;      /* built-in ones of one profile agree in what a thread decoder reads */
+        bool builtin, derived;
+};
+
+#define LAYOUT_RULE_DEPTH 40 /* gen.py checks that no rule nests deeper */
+
+struct isf_struct;
+
+/* One structure of one layout. */
+struct layout_view {
+        const struct stasis_layout *layout;
+        uint32_t size;
+        uint16_t def;                  /* built-in */
+        const struct isf_struct *isf;  /* else */
+};
+
+/* Its members, by place: name (dotted for the parts of unnamed or small foreign structures) and where it is. */
+struct layout_walk {
+        struct layout_view view;
+        const char *name;
+        struct stasis_member member;
+        uint32_t at;                   /* next symbol (built-in) or next member (ISF) */
+        uint32_t last, end, top;       /* built-in: start and end of the last member, farthest end so far */
+        uint16_t stack[LAYOUT_RULE_DEPTH];
+        uint8_t depth;
+};
+
+bool layout_builtin_open(const struct stasis_layout *layout, const char *name, size_t len, struct layout_view *ret_view);
+bool layout_builtin_next(struct layout_walk *walk);
+size_t layout_builtin_enum(const struct stasis_layout *layout, const char *name, struct stasis_name *names, size_t max);
+
+bool layout_isf_open(const struct stasis_layout *layout, const char *name, size_t len, struct layout_view *ret_view);
+bool layout_isf_next(struct layout_walk *walk);
+size_t layout_isf_enum(const struct stasis_layout *layout, const char *name, struct stasis_name *names, size_t max);
+bool layout_isf_symbol(const struct stasis_layout *layout, const char *symbol, uint64_t *ret_rva);
+/* The same as stasis_layout_open_isf, over bytes in memory: JSON, or xz around it. name is shown in messages and kept. */
+enum stasis_status layout_isf_parse(struct stasis_bytes bytes, const char *name, struct stasis_layout **ret_layout,
+                                    struct stasis_error *err) STASIS_MUST_CHECK;
+void layout_isf_close(struct stasis_layout *layout);
+bool layout_isf_pdb(const struct stasis_layout *layout, struct stasis_pdb_id *ret_pdb);
+
+/* Version of the kernel with this PDB, from the built-in tables, and its layout; NULL where not known. */
+const struct stasis_layout *layout_of_pdb(const struct stasis_pdb_id *pdb, uint32_t ret_version[4]);
+
+#endif
