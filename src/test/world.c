@@ -7,8 +7,10 @@
 void world_start(struct world *w, enum pt_mode mode)
 {
         static const struct stasis_paging *const paging[] = {
-                [PT_X86] = &stasis_paging_x86, [PT_PAE] = &stasis_paging_pae,
-                [PT_X64] = &stasis_paging_x64, [PT_LA57] = &stasis_paging_la57,
+                [PT_X86] = &stasis_paging_x86,
+                [PT_PAE] = &stasis_paging_pae,
+                [PT_X64] = &stasis_paging_x64,
+                [PT_LA57] = &stasis_paging_la57,
         };
         struct stasis_error err;
 
@@ -89,8 +91,8 @@ static void put_headers(struct world *w, const struct world_pe *pe)
         world_u(w, pe->base + 0x3c, 4, WORLD_PE_LFANEW);
         world_put(w, coff, "PE\0", 4);
         world_u(w, coff + 4, 2, pe->machine);
-        world_u(w, coff + 6, 2, 5);           /* NumberOfSections */
-        world_u(w, coff + 8, 4, 0x4a5bc007);  /* TimeDateStamp */
+        world_u(w, coff + 6, 2, 5);          /* NumberOfSections */
+        world_u(w, coff + 8, 4, 0x4a5bc007); /* TimeDateStamp */
         world_u(w, coff + 20, 2, pe->is64 ? 0xf0 : 0xe0);
         world_u(w, optional, 2, pe->is64 ? 0x20b : 0x10b);
         world_u(w, optional + 16, 4, 0x1234); /* AddressOfEntryPoint */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small world for tests of src/os/windows: physical memory, page tables, and a PE in it. Every place in the PE is spelled
- * out here again (Microsoft, "PE Format"), so that a wrong one in the reader cannot agree with itself.
+ * A small world for tests of src/os/windows: physical memory, page tables, and a PE in it. Every place in the PE is
+ * spelled out here again (Microsoft, "PE Format"), so that a wrong one in the reader cannot agree with itself.
  */
 #ifndef STASIS_TEST_WORLD_H
 #define STASIS_TEST_WORLD_H
@@ -52,7 +52,7 @@ struct world_pe {
         uint16_t machine;
         const char *dll_name;
         const struct world_export *exports;
-        const char *pdb_path;  /* RSDS with GUID 00 01 .. 0f and age 7 */
+        const char *pdb_path;    /* RSDS with GUID 00 01 .. 0f and age 7 */
         const uint16_t *version; /* four: VS_FIXEDFILEINFO at 6123 + 1 */
 };
 void world_pe(struct world *w, const struct world_pe *pe);

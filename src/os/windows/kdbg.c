@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * KDDEBUGGER_DATA64 and DBGKD_GET_VERSION64. Members and places: the declarations in Microsoft's debugger SDK (wdbgexts.h);
- * sizes of the block by version: 0x290 in XP, which ends before the Offset/Size members, to 0x380 from 1809 on.
+ * KDDEBUGGER_DATA64 and DBGKD_GET_VERSION64. Members and places: the declarations in Microsoft's debugger SDK
+ * (wdbgexts.h); sizes of the block by version: 0x290 in XP, which ends before the Offset/Size members, to 0x380 from
+ * 1809 on.
  */
 #include <stddef.h>
 
@@ -24,43 +25,43 @@ struct kdbg_row {
         size_t into;
 };
 
-#define POINTER(at, member) { at, 8, offsetof(struct kdbg, member) }
-#define SHORT(at, member) { at, 2, offsetof(struct kdbg, member) }
+#define POINTER(at, member) at, 8, offsetof(struct kdbg, member)
+#define SHORT(at, member) at, 2, offsetof(struct kdbg, member)
 
 static const struct kdbg_row kdbg_rows[] = {
-        POINTER(0x018, KernBase),
-        POINTER(0x048, PsLoadedModuleList),
-        POINTER(0x050, PsActiveProcessHead),
-        POINTER(0x058, PspCidTable),
-        POINTER(0x078, KeTimeIncrement),
-        POINTER(0x088, KiBugcheckData),
-        POINTER(0x098, ObpRootDirectoryObject),
-        POINTER(0x0c0, MmPfnDatabase),
-        POINTER(0x1c8, MmHighestUserAddress),
-        POINTER(0x1d0, MmSystemRangeStart),
-        POINTER(0x200, MmLoadedUserImageList),
-        POINTER(0x208, NtBuildLab),
-        POINTER(0x218, KiProcessorBlock),
-        POINTER(0x220, MmUnloadedDrivers),
-        POINTER(0x268, CmNtCSDVersion),
-        POINTER(0x270, MmPhysicalMemoryBlock),
-        SHORT(0x298, OffsetKThreadNextProcessor),
-        SHORT(0x29a, OffsetKThreadTeb),
-        SHORT(0x29c, OffsetKThreadKernelStack),
-        SHORT(0x29e, OffsetKThreadInitialStack),
-        SHORT(0x2a0, OffsetKThreadApcProcess),
-        SHORT(0x2a2, OffsetKThreadState),
-        SHORT(0x2a8, SizeEProcess),
-        SHORT(0x2aa, OffsetEprocessPeb),
-        SHORT(0x2ac, OffsetEprocessParentCID),
-        SHORT(0x2ae, OffsetEprocessDirectoryTableBase),
-        SHORT(0x2b0, SizePrcb),
-        SHORT(0x2b4, OffsetPrcbCurrentThread),
-        SHORT(0x2bc, OffsetPrcbProcStateContext),
-        SHORT(0x2be, OffsetPrcbNumber),
-        SHORT(0x2c0, SizeEThread),
-        SHORT(0x338, OffsetPrcbContext),
-        POINTER(0x360, PteBase),
+        { POINTER(0x018, KernBase) },
+        { POINTER(0x048, PsLoadedModuleList) },
+        { POINTER(0x050, PsActiveProcessHead) },
+        { POINTER(0x058, PspCidTable) },
+        { POINTER(0x078, KeTimeIncrement) },
+        { POINTER(0x088, KiBugcheckData) },
+        { POINTER(0x098, ObpRootDirectoryObject) },
+        { POINTER(0x0c0, MmPfnDatabase) },
+        { POINTER(0x1c8, MmHighestUserAddress) },
+        { POINTER(0x1d0, MmSystemRangeStart) },
+        { POINTER(0x200, MmLoadedUserImageList) },
+        { POINTER(0x208, NtBuildLab) },
+        { POINTER(0x218, KiProcessorBlock) },
+        { POINTER(0x220, MmUnloadedDrivers) },
+        { POINTER(0x268, CmNtCSDVersion) },
+        { POINTER(0x270, MmPhysicalMemoryBlock) },
+        { SHORT(0x298, OffsetKThreadNextProcessor) },
+        { SHORT(0x29a, OffsetKThreadTeb) },
+        { SHORT(0x29c, OffsetKThreadKernelStack) },
+        { SHORT(0x29e, OffsetKThreadInitialStack) },
+        { SHORT(0x2a0, OffsetKThreadApcProcess) },
+        { SHORT(0x2a2, OffsetKThreadState) },
+        { SHORT(0x2a8, SizeEProcess) },
+        { SHORT(0x2aa, OffsetEprocessPeb) },
+        { SHORT(0x2ac, OffsetEprocessParentCID) },
+        { SHORT(0x2ae, OffsetEprocessDirectoryTableBase) },
+        { SHORT(0x2b0, SizePrcb) },
+        { SHORT(0x2b4, OffsetPrcbCurrentThread) },
+        { SHORT(0x2bc, OffsetPrcbProcStateContext) },
+        { SHORT(0x2be, OffsetPrcbNumber) },
+        { SHORT(0x2c0, SizeEThread) },
+        { SHORT(0x338, OffsetPrcbContext) },
+        { POINTER(0x360, PteBase) },
 };
 
 static const uint8_t kdbg_tag[4] = { 'K', 'D', 'B', 'G' };
@@ -142,8 +143,8 @@ static bool look_through(struct stasis_space *space, const struct pe_image *kern
 {
         uint64_t end = kernel->base + rva + len;
 
-        for (uint64_t va = kernel->base + rva; region_find(space, &va, end, pattern->bytes, pattern->len, pattern->align);
-             va += pattern->align)
+        for (uint64_t va = kernel->base + rva;
+             region_find(space, &va, end, pattern->bytes, pattern->len, pattern->align); va += pattern->align)
                 if (pattern->seen(space, kernel, va, ret))
                         return true;
         return false;
@@ -218,7 +219,9 @@ static bool version_at(struct stasis_space *space, const struct pe_image *kernel
             load_le16(raw + VERSION_MACHINE) != kernel->machine || !inside(kernel, modules) || modules % 4 ||
             own_width(space, load_le64(raw + VERSION_KERN_BASE)) != kernel->base)
                 return false;
-        *ret = (struct kd_version){ .va = va, .build = load_le16(raw + VERSION_BUILD), .checked = kind == 0xc,
+        *ret = (struct kd_version){ .va = va,
+                                    .build = load_le16(raw + VERSION_BUILD),
+                                    .checked = kind == 0xc,
                                     .PsLoadedModuleList = modules,
                                     .DebuggerDataList = inside(kernel, data_list) ? data_list : 0 };
         return true;

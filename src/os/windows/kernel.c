@@ -9,13 +9,15 @@
 #define HINT_REACH (UINT64_C(64) << 20)
 
 /*
- * How many pages one pass over a range may look at. The first range holds boot images, drivers and system PTEs only: a few
- * hundred thousand pages on the largest machines. The others may map the whole of memory, or a hostile image's loops.
+ * How many pages one pass over a range may look at. The first range holds boot images, drivers and system PTEs only: a
+ * few hundred thousand pages on the largest machines. The others may map the whole of memory, or a hostile image's
+ * loops.
  */
 #define PAGES_MAX_LIKELY (UINT64_C(4) << 20)
 #define PAGES_MAX_OTHER (UINT64_C(1) << 20)
 
-/* The usual places: load addresses are multiples of 64 KiB where nothing randomizes them, and of 2 MiB on large pages. */
+/* The usual places: load addresses are multiples of 64 KiB where nothing randomizes them, and of 2 MiB on large pages.
+ */
 #define STRIDE UINT64_C(0x10000)
 #define PROGRESS_EVERY 0x4000
 
@@ -160,7 +162,8 @@ static size_t stretches(const struct stasis_space *space, struct stretch ret_str
                 return 1;
         }
         /* boot images lie here in every version, also under 5-level paging */
-        ret_stretch[0] = (struct stretch){ UINT64_C(0xfffff80000000000), UINT64_C(0xfffff88000000000), PAGES_MAX_LIKELY };
+        ret_stretch[0] =
+                (struct stretch){ UINT64_C(0xfffff80000000000), UINT64_C(0xfffff88000000000), PAGES_MAX_LIKELY };
         ret_stretch[1] = (struct stretch){ UINT64_C(0xfffff88000000000), 0, PAGES_MAX_OTHER };
         ret_stretch[2] = (struct stretch){ bottom, UINT64_C(0xfffff80000000000), PAGES_MAX_OTHER };
         return 3;

@@ -11,12 +11,17 @@ static struct world w;
 static struct pe_image pe;
 
 /* PsInitialSystemProcess lies at rva 2010; whether it points anywhere tells a running kernel. */
-static const struct world_export exports[] = { { "NtBuildNumber", 0x2000 }, { "PsInitialSystemProcess", 0x2010 }, { "", 0 } };
+static const struct world_export exports[] = { { "NtBuildNumber", 0x2000 },
+                                               { "PsInitialSystemProcess", 0x2010 },
+                                               { "", 0 } };
 
 static struct world_pe kernel_model(uint64_t base, bool is64)
 {
-        return (struct world_pe){ .base = base, .is64 = is64, .machine = is64 ? 0x8664 : 0x14c,
-                                  .dll_name = "ntoskrnl.exe", .exports = exports };
+        return (struct world_pe){ .base = base,
+                                  .is64 = is64,
+                                  .machine = is64 ? 0x8664 : 0x14c,
+                                  .dll_name = "ntoskrnl.exe",
+                                  .exports = exports };
 }
 
 static void put_kernel(uint64_t base, uint64_t system)
@@ -50,10 +55,7 @@ static void expect_hinted(uint64_t hint, uint64_t base)
         ck_assert_uint_eq(pe.base, base);
 }
 
-static void teardown(void)
-{
-        world_end(&w);
-}
+static void teardown(void) { world_end(&w); }
 
 START_TEST(names_of_kernels)
 {
@@ -61,10 +63,10 @@ START_TEST(names_of_kernels)
                 const char *pdb, *dll;
                 bool is;
         } name[] = {
-                { "ntoskrnl.pdb", "", true },  { "NTKRNLMP.PDB", "", true },     { "ntkrnlpa.pdb", "", true },
-                { "ntkrpamp.pdb", "", true },  { "ntkrla57.pdb", "", true },     { "", "ntoskrnl.exe", true },
-                { "", "NTKRPAMP.EXE", true },  { "hal.pdb", "HAL.dll", false },  { "", "", false },
-                { "ntkrnl.pdb", "", false },   { "ntoskrnl.pdb2", "", false },   { "", "ntoskrnl.pdb", false },
+                { "ntoskrnl.pdb", "", true },   { "NTKRNLMP.PDB", "", true },        { "ntkrnlpa.pdb", "", true },
+                { "ntkrpamp.pdb", "", true },   { "ntkrla57.pdb", "", true },        { "", "ntoskrnl.exe", true },
+                { "", "NTKRPAMP.EXE", true },   { "hal.pdb", "HAL.dll", false },     { "", "", false },
+                { "ntkrnl.pdb", "", false },    { "ntoskrnl.pdb2", "", false },      { "", "ntoskrnl.pdb", false },
                 { "", "xntoskrnl.exe", false }, { "ntdll.pdb", "ntdll.dll", false },
         };
 
@@ -86,10 +88,10 @@ START_TEST(halves)
                 uint64_t va;
                 bool is;
         } half[] = {
-                { PT_X86, 0x7fffffff, false },         { PT_X86, 0x80000000, true },
-                { PT_PAE, 0xffffffff, true },          { PT_PAE, 0x100000000, false },
-                { PT_X64, 0x7fffffffffff, false },     { PT_X64, 0xffff800000000000, true },
-                { PT_X64, 0xffff7fffffffffff, false }, { PT_LA57, 0xff00000000000000, true },
+                { PT_X86, 0x7fffffff, false },          { PT_X86, 0x80000000, true },
+                { PT_PAE, 0xffffffff, true },           { PT_PAE, 0x100000000, false },
+                { PT_X64, 0x7fffffffffff, false },      { PT_X64, 0xffff800000000000, true },
+                { PT_X64, 0xffff7fffffffffff, false },  { PT_LA57, 0xff00000000000000, true },
                 { PT_LA57, 0xfeffffffffffffff, false },
         };
 
@@ -108,8 +110,8 @@ START_TEST(found_in_every_mode)
                 enum pt_mode mode;
                 uint64_t base;
         } place[] = {
-                { PT_X86, 0x804d7000 },         { PT_PAE, 0x82c3d000 },         { PT_X64, 0xfffff80002a52000 },
-                { PT_X64, 0xffff9e0000003000 }, { PT_X64, 0xfffff8a000007000 }, { PT_LA57, 0xfffff80654a00000 },
+                { PT_X86, 0x804d7000 },          { PT_PAE, 0x82c3d000 },         { PT_X64, 0xfffff80002a52000 },
+                { PT_X64, 0xffff9e0000003000 },  { PT_X64, 0xfffff8a000007000 }, { PT_LA57, 0xfffff80654a00000 },
                 { PT_LA57, 0xff12340000001000 }, { PT_X86, 0xfff10000 },
         };
 

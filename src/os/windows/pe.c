@@ -143,8 +143,8 @@ static void sections(struct stasis_space *space, uint64_t va, size_t count, stru
 /* ---------------------------------------------------------------- debug and export directories */
 
 /*
- * RSDS: magic, GUID at 4, age at 20, path at 24. NB10 (before Visual C++ 7, so NT 4.0 and 2000): magic, offset, timestamp
- * at 8, age at 12, path at 16; it has no GUID, so that it gives a name only. Places as in LLVM's
+ * RSDS: magic, GUID at 4, age at 20, path at 24. NB10 (before Visual C++ 7, so NT 4.0 and 2000): magic, offset,
+ * timestamp at 8, age at 12, path at 16; it has no GUID, so that it gives a name only. Places as in LLVM's
  * llvm/include/llvm/Object/CVDebugRecord.h.
  */
 static void debug_codeview(struct stasis_space *space, struct pe_image *pe, uint32_t rva, uint32_t len)
@@ -324,7 +324,8 @@ enum stasis_status pe_export(struct stasis_space *space, const struct pe_image *
                 return STASIS_CORRUPT;
         if (stasis_space_u(space, pe->base + table.functions + 4 * ordinal, 4, &rva) != STASIS_OK)
                 return STASIS_ABSENT;
-        if (!rva || (rva >= pe->export_rva && rva - pe->export_rva < pe->export_len)) /* a forwarder's text lies there */
+        if (!rva ||
+            (rva >= pe->export_rva && rva - pe->export_rva < pe->export_len)) /* a forwarder's text lies there */
                 return STASIS_ABSENT;
         if (!inside(pe, rva, 1))
                 return STASIS_CORRUPT;
@@ -334,7 +335,8 @@ enum stasis_status pe_export(struct stasis_space *space, const struct pe_image *
 
 /* ---------------------------------------------------------------- file version */
 
-/* VS_FIXEDFILEINFO at va: signature, structure version 1.0, then dwFileVersionMS and LS at 8 and 12 (Microsoft, verrsrc.h). */
+/* VS_FIXEDFILEINFO at va: signature, structure version 1.0, then dwFileVersionMS and LS at 8 and 12 (Microsoft,
+ * verrsrc.h). */
 static bool fixed_file_info(struct stasis_space *space, uint64_t va, uint32_t ret_version[4])
 {
         uint8_t raw[16];
@@ -357,7 +359,8 @@ enum stasis_status pe_file_version(struct stasis_space *space, const struct pe_i
                 struct stasis_bytes view = stasis_space_view(space, va, end - va);
 
                 for (size_t i = -va & 3; i + 4 <= view.len; i += 4)
-                        if (load_le32(view.at + i) == MAGIC_FIXED_FILE_INFO && fixed_file_info(space, va + i, ret_version))
+                        if (load_le32(view.at + i) == MAGIC_FIXED_FILE_INFO &&
+                            fixed_file_info(space, va + i, ret_version))
                                 return STASIS_OK;
         }
         return STASIS_ABSENT;

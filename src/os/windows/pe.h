@@ -15,7 +15,8 @@ struct pe_section {
 
 #define PE_SECTIONS_MAX 96
 
-/* What a running kernel keeps where: its variables, its constants, and the rest (code, and what is thrown away after start). */
+/* What a running kernel keeps where: its variables, its constants, and the rest (code, and what is thrown away after
+ * start). */
 enum pe_group { PE_WRITABLE, PE_CONSTANT, PE_OTHER };
 enum pe_group pe_section_group(const struct pe_section *section);
 
@@ -24,23 +25,24 @@ struct pe_image {
         uint16_t machine;
         bool is64;
         uint32_t timestamp, size, checksum, entry, header_len;
-        uint16_t os_major, os_minor;       /* of the optional header */
+        uint16_t os_major, os_minor; /* of the optional header */
         uint32_t export_rva, export_len, debug_rva, debug_len, resource_rva, resource_len;
         struct pe_section section[PE_SECTIONS_MAX];
         size_t section_count;
         bool pdb_known;
         struct stasis_pdb_id pdb;
-        char pdb_name[64];                 /* file name only, printable */
-        char export_name[64];              /* DLL name of the export directory, "" where not readable */
+        char pdb_name[64];    /* file name only, printable */
+        char export_name[64]; /* DLL name of the export directory, "" where not readable */
 };
 
-/* STASIS_ABSENT: not readable; STASIS_CORRUPT: no PE there. A PE whose debug or export data is not there still opens. */
+/* STASIS_ABSENT: not readable; STASIS_CORRUPT: no PE there. A PE whose debug or export data is not there still opens.
+ */
 enum stasis_status pe_open(struct stasis_space *space, uint64_t base, struct pe_image *ret_pe) STASIS_MUST_CHECK;
 /* Address of an export; forwarders and names that are not there: STASIS_ABSENT. */
-enum stasis_status pe_export(struct stasis_space *space, const struct pe_image *pe, const char *name, uint64_t *ret_va)
-        STASIS_MUST_CHECK;
+enum stasis_status pe_export(struct stasis_space *space, const struct pe_image *pe, const char *name,
+                             uint64_t *ret_va) STASIS_MUST_CHECK;
 /* dwFileVersion of VS_FIXEDFILEINFO, by its signature inside the resource directory's range; four numbers. */
-enum stasis_status pe_file_version(struct stasis_space *space, const struct pe_image *pe, uint32_t ret_version[4])
-        STASIS_MUST_CHECK;
+enum stasis_status pe_file_version(struct stasis_space *space, const struct pe_image *pe,
+                                   uint32_t ret_version[4]) STASIS_MUST_CHECK;
 
 #endif

@@ -10,16 +10,21 @@
 static struct world w;
 static struct pe_image pe;
 
-static const struct world_export exports[] = { { "Alpha", 0x1010 },  { "Beta", 0x1020 },  { "Forward", 0x5800 },
-                                               { "Gamma", 0x1030 },  { "Nowhere", 0x9000 }, { "Omega", 0x2008 },
-                                               { "", 0 } };
+static const struct world_export exports[] = {
+        { "Alpha", 0x1010 }, { "Beta", 0x1020 }, { "Forward", 0x5800 }, { "Gamma", 0x1030 }, { "Nowhere", 0x9000 },
+        { "Omega", 0x2008 }, { "", 0 }
+};
 static const uint16_t version[] = { 10, 0, 19041, 1237 };
 
 static struct world_pe model(bool is64)
 {
-        return (struct world_pe){ .base = is64 ? 0xfffff80012340000 : 0x804d7000, .is64 = is64,
-                                  .machine = is64 ? 0x8664 : 0x14c, .dll_name = "ntoskrnl.exe", .exports = exports,
-                                  .pdb_path = "d:\\build\\ntkrnlmp.pdb", .version = version };
+        return (struct world_pe){ .base = is64 ? 0xfffff80012340000 : 0x804d7000,
+                                  .is64 = is64,
+                                  .machine = is64 ? 0x8664 : 0x14c,
+                                  .dll_name = "ntoskrnl.exe",
+                                  .exports = exports,
+                                  .pdb_path = "d:\\build\\ntkrnlmp.pdb",
+                                  .version = version };
 }
 
 static struct world_pe start(bool is64)
@@ -31,10 +36,7 @@ static struct world_pe start(bool is64)
         return m;
 }
 
-static void teardown(void)
-{
-        world_end(&w);
-}
+static void teardown(void) { world_end(&w); }
 
 static void expect_export(const char *name, uint64_t rva)
 {
@@ -141,8 +143,8 @@ START_TEST(no_pe)
                 uint32_t at;
                 uint8_t size;
                 uint32_t value;
-        } broken[] = { { 0, 1, 'X' },      { 0x3c, 4, 0x10001 }, { 0x3c, 4, 0 },   { 0x80, 4, 0x4551 }, { 0x86, 2, 97 },
-                       { 0x98, 2, 0x107 }, { 0x94, 2, 95 },      { 0xd0, 4, 0 } };
+        } broken[] = { { 0, 1, 'X' },   { 0x3c, 4, 0x10001 }, { 0x3c, 4, 0 },  { 0x80, 4, 0x4551 },
+                       { 0x86, 2, 97 }, { 0x98, 2, 0x107 },   { 0x94, 2, 95 }, { 0xd0, 4, 0 } };
 
         for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
                 struct world_pe m = start(false);
@@ -175,9 +177,9 @@ START_TEST(sections_and_directories_stay_inside)
 {
         struct world_pe m = start(true);
 
-        world_u(&w, world_pe_section(&m, 0) + 12, 4, 0x8000);     /* .text begins at the end: dropped */
-        world_u(&w, world_pe_section(&m, 1) + 8, 4, 0xffffffff);  /* .data is clipped */
-        world_u(&w, world_pe_section(&m, 2) + 8, 4, 0);           /* .edata has its raw size */
+        world_u(&w, world_pe_section(&m, 0) + 12, 4, 0x8000);    /* .text begins at the end: dropped */
+        world_u(&w, world_pe_section(&m, 1) + 8, 4, 0xffffffff); /* .data is clipped */
+        world_u(&w, world_pe_section(&m, 2) + 8, 4, 0);          /* .edata has its raw size */
         world_u(&w, world_pe_directory(&m, 2) + 4, 4, 0x2001);
         ck_assert_int_eq(pe_open(&w.space, m.base, &pe), STASIS_OK);
         ck_assert_uint_eq(pe.section_count, 4);

@@ -32,8 +32,7 @@ bool region_find(struct stasis_space *space, uint64_t *va, uint64_t end, const v
                 struct stasis_bytes view = stasis_space_view(space, at, PAGE_LEN);
 
                 for (size_t i = 0; i < view.len && at + i <= end - len; i += align) {
-                        if (view.at[i] == bytes[0] &&
-                            matches(space, at + i, view.at + i, view.len - i, bytes, len)) {
+                        if (view.at[i] == bytes[0] && matches(space, at + i, view.at + i, view.len - i, bytes, len)) {
                                 *va = at + i;
                                 return true;
                         }

@@ -11,8 +11,8 @@
 #define REGION_LEN_MAX (UINT64_C(128) << 20)
 
 /*
- * The first needle at or after *va, at a multiple of align, wholly below end; *va becomes its address. Pages that are not
- * there are passed over. False where there is none.
+ * The first needle at or after *va, at a multiple of align, wholly below end; *va becomes its address. Pages that are
+ * not there are passed over. False where there is none.
  */
 bool region_find(struct stasis_space *space, uint64_t *va, uint64_t end, const void *needle, size_t len, size_t align);
 

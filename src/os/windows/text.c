@@ -5,10 +5,7 @@
 
 #define UNICODE_STRING_BYTES_MAX 1024 /* of what we show: our buffers hold 512 bytes at most */
 
-static char printable(uint8_t byte)
-{
-        return byte >= 0x20 && byte < 0x7f ? (char)byte : '?';
-}
+static char printable(uint8_t byte) { return byte >= 0x20 && byte < 0x7f ? (char)byte : '?'; }
 
 bool text_ascii(struct stasis_space *space, uint64_t va, char *buf, size_t len)
 {

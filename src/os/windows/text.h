@@ -8,13 +8,13 @@
 #include "../../mem/space.h"
 
 /*
- * The bytes at va up to a NUL, a missing page or len - 1 of them; what is not printable ASCII becomes '?'. buf is always
- * terminated. True where the NUL was met.
+ * The bytes at va up to a NUL, a missing page or len - 1 of them; what is not printable ASCII becomes '?'. buf is
+ * always terminated. True where the NUL was met.
  */
 bool text_ascii(struct stasis_space *space, uint64_t va, char *buf, size_t len);
 /*
- * count UTF-16LE units as UTF-8; what is no valid sequence becomes U+FFFD, and so do NUL and control characters, so that
- * the text stays one line. No character is cut; buf is always terminated. Returns the bytes written.
+ * count UTF-16LE units as UTF-8; what is no valid sequence becomes U+FFFD, and so do NUL and control characters, so
+ * that the text stays one line. No character is cut; buf is always terminated. Returns the bytes written.
  */
 size_t text_utf16(const uint8_t *units, size_t count, char *buf, size_t len);
 /* A UNICODE_STRING of this pointer size at va. STASIS_ABSENT: not readable; STASIS_CORRUPT: its lengths contradict. */

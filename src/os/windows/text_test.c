@@ -16,16 +16,16 @@ static void setup(void)
         world_map(&w, 0x80001000, 0x2000);
 }
 
-static void teardown(void)
-{
-        world_end(&w);
-}
+static void teardown(void) { world_end(&w); }
 
 START_TEST(ascii_is_bounded_and_printable)
 {
         char buf[16];
 
-        world_put(&w, 0x80001ffc, "ab\tcd\xe9" "f", 8);
+        world_put(&w, 0x80001ffc,
+                  "ab\tcd\xe9"
+                  "f",
+                  8);
         ck_assert(text_ascii(&w.space, 0x80001ffc, buf, sizeof(buf)));
         ck_assert_str_eq(buf, "ab?cd?f");
         ck_assert(!text_ascii(&w.space, 0x80001ffc, buf, 4));
@@ -40,10 +40,13 @@ END_TEST
 
 START_TEST(utf16_becomes_valid_utf8)
 {
-        static const uint8_t units[] = { 'a', 0, 0xe9, 0, 0xac, 0x20, 0x3d, 0xd8, 0x00, 0xde, /* a, e9, euro, U+1F600 */
-                                         0x3d, 0xd8, 'b', 0,                                   /* high alone */
-                                         0x00, 0xde, 7, 0, 0, 0, 0x85, 0, 0x3d, 0xd8 };        /* low alone, controls, cut */
-        static const char expect[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+        static const uint8_t units[] = { 'a',  0,    0xe9, 0,    0xac,
+                                         0x20, 0x3d, 0xd8, 0x00, 0xde, /* a, e9, euro, U+1F600 */
+                                         0x3d, 0xd8, 'b',  0,          /* high alone */
+                                         0x00, 0xde, 7,    0,    0,
+                                         0,    0x85, 0,    0x3d, 0xd8 }; /* low alone, controls, cut */
+        static const char expect[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbd"
+                                     "b\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
                                      "\xef\xbf\xbd\xef\xbf\xbd";
         char buf[64];
 

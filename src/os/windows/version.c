@@ -86,8 +86,8 @@ enum stasis_status shared_data_read(struct stasis_space *space, struct shared_da
 /* ---------------------------------------------------------------- version */
 
 /*
- * Releases that share one kernel: the file is of the first build, and an enablement package makes the system call itself by
- * a later one. That is no contradiction (Microsoft's release information pages for each).
+ * Releases that share one kernel: the file is of the first build, and an enablement package makes the system call
+ * itself by a later one. That is no contradiction (Microsoft's release information pages for each).
  */
 static const struct {
         uint32_t file, last;
@@ -97,7 +97,7 @@ static const struct {
 static const struct {
         uint32_t build, revision, service_pack;
 } service_packs[] = {
-        { 2600, 5512, 3 }, { 2600, 2180, 2 }, { 2600, 1106, 1 }, { 3790, 3959, 2 },  { 3790, 1830, 1 },
+        { 2600, 5512, 3 }, { 2600, 2180, 2 }, { 2600, 1106, 1 }, { 3790, 3959, 2 }, { 3790, 1830, 1 },
         { 6001, 0, 1 },    { 6002, 0, 2 },    { 6003, 0, 2 },    { 7601, 0, 1 },
 };
 
@@ -202,16 +202,16 @@ static void service_pack(struct stasis_space *space, const struct kdbg *kdbg, st
                 version->service_pack = value >> 8 & 0xff;
         else
                 for (size_t i = 0; i < sizeof(service_packs) / sizeof(service_packs[0]); i++)
-                        if (version->build == service_packs[i].build && version->revision >= service_packs[i].revision &&
-                            !version->service_pack)
+                        if (version->build == service_packs[i].build &&
+                            version->revision >= service_packs[i].revision && !version->service_pack)
                                 version->service_pack = service_packs[i].service_pack;
         if (version->service_pack)
                 snprintf(version->csd, sizeof(version->csd), "Service Pack %u", version->service_pack);
 }
 
 /*
- * ReactOS calls its kernel ntoskrnl.exe and reports a version of Windows. It is told by its symbol section (rossym), or by
- * its name in the version resource; neither is in a kernel of Microsoft's.
+ * ReactOS calls its kernel ntoskrnl.exe and reports a version of Windows. It is told by its symbol section (rossym), or
+ * by its name in the version resource; neither is in a kernel of Microsoft's.
  */
 static bool is_reactos(struct stasis_space *space, const struct pe_image *kernel)
 {
@@ -224,7 +224,8 @@ static bool is_reactos(struct stasis_space *space, const struct pe_image *kernel
         return kernel->resource_len && region_find(space, &va, va + kernel->resource_len, name, sizeof(name), 2);
 }
 
-/* ReactOS has no NtBuildLab; what it says of itself stands among its constants: "ReactOS 0.4.13 (Build 20200409-...". */
+/* ReactOS has no NtBuildLab; what it says of itself stands among its constants: "ReactOS 0.4.13 (Build 20200409-...".
+ */
 static void reactos_release(struct stasis_space *space, const struct pe_image *kernel, struct kernel_version *version)
 {
         static const char name[] = { 'R', 'e', 'a', 'c', 't', 'O', 'S', ' ' };
@@ -271,9 +272,9 @@ void kernel_version_read(struct stasis_space *space, const struct pe_image *kern
 const char *version_witness_name(enum version_witness witness)
 {
         static const char *const name[WITNESS_COUNT] = {
-                [WITNESS_EXPORT] = "NtBuildNumber",        [WITNESS_SHARED_DATA] = "KUSER_SHARED_DATA",
-                [WITNESS_KDVERSION] = "KdVersionBlock",    [WITNESS_RESOURCE] = "file version of the kernel",
-                [WITNESS_BUILD_LAB] = "NtBuildLab",        [WITNESS_HEADER] = "header of the image",
+                [WITNESS_EXPORT] = "NtBuildNumber",     [WITNESS_SHARED_DATA] = "KUSER_SHARED_DATA",
+                [WITNESS_KDVERSION] = "KdVersionBlock", [WITNESS_RESOURCE] = "file version of the kernel",
+                [WITNESS_BUILD_LAB] = "NtBuildLab",     [WITNESS_HEADER] = "header of the image",
         };
 
         return (unsigned)witness < WITNESS_COUNT ? name[witness] : "?";
