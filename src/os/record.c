@@ -54,15 +54,15 @@ const char *name_of(const struct stasis_name *names, size_t count, uint64_t valu
 }
 
 /* FILETIME counts 100 ns since 1601-01-01 UTC; 11,644,473,600 s before the Unix epoch. */
-void text_time(uint64_t filetime, char buf[static 40])
+void text_time(uint64_t filetime, char buf[static 64])
 {
         time_t seconds = (time_t)(filetime / 10000000) - 11644473600;
         struct tm tm;
         if (filetime >= 2650467744000000000 || !gmtime_r(&seconds, &tm)) { /* 10000-01-01 */
-                snprintf(buf, 40, "0x%" PRIx64, filetime);
+                snprintf(buf, 64, "0x%" PRIx64, filetime);
                 return;
         }
-        snprintf(buf, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%07uZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+        snprintf(buf, 64, "%04d-%02d-%02dT%02d:%02d:%02d.%07uZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
                  tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(filetime % 10000000));
 }
 
@@ -91,7 +91,7 @@ static size_t code_text(const struct stasis_fact *fact, char *buf, size_t len)
 
 static size_t time_text(uint64_t filetime, char *buf, size_t len)
 {
-        char text[40];
+        char text[64];
         text_time(filetime, text);
         return (size_t)snprintf(buf, len, "%s", text);
 }

@@ -25,7 +25,7 @@ char *text_from_utf16(struct stasis_arena *arena, const uint8_t *units, size_t l
 char *text_from_bytes(struct stasis_arena *arena, const uint8_t *bytes, size_t len);
 /* The name of a value in a table, or NULL. */
 const char *name_of(const struct stasis_name *names, size_t count, uint64_t value);
-/* FILETIME as "2019-04-01T12:00:00.0000000Z" (28 characters); buf of at least 40. Years past 9999 as "0x...". */
-void text_time(uint64_t filetime, char buf[static 40]);
+/* FILETIME as "2019-04-01T12:00:00.0000000Z" (28 characters); buf of at least 64. Years past 9999 as "0x...". */
+void text_time(uint64_t filetime, char buf[static 64]);
 
 #endif

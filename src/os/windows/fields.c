@@ -182,6 +182,11 @@ const struct stasis_fact *fact_of(const struct decode *d, const char *key)
         return &none;
 }
 
+const struct bound *bound_of(const struct decode *d, const struct stasis_fact *fact)
+{
+        return &d->set->bound[fact - d->set->fact];
+}
+
 struct stasis_fact load_member(const struct decode *d, const char *path)
 {
         struct stasis_member m;

@@ -23,12 +23,12 @@ struct decode {
         struct field_set *set;
         uint64_t object;
         uint32_t process;                  /* index of the owning process, or of itself */
-        const struct windows_thread *thread; /* NULL: a process or a module */
-        const struct windows_module *module;
+        const struct windows_thread *thread; /* NULL: a process */
         struct stasis_arena *arena;        /* texts of this record */
         uint64_t teb, teb32;               /* 0: none, or not known */
         enum stasis_absence teb_why, teb32_why;
         bool terminated;
+        bool quiet;                        /* decoded before: its notes are there already */
 };
 
 struct row {
@@ -55,8 +55,8 @@ struct field_set {
         struct stasis_arena arena; /* bound, column, fact, names of flags */
 };
 
-extern const struct row thread_rows[], process_rows[], module_rows[], system_rows[];
-extern const size_t thread_row_count, process_row_count, module_row_count, system_row_count;
+extern const struct row thread_rows[], process_rows[];
+extern const size_t thread_row_count, process_row_count;
 
 struct field_set *fields_bind(const struct windows *w, const struct row *row, size_t count, enum stasis_what what);
 void fields_free(struct field_set *set);
@@ -66,6 +66,8 @@ void fields_decode(struct decode *d);
 /* ---- for derive functions */
 /* The fact of another row of this record, decoded before (rows are decoded in the order of the table). */
 const struct stasis_fact *fact_of(const struct decode *d, const char *key);
+/* The member that this fact's row was bound to; NULL path: none. */
+const struct bound *bound_of(const struct decode *d, const struct stasis_fact *fact);
 /* Loads a member of the object by path, now: for facts that need more than one. */
 struct stasis_fact load_member(const struct decode *d, const char *path);
 /* Loads size bytes at va in space as a fact with its place. */

@@ -35,7 +35,7 @@ const char *windows_process_refused(const struct windows *w, uint64_t object)
 }
 
 /* The process that owns a thread. Without KTHREAD.Process (XP and before) ThreadsProcess tells, or the APC state by its index. */
-static enum stasis_status owner_of(const struct windows *w, uint64_t thread, uint64_t *ret_process)
+enum stasis_status windows_owner_of(const struct windows *w, uint64_t thread, uint64_t *ret_process)
 {
         uint64_t index = 0;
         enum stasis_status status = read_place(w->kernel, thread, &w->at.kthread_process, ret_process);
@@ -43,7 +43,9 @@ static enum stasis_status owner_of(const struct windows *w, uint64_t thread, uin
                 status = read_place(w->kernel, thread, &w->at.thread_process, ret_process);
         if (status != STASIS_UNSUPPORTED)
                 return status;
-        (void)read_place(w->kernel, thread, &w->at.apc_index, &index);
+        status = read_place(w->kernel, thread, &w->at.apc_index, &index);
+        if (status != STASIS_OK)
+                return status;
         return read_place(w->kernel, thread, index == 1 ? &w->at.saved_apc_process : &w->at.apc_process, ret_process);
 }
 
@@ -57,7 +59,7 @@ const char *windows_thread_refused(const struct windows *w, uint64_t object)
                 return "it is not readable";
         if (state > THREAD_STATE_MAX)
                 return "its state is out of range";
-        if (owner_of(w, object, &process) != STASIS_OK)
+        if (windows_owner_of(w, object, &process) != STASIS_OK)
                 return "its process pointer is not readable";
         return windows_process_refused(w, process) ? "its process pointer does not lead to a process" : NULL;
 }
@@ -259,7 +261,7 @@ static enum stasis_status find_by_processors(struct windows *w)
                 const uint64_t seen[3] = { w->processor[i].current, w->processor[i].next, w->processor[i].idle };
                 for (size_t k = 0; k < 3; k++) {
                         uint64_t process;
-                        if (!seen[k] || windows_thread_refused(w, seen[k]) || owner_of(w, seen[k], &process) != STASIS_OK)
+                        if (!seen[k] || windows_thread_refused(w, seen[k]) || windows_owner_of(w, seen[k], &process) != STASIS_OK)
                                 continue;
                         size_t index = process_of_object(w, process);
                         if (index == w->process_count) {
@@ -378,7 +380,7 @@ static void check_ids(struct windows *w, struct windows_thread *t)
         else if (p->pid_known && t->pid != p->pid)
                 system_note(w->system, STASIS_NOTE_WARNING, "cid-disagrees", t->object, (int64_t)p->pid, (int64_t)t->tid,
                             "the thread says that it belongs to pid %" PRIu64 ", and is on the list of pid %" PRIu64, t->pid, p->pid);
-        if (owner_of(w, t->object, &owner) == STASIS_OK && owner != p->object)
+        if (windows_owner_of(w, t->object, &owner) == STASIS_OK && owner != p->object)
                 system_note(w->system, STASIS_NOTE_WARNING, "owner-disagrees", t->object, (int64_t)p->pid, (int64_t)t->tid,
                             "the thread's process pointer is 0x%" PRIx64 ", and it is on the list of 0x%" PRIx64, owner, p->object);
 }

@@ -4,7 +4,6 @@
  * the object's own address (which the next process's list link tells) back to where it lies. Nothing else is needed, so
  * this serves where the kernel's headers are paged out or damaged.
  */
-#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 

@@ -61,6 +61,7 @@ struct windows_thread {
         uint32_t process;          /* index of the process on whose list (or whose KTHREAD.Process) it is */
         uint32_t sources;
         bool behind_tear;
+        bool decoded;              /* once before: its notes are there */
 };
 
 struct windows_processor {
@@ -102,6 +103,7 @@ struct windows {
         size_t process_count, process_capacity;
         struct windows_thread *thread;
         size_t thread_count, thread_capacity;
+        struct windows_thread lone; /* one given by address that no source saw */
         bool walked;
         enum stasis_status walk_status;
         struct modules modules;       /* the kernel's */
@@ -112,7 +114,6 @@ struct windows {
 
         struct field_set *fields[3];  /* by enum stasis_what */
         struct stasis_arena scratch[3]; /* texts of the record decoded last, by enum stasis_what */
-        struct stasis_column *fact_column;
         struct stasis_fact *fact;
         struct stasis_record facts;
 };
@@ -156,6 +157,8 @@ enum stasis_status windows_walk(struct windows *w, struct stasis_error *err) STA
 /* NULL: it is one. Else why it is none, as a sentence's end ("its dispatcher header is not a thread's"). */
 const char *windows_thread_refused(const struct windows *w, uint64_t object);
 const char *windows_process_refused(const struct windows *w, uint64_t object);
+/* The EPROCESS that owns a thread object, by KTHREAD.Process or what this version has in its place. */
+enum stasis_status windows_owner_of(const struct windows *w, uint64_t thread, uint64_t *ret_process) STASIS_MUST_CHECK;
 const char *windows_source_name(enum windows_source source);
 /* The space of process index, through w->user; NULL where its page tables are not known. */
 struct stasis_space *windows_user_space(struct windows *w, uint32_t process);

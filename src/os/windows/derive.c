@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/* Identity, process context, scheduling, TEB, life and start of a thread; derive_rest.c has security, LPC and I/O. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "derive.h"
+#include "names.h"
+
+#define STATE_WAITING 5
+#define STATE_TERMINATED 4
+#define TEB32_DISTANCE 0x2000     /* from the native TEB to the 32-bit one, every version (REPORT.md 3.2) */
+#define TEB32_SELF 0x18           /* NT_TIB32.Self */
+#define FILETIME_SHIFTED_MIN (UINT64_C(1) << 59) /* unshifted, that would be after the year 3400 */
+#define FILETIME_PLAUSIBLE_MAX (UINT64_C(1) << 59)
+
+/* ---------------------------------------------------------------- for many rows */
+
+void derive_zero_is_none(struct decode *d, struct stasis_fact *fact)
+{
+        (void)d;
+        if (fact_is(fact) && !fact->value)
+                fact->absence = STASIS_NOT_APPLICABLE;
+}
+
+void derive_list(struct decode *d, struct stasis_fact *fact)
+{
+        if (fact_is(fact) && fact->value == fact->va)
+                fact->absence = STASIS_NOT_APPLICABLE;
+        derive_zero_is_none(d, fact);
+}
+
+static void place_in(struct decode *d, const struct modules *modules, struct stasis_fact *fact)
+{
+        const struct windows_module *m = modules_find(modules, fact->value);
+        if (!m)
+                return;
+        fact->text = stasis_arena_strndup(d->arena, m->name, strlen(m->name)); /* the list may go before the record */
+        fact->extra = fact->value - m->base;
+}
+
+void derive_kernel_code(struct decode *d, struct stasis_fact *fact)
+{
+        if (!fact_is(fact) || !fact->value)
+                return;
+        if (is_kernel_address(d->w, fact->value))
+                place_in(d, &d->w->modules, fact);
+        else
+                place_in(d, windows_user_modules(d->w, d->process), fact);
+}
+
+/* ---------------------------------------------------------------- identity */
+
+void derive_object(struct decode *d, struct stasis_fact *fact)
+{
+        *fact = load_at(d->w->kernel, d->object, 1);
+        fact->value = d->object;
+        fact->absence = STASIS_PRESENT;
+}
+
+void derive_object_pa(struct decode *d, struct stasis_fact *fact)
+{
+        *fact = load_at(d->w->kernel, d->object, 1);
+        fact->value = fact->pa;
+        fact->absence = fact->pa == STASIS_NOWHERE ? (uint8_t)STASIS_PAGED_OUT : (uint8_t)STASIS_PRESENT;
+}
+
+void derive_process_name(struct decode *d, struct stasis_fact *fact)
+{
+        const struct windows_process *p = &d->w->process[d->process];
+        *fact = fact_absent(STASIS_PAGED_OUT);
+        if (!p->name_known)
+                return;
+        *fact = load_at(d->w->kernel, p->object + d->w->at.process_name.offset, 1);
+        fact->value = 0;
+        fact->text = p->idle && !p->name[0] ? "Idle" : text_from_bytes(d->arena, (const uint8_t *)p->name, sizeof p->name - 1);
+        fact->absence = fact->text ? STASIS_PRESENT : STASIS_NOT_KNOWN;
+}
+
+void derive_process_object(struct decode *d, struct stasis_fact *fact)
+{
+        if (fact_is(fact) || fact->absence != STASIS_NOT_IN_VERSION)
+                return;
+        bool attached = load_member(d, "_KTHREAD.ApcStateIndex").value == 1; /* XP and before without ThreadsProcess */
+        *fact = load_member(d, attached ? "_KTHREAD.SavedApcState.Process" : "_KTHREAD.ApcState.Process");
+}
+
+void derive_thread_name(struct decode *d, struct stasis_fact *fact)
+{
+        enum stasis_absence why;
+        derive_zero_is_none(d, fact);
+        if (!fact_is(fact))
+                return;
+        fact->text = read_unicode_string(d->w, d->w->kernel, fact->value, d->w->pointer_size, d->arena, &why);
+        fact->absence = (uint8_t)why;
+}
+
+static void names_of_sources(struct decode *d, uint32_t sources, struct stasis_fact *fact)
+{
+        char text[128];
+        size_t used = 0;
+        for (int i = 0; i < SOURCE_COUNT; i++)
+                if (sources >> i & 1)
+                        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? "\n" : "",
+                                                 windows_source_name((enum windows_source)i));
+        *fact = fact_derived(sources);
+        fact->text = stasis_arena_strndup(d->arena, text, used);
+}
+
+void derive_sources(struct decode *d, struct stasis_fact *fact)
+{
+        if (d->thread)
+                names_of_sources(d, d->thread->sources, fact);
+}
+
+void derive_process_sources(struct decode *d, struct stasis_fact *fact)
+{
+        names_of_sources(d, d->w->process[d->process].sources, fact);
+}
+
+/* ---------------------------------------------------------------- process context */
+
+void derive_attached(struct decode *d, struct stasis_fact *fact)
+{
+        (void)d;
+        if (fact_is(fact))
+                fact->value = fact->value == 1;
+}
+
+void derive_saved_process(struct decode *d, struct stasis_fact *fact)
+{
+        const struct stasis_fact *attached = fact_of(d, "attached");
+        derive_zero_is_none(d, fact);
+        if (fact_is(fact) && fact_is(attached) && !attached->value)
+                fact->absence = STASIS_NOT_APPLICABLE; /* left over from an attach that is over */
+}
+
+/* ---------------------------------------------------------------- scheduling */
+
+void derive_next_processor(struct decode *d, struct stasis_fact *fact)
+{
+        (void)d;
+        if (fact_is(fact))
+                fact->value &= 0x7fffffff; /* bit 31 is SharedReadyQueue where a layout has no bit-field for it */
+}
+
+/* Server 2022 and later: KTHREAD.Affinity points to a KAFFINITY_EX {u16 Count, u16 Size, u32 Reserved, mask Bitmap[]}. */
+static bool affinity_is_pointer(const struct decode *d, const struct stasis_fact *fact)
+{
+        const struct bound *b = bound_of(d, fact);
+        return b->path && b->member.type == STASIS_TYPE_POINTER;
+}
+
+void derive_affinity(struct decode *d, struct stasis_fact *fact)
+{
+        if (!fact_is(fact) || !affinity_is_pointer(d, fact))
+                return;
+        uint64_t group = load_member(d, "_KTHREAD.AffinityPrimaryGroup").value;
+        struct stasis_fact count = load_at(d->w->kernel, fact->value, 2);
+        if (!fact_is(&count)) {
+                *fact = fact_absent((enum stasis_absence)count.absence);
+                return;
+        }
+        if (group >= count.value || count.value > 64) {
+                *fact = fact_absent(STASIS_CONTRADICTORY);
+                return;
+        }
+        *fact = load_at(d->w->kernel, fact->value + 8 + group * d->w->pointer_size, d->w->pointer_size);
+}
+
+void derive_running_on(struct decode *d, struct stasis_fact *fact)
+{
+        *fact = fact_absent(d->w->processor_count ? STASIS_NOT_APPLICABLE : STASIS_NOT_KNOWN);
+        for (size_t i = 0; i < d->w->processor_count; i++)
+                if (d->w->processor[i].current == d->object) {
+                        *fact = fact_derived(d->w->processor[i].number);
+                        fact->va = d->w->processor[i].prcb + d->w->at.prcb_current.offset;
+                        fact->origin = STASIS_ORIGIN_CONTEXT;
+                }
+}
+
+/* KeQueryBasePriorityThread's rule: a saturated thread counts 16 either way, else the distance to its process. */
+void derive_base_priority_increment(struct decode *d, struct stasis_fact *fact)
+{
+        const struct windows_process *p = &d->w->process[d->process];
+        const struct stasis_fact *base = fact_of(d, "base_priority");
+        struct stasis_fact saturation = load_member(d, "_KTHREAD.Saturation");
+        *fact = fact_absent(STASIS_NOT_KNOWN);
+        if (!fact_is(base) || !p->base_priority_known)
+                return;
+        int8_t saturated = fact_is(&saturation) ? (int8_t)(uint8_t)saturation.value : 0;
+        *fact = fact_derived(saturated ? (uint64_t)(16 * (int64_t)saturated)
+                                       : (uint64_t)((int64_t)base->value - p->base_priority));
+}
+
+/* Ticks since the wait began, in milliseconds: TickCountMultiplier is milliseconds a tick, with 24 binary places. */
+void derive_wait_age(struct decode *d, struct stasis_fact *fact)
+{
+        const struct stasis_fact *state = fact_of(d, "state"), *since = fact_of(d, "wait_time");
+        *fact = fact_absent(STASIS_NOT_KNOWN);
+        if (!fact_is(state) || !fact_is(since) || !d->w->has_shared || !d->w->shared.TickCountMultiplier)
+                return;
+        *fact = fact_absent(STASIS_NOT_APPLICABLE);
+        if (state->value != STATE_WAITING)
+                return;
+        uint32_t ticks = (uint32_t)d->w->shared.TickCount - (uint32_t)since->value; /* both wrap at 32 bits */
+        *fact = ticks > INT32_MAX ? fact_absent(STASIS_CONTRADICTORY)
+                                  : fact_derived((uint64_t)ticks * d->w->shared.TickCountMultiplier >> 24);
+}
+
+/* ---------------------------------------------------------------- TEB */
+
+static void no_teb(struct decode *d, enum stasis_absence why)
+{
+        d->teb = d->teb32 = 0;
+        d->teb_why = d->teb32_why = why;
+}
+
+static bool is_user_address(const struct decode *d, uint64_t va)
+{
+        return va >= 0x1000 && !is_kernel_address(d->w, va) && (!d->w->is64 || va < UINT64_C(0x800000000000));
+}
+
+/* The TEB names its thread. Another name: the block was reused, or somebody wrote there. */
+static void check_client_id(const struct decode *d)
+{
+        struct stasis_member m = { .offset = 0x24, .size = 4 };
+        struct stasis_space *space = windows_user_space(d->w, d->process);
+        const struct stasis_fact *tid = fact_of(d, "tid");
+        uint64_t said;
+        if (!stasis_layout_member(d->w->layout, "_TEB.ClientId.UniqueThread", &m) && d->w->is64)
+                return;
+        if (d->quiet || !space || !fact_is(tid) || stasis_space_u(space, d->teb + m.offset, m.size, &said) != STASIS_OK)
+                return;
+        if (said != tid->value)
+                system_note(d->w->system, STASIS_NOTE_WARNING, "teb-disagrees", d->object,
+                            (int64_t)d->w->process[d->process].pid, (int64_t)tid->value,
+                            "the TEB at 0x%" PRIx64 " says that it is thread %" PRIu64 "'s", d->teb, said);
+}
+
+void derive_teb(struct decode *d, struct stasis_fact *fact)
+{
+        derive_zero_is_none(d, fact);
+        no_teb(d, (enum stasis_absence)fact->absence);
+        if (!fact_is(fact))
+                return;
+        if (!is_user_address(d, fact->value)) {
+                no_teb(d, STASIS_CONTRADICTORY);
+                return;
+        }
+        d->teb = fact->value;
+        d->teb_why = STASIS_PRESENT;
+        check_client_id(d);
+}
+
+static uint64_t teb32_distance(struct decode *d, struct stasis_space *space)
+{
+        struct stasis_member m;
+        uint64_t distance;
+        if (stasis_layout_member(d->w->layout, "_TEB.WowTebOffset", &m) &&
+            stasis_space_u(space, d->teb + m.offset, 4, &distance) == STASIS_OK && distance && distance < INT32_MAX)
+                return distance;
+        return TEB32_DISTANCE;
+}
+
+void derive_teb32(struct decode *d, struct stasis_fact *fact)
+{
+        struct stasis_space *space = windows_user_space(d->w, d->process);
+        uint64_t self;
+        d->teb32 = 0;
+        d->teb32_why = STASIS_NOT_APPLICABLE;
+        if (!d->w->is64)
+                d->teb32_why = STASIS_NOT_IN_VERSION;
+        else if (d->teb_why != STASIS_PRESENT || !space)
+                d->teb32_why = d->teb_why;
+        else if (d->w->process[d->process].wow64) {
+                uint64_t va = d->teb + teb32_distance(d, space);
+                d->teb32_why = absence_of(stasis_space_u(space, va + TEB32_SELF, 4, &self));
+                if (d->teb32_why == STASIS_PRESENT && self != va)
+                        d->teb32_why = STASIS_CONTRADICTORY;
+                d->teb32 = va;
+        }
+        *fact = d->teb32_why == STASIS_PRESENT ? fact_derived(d->teb32) : fact_absent(d->teb32_why);
+}
+
+/* ---------------------------------------------------------------- life */
+
+/*
+ * XP and 2003 keep the time shifted left by three bits. Which form stands there is seen at the value: a shifted FILETIME of any
+ * year since 1829 is past 2^59, an unshifted one is past that only after the year 3400. ReactOS, 2003 by layout, keeps it unshifted.
+ */
+void derive_create_time(struct decode *d, struct stasis_fact *fact)
+{
+        uint32_t build = windows_build(d->w);
+        if (fact_is(fact) && fact->value >= FILETIME_SHIFTED_MIN && build >= 2600 && build <= 3790)
+                fact->value >>= 3;
+        if (fact_is(fact) && fact->value > FILETIME_PLAUSIBLE_MAX)
+                fact->absence = STASIS_CONTRADICTORY;
+}
+
+static bool is_terminated(const struct decode *d)
+{
+        const struct stasis_fact *state = fact_of(d, "state");
+        return fact_is(state) && state->value == STATE_TERMINATED;
+}
+
+/*
+ * The place is shared with a list entry (LpcReplyChain, KeyedWaitChain) while the thread lives. One that is terminated by flag but
+ * not by state yet may have either there: believed only where it is a time after the creation.
+ */
+void derive_exit_time(struct decode *d, struct stasis_fact *fact)
+{
+        const struct stasis_fact *created = fact_of(d, "create_time");
+        if (!fact_is(fact))
+                return;
+        if (!is_terminated(d) && !load_member(d, "_ETHREAD.Terminated").value)
+                fact->absence = STASIS_NOT_APPLICABLE;
+        else if (!fact->value || fact->value > FILETIME_PLAUSIBLE_MAX || (fact_is(created) && fact->value < created->value))
+                fact->absence = is_terminated(d) ? (uint8_t)STASIS_CONTRADICTORY : (uint8_t)STASIS_NOT_APPLICABLE;
+}
+
+void derive_exit_status_name(struct decode *d, struct stasis_fact *fact)
+{
+        const struct stasis_column *c = &d->set->column[fact - d->set->fact];
+        if (fact_is(fact) && !name_of(c->names, c->name_count, fact->value & UINT32_MAX))
+                fact->absence = STASIS_NOT_KNOWN;
+}
+
+/* ---------------------------------------------------------------- start */
+
+void derive_start_address(struct decode *d, struct stasis_fact *fact)
+{
+        if (fact_is(fact) && load_member(d, "_ETHREAD.StartAddressInvalid").value)
+                fact->absence = STASIS_NOT_APPLICABLE;
+        derive_zero_is_none(d, fact);
+        derive_kernel_code(d, fact);
+}
+
+void derive_win32_start_address(struct decode *d, struct stasis_fact *fact)
+{
+        if (fact_is(fact) && load_member(d, "_ETHREAD.LpcReceivedMsgIdValid").value)
+                fact->absence = STASIS_NOT_APPLICABLE; /* the place holds a message id */
+        derive_zero_is_none(d, fact);
+        derive_kernel_code(d, fact);
+}
+
+void derive_lpc_received_message_id(struct decode *d, struct stasis_fact *fact)
+{
+        if (fact_is(fact) && !load_member(d, "_ETHREAD.LpcReceivedMsgIdValid").value)
+                fact->absence = STASIS_NOT_APPLICABLE; /* the place holds the start address */
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Security, LPC and ALPC, I/O, and the places that several members share by turns. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "derive.h"
+
+#define IRPS_SHOWN 64
+#define WAIT_KEYED_EVENT 21
+#define STATE_WAITING 5
+#define STATE_TERMINATED 4
+
+static bool impersonating(const struct decode *d)
+{
+        const struct stasis_fact *fact = fact_of(d, "impersonating");
+        return fact_is(fact) && fact->value;
+}
+
+/*
+ * Since Vista ClientSecurity packs all of it into one word: level in bits 0..1, EffectiveOnly in bit 2, the token above. Before,
+ * ImpersonationInfo points to a structure that stays allocated after the thread reverted: the flag decides.
+ * Returns false, with the fact absent, where there is nothing.
+ */
+static bool client_security(struct decode *d, struct stasis_fact *fact, bool *ret_packed)
+{
+        const struct bound *b = bound_of(d, fact);
+        if (!fact_is(fact))
+                return false;
+        *ret_packed = strstr(b->path, "ClientSecurity") != NULL;
+        if (impersonating(d) && (fact->value || *ret_packed))
+                return true;
+        fact->absence = STASIS_NOT_APPLICABLE;
+        return false;
+}
+
+/* Members of _PS_IMPERSONATION_INFORMATION; the places are those of every version that has it, where a layout has none. */
+static void from_structure(struct decode *d, struct stasis_fact *fact, const char *path, uint32_t place, uint32_t size)
+{
+        struct stasis_member m = { .offset = place, .size = size };
+        (void)stasis_layout_member(d->w->layout, path, &m);
+        *fact = load_at(d->w->kernel, fact->value + m.offset, m.size);
+}
+
+void derive_impersonation_level(struct decode *d, struct stasis_fact *fact)
+{
+        bool packed;
+        if (!client_security(d, fact, &packed))
+                return;
+        if (packed)
+                fact->value &= 3;
+        else
+                from_structure(d, fact, "_PS_IMPERSONATION_INFORMATION.ImpersonationLevel", d->w->is64 ? 0xc : 8, 4);
+}
+
+void derive_effective_only(struct decode *d, struct stasis_fact *fact)
+{
+        bool packed;
+        if (!client_security(d, fact, &packed))
+                return;
+        if (packed)
+                fact->value = fact->value >> 2 & 1;
+        else
+                from_structure(d, fact, "_PS_IMPERSONATION_INFORMATION.EffectiveOnly", d->w->is64 ? 9 : 5, 1);
+}
+
+void derive_token(struct decode *d, struct stasis_fact *fact)
+{
+        bool packed;
+        if (!client_security(d, fact, &packed))
+                return;
+        if (packed)
+                fact->value &= ~UINT64_C(7);
+        else
+                from_structure(d, fact, "_PS_IMPERSONATION_INFORMATION.Token", 0, d->w->pointer_size);
+}
+
+void derive_copy_on_open(struct decode *d, struct stasis_fact *fact)
+{
+        const struct bound *b = bound_of(d, fact);
+        if (!fact_is(fact))
+                return;
+        if (!impersonating(d) || !fact->value) {
+                if (!impersonating(d) || strstr(b->path, "ImpersonationInfo"))
+                        fact->absence = STASIS_NOT_APPLICABLE;
+                return;
+        }
+        if (strstr(b->path, "ImpersonationInfo"))
+                from_structure(d, fact, "_PS_IMPERSONATION_INFORMATION.CopyOnOpen", d->w->is64 ? 8 : 4, 1);
+}
+
+/* ---------------------------------------------------------------- LPC and ALPC */
+
+/* One word for two things: a message that a reply is awaited for, or, with bit 0 set, a port that is waited on. */
+void derive_lpc_reply_message(struct decode *d, struct stasis_fact *fact)
+{
+        derive_zero_is_none(d, fact);
+        if (fact_is(fact) && fact->value & 1)
+                fact->absence = STASIS_NOT_APPLICABLE;
+}
+
+void derive_lpc_waiting_on_port(struct decode *d, struct stasis_fact *fact)
+{
+        derive_zero_is_none(d, fact);
+        if (!fact_is(fact))
+                return;
+        if (fact->value & 1)
+                fact->value &= ~UINT64_C(1);
+        else
+                fact->absence = STASIS_NOT_APPLICABLE;
+}
+
+/* The place is shared with AlpcReceiveAttributeSet, a small set of bits: only an address is a message. */
+void derive_alpc_message(struct decode *d, struct stasis_fact *fact)
+{
+        derive_zero_is_none(d, fact);
+        if (fact_is(fact) && !is_kernel_address(d->w, fact->value))
+                fact->absence = STASIS_NOT_APPLICABLE;
+}
+
+/* ---------------------------------------------------------------- one place, three members */
+
+static bool state_is(const struct decode *d, uint64_t value)
+{
+        const struct stasis_fact *state = fact_of(d, "state");
+        return fact_is(state) && state->value == value;
+}
+
+/*
+ * TerminationPort, ReaperLink and KeyedWaitValue share a place. A terminated thread is on its way to the reaper; a keyed wait (by its
+ * wait reason, or its flag where the version has one) owns the place while it lasts; else it is the port.
+ */
+static bool keyed_wait(const struct decode *d)
+{
+        const struct stasis_fact *reason = fact_of(d, "wait_reason");
+        bool by_reason = fact_is(reason) && reason->text && strcmp(reason->text, "WrKeyedEvent") == 0;
+        return state_is(d, STATE_WAITING) && (by_reason || load_member(d, "_ETHREAD.KeyedEventInUse").value);
+}
+
+static void only_if(bool holds, struct decode *d, struct stasis_fact *fact)
+{
+        derive_zero_is_none(d, fact);
+        if (fact_is(fact) && !holds)
+                fact->absence = STASIS_NOT_APPLICABLE;
+}
+
+void derive_keyed_wait_value(struct decode *d, struct stasis_fact *fact)
+{
+        only_if(!state_is(d, STATE_TERMINATED) && keyed_wait(d), d, fact);
+        if (fact_is(fact))
+                fact->value &= ~UINT64_C(1); /* bit 0: waits for a release (WRK's KEYVALUE_RELEASE) */
+}
+
+void derive_termination_port(struct decode *d, struct stasis_fact *fact)
+{
+        only_if(!state_is(d, STATE_TERMINATED) && !keyed_wait(d), d, fact);
+        const struct bound *b = bound_of(d, fact);
+        if (fact_is(fact) && strstr(b->path, "TerminationPortList"))
+                derive_list(d, fact); /* NT 4.0 and 2000: a list */
+}
+
+void derive_reaper_link(struct decode *d, struct stasis_fact *fact) { only_if(state_is(d, STATE_TERMINATED), d, fact); }
+
+/* Since Vista StartAddress lies in the place of the list's second word: only an entry in the kernel is one. */
+void derive_post_block_list(struct decode *d, struct stasis_fact *fact)
+{
+        derive_list(d, fact);
+        if (fact_is(fact) && !is_kernel_address(d->w, fact->value))
+                fact->absence = STASIS_NOT_APPLICABLE;
+}
+
+/* ---------------------------------------------------------------- IRPs */
+
+void derive_irp_list(struct decode *d, struct stasis_fact *fact)
+{
+        struct list_options options = { .pointer_size = d->w->pointer_size, .max = IRPS_SHOWN };
+        struct list_walk walk;
+        struct stasis_member link;
+        char text[IRPS_SHOWN * 20 + 32];
+        size_t used = 0;
+        if (!fact_is(fact))
+                return;
+        fact->text = "";
+        uint64_t head = fact->va;
+        if (fact->value == head || !fact->value)
+                return;
+        if (!stasis_layout_member(d->w->layout, "_IRP.ThreadListEntry", &link)) {
+                *fact = fact_absent(STASIS_NOT_KNOWN);
+                return;
+        }
+        if (list_walk(d->w->kernel, head, &options, &walk) != STASIS_OK)
+                return;
+        for (size_t i = 0; i < walk.count && i < IRPS_SHOWN; i++)
+                used += (size_t)snprintf(text + used, sizeof text - used, "%s0x%" PRIx64, used ? "\n" : "",
+                                         walk.entry[i] - link.offset);
+        if (!list_whole(&walk))
+                used += (size_t)snprintf(text + used, sizeof text - used, "%s(list torn or longer)", used ? "\n" : "");
+        fact->text = stasis_arena_strndup(d->arena, text, used);
+        list_free(&walk);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Values by name, as the version at hand means them. Each returns a table and its length. */
+#ifndef STASIS_OS_WINDOWS_NAMES_H
+#define STASIS_OS_WINDOWS_NAMES_H
+
+#include "windows.h"
+
+uint32_t windows_build(const struct windows *w); /* of the kernel, or of the layout where no witness told */
+const struct stasis_name *names_thread_state(const struct windows *w, size_t *ret_count);
+const struct stasis_name *names_wait_reason(const struct windows *w, size_t *ret_count);
+const struct stasis_name *names_mode(const struct windows *w, size_t *ret_count);
+const struct stasis_name *names_impersonation(const struct windows *w, size_t *ret_count);
+const struct stasis_name *names_thread_access(const struct windows *w, size_t *ret_count);
+const struct stasis_name *names_top_level_irp(const struct windows *w, size_t *ret_count);
+const struct stasis_name *names_rundown(const struct windows *w, size_t *ret_count);
+const struct stasis_name *names_ntstatus(const struct windows *w, size_t *ret_count);
+const struct stasis_name *names_product(const struct windows *w, size_t *ret_count);
+const struct stasis_name *names_apc_state(const struct windows *w, size_t *ret_count);
+/* "Windows 10 (20H1 .. 22H2)" for a build and a product; NULL where the build is not in the table. */
+const char *name_of_build(uint32_t build, bool server);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Records that are no loads from one object: the system as a whole, and modules. */
+#ifndef STASIS_OS_WINDOWS_SYSTEM_ROWS_H
+#define STASIS_OS_WINDOWS_SYSTEM_ROWS_H
+
+#include "windows.h"
+
+/* w->facts, in system->arena. False where memory is exhausted. */
+bool system_facts_make(struct windows *w) STASIS_MUST_CHECK;
+const struct stasis_column *system_column_at(size_t index);
+const struct stasis_column *system_columns(size_t *ret_count);
+
+/* The columns of modules, and one module into fact[count of columns]. */
+const struct stasis_column *module_columns(size_t *ret_count);
+void module_facts(const struct windows_module *module, struct stasis_fact *ret_fact);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* The row that registers Windows: from the public calls to the files of the decoder. */
+#include "windows.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "../../base/error.h"
+#include "fields.h"
+#include "system_rows.h"
+
+static void windows_close(void *priv)
+{
+        struct windows *w = priv;
+        if (!w)
+                return;
+        for (size_t i = 0; i < 3; i++) {
+                fields_free(w->fields[i]);
+                stasis_arena_free(&w->scratch[i]);
+        }
+        modules_free(&w->modules);
+        modules_free(&w->user_modules);
+        stasis_layout_close(w->own_layout);
+        free(w->processor);
+        free(w->process);
+        free(w->thread);
+        free(w->kernel);
+        free(w->user);
+        free(w);
+}
+
+static enum stasis_status bind(struct windows *w, struct stasis_error *err)
+{
+        w->fields[STASIS_THREADS] = fields_bind(w, thread_rows, thread_row_count, STASIS_THREADS);
+        w->fields[STASIS_PROCESSES] = fields_bind(w, process_rows, process_row_count, STASIS_PROCESSES);
+        if (!w->fields[STASIS_THREADS] || !w->fields[STASIS_PROCESSES] || !system_facts_make(w))
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        return STASIS_OK;
+}
+
+/* Kernel modules serve every address in the answer; a torn list is said, not fatal. */
+static void read_modules(struct windows *w)
+{
+        enum stasis_status status = w->module_head ? modules_kernel(w->kernel, w->layout, w->module_head, &w->modules)
+                                                   : STASIS_ABSENT;
+        w->modules_known = status == STASIS_OK;
+        if (!w->modules_known)
+                system_note(w->system, STASIS_NOTE_MISSING, "modules-missing", w->module_head, -1, -1,
+                            "the list of kernel modules was not found or is not readable: addresses in the kernel have no module");
+        else if (w->modules.torn)
+                system_note(w->system, STASIS_NOTE_MISSING, "module-list-torn", w->module_head, -1, -1,
+                            "the list of kernel modules is torn: %zu modules were reached", w->modules.count);
+}
+
+static void note_image(struct windows *w)
+{
+        size_t count;
+        (void)stasis_image_gaps(w->image, &count);
+        if (count)
+                system_note(w->system, STASIS_NOTE_MISSING, "image-incomplete", 0, -1, -1,
+                            "%zu stretches that the file declares are not in it: what lies there is missing", count);
+}
+
+static enum stasis_status windows_open(struct stasis_system *system, void **ret_priv, struct stasis_error *err)
+{
+        struct windows *w = calloc(1, sizeof *w);
+        if (!w)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        *ret_priv = w;
+        w->system = system;
+        w->image = system->image;
+        w->user_process = w->modules_process = UINT32_MAX;
+        w->kernel = calloc(1, sizeof *w->kernel);
+        w->user = calloc(1, sizeof *w->user);
+        if (!w->kernel || !w->user)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        enum stasis_status status = windows_discover(w, err);
+        if (status != STASIS_OK)
+                return status;
+        note_image(w);
+        read_modules(w);
+        return bind(w, err);
+}
+
+static const struct stasis_record *windows_facts(void *priv)
+{
+        struct windows *w = priv;
+        for (size_t i = 0; i < w->facts.count; i++) /* known only after the walk */
+                if (w->facts.column[i].key[0] == 'p' && !__builtin_strcmp(w->facts.column[i].key, "processors"))
+                        w->fact[i] = w->walked ? fact_derived(w->processor_count) : fact_absent(STASIS_NOT_KNOWN);
+        return &w->facts;
+}
+
+static const struct modules *shown_modules(const struct windows *w)
+{
+        return w->show_user_modules ? &w->user_modules : &w->modules;
+}
+
+static enum stasis_status windows_count(void *priv, enum stasis_what what, size_t *ret_count, struct stasis_error *err)
+{
+        struct windows *w = priv;
+        if (what == STASIS_MODULES) {
+                *ret_count = shown_modules(w)->count;
+                return STASIS_OK;
+        }
+        enum stasis_status status = windows_walk(w, err);
+        if (status == STASIS_OK)
+                *ret_count = what == STASIS_THREADS ? w->thread_count : w->process_count;
+        return status;
+}
+
+static const struct stasis_record *decode_thread(struct windows *w, struct windows_thread *t)
+{
+        struct decode d = { .w = w, .set = w->fields[STASIS_THREADS], .object = t->object, .process = t->process, .thread = t,
+                            .arena = &w->scratch[STASIS_THREADS], .quiet = t->decoded };
+        stasis_arena_reset(d.arena);
+        fields_decode(&d);
+        t->decoded = true;
+        return &d.set->record;
+}
+
+static const struct stasis_record *decode_process(struct windows *w, uint32_t index)
+{
+        struct decode d = { .w = w, .set = w->fields[STASIS_PROCESSES], .object = w->process[index].object, .process = index,
+                            .arena = &w->scratch[STASIS_PROCESSES] };
+        stasis_arena_reset(d.arena);
+        fields_decode(&d);
+        return &d.set->record;
+}
+
+static const struct stasis_record *module_record(struct windows *w, const struct windows_module *module)
+{
+        size_t count;
+        const struct stasis_column *column = module_columns(&count);
+        struct stasis_fact *fact;
+        stasis_arena_reset(&w->scratch[STASIS_MODULES]);
+        fact = arena_array(&w->scratch[STASIS_MODULES], struct stasis_fact, count);
+        struct stasis_record *record = arena_new(&w->scratch[STASIS_MODULES], struct stasis_record);
+        if (!fact || !record)
+                return NULL;
+        module_facts(module, fact);
+        *record = (struct stasis_record){ .what = STASIS_MODULES, .object = module->entry, .column = column, .fact = fact,
+                                          .count = count };
+        return record;
+}
+
+static enum stasis_status windows_record(void *priv, enum stasis_what what, size_t index, const struct stasis_record **ret_record,
+                                         struct stasis_error *err)
+{
+        struct windows *w = priv;
+        size_t count;
+        enum stasis_status status = windows_count(w, what, &count, err);
+        if (status != STASIS_OK)
+                return status;
+        if (index >= count)
+                return stasis_fail(err, STASIS_USAGE, "no object %zu: there are %zu", index, count);
+        const struct stasis_record *record = what == STASIS_THREADS   ? decode_thread(w, &w->thread[index])
+                                           : what == STASIS_PROCESSES ? decode_process(w, (uint32_t)index)
+                                                                      : module_record(w, &shown_modules(w)->module[index]);
+        if (!record)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        *ret_record = record;
+        return STASIS_OK;
+}
+
+static const struct stasis_column *windows_columns(void *priv, enum stasis_what what, size_t *ret_count)
+{
+        struct windows *w = priv;
+        if (what == STASIS_MODULES)
+                return module_columns(ret_count);
+        *ret_count = w->fields[what] ? w->fields[what]->count : 0;
+        return w->fields[what] ? w->fields[what]->column : NULL;
+}
+
+static const struct stasis_column *windows_column_at(enum stasis_what what, size_t index)
+{
+        size_t count;
+        const struct stasis_column *modules = module_columns(&count);
+        switch (what) {
+        case STASIS_THREADS: return index < thread_row_count ? &thread_rows[index].column : NULL;
+        case STASIS_PROCESSES: return index < process_row_count ? &process_rows[index].column : NULL;
+        case STASIS_MODULES: return index < count ? &modules[index] : NULL;
+        }
+        return NULL;
+}
+
+static enum stasis_status process_of_pid(struct windows *w, uint64_t pid, uint32_t *ret_index, struct stasis_error *err)
+{
+        enum stasis_status status = windows_walk(w, err);
+        if (status != STASIS_OK)
+                return status;
+        for (size_t i = 0; i < w->process_count; i++)
+                if (w->process[i].pid_known && w->process[i].pid == pid) {
+                        *ret_index = (uint32_t)i;
+                        return STASIS_OK;
+                }
+        return stasis_fail(err, STASIS_ABSENT, "no process with id %" PRIu64 " was found", pid);
+}
+
+static enum stasis_status windows_modules_of(void *priv, uint64_t pid, struct stasis_error *err)
+{
+        struct windows *w = priv;
+        uint32_t index = 0;
+        enum stasis_status status = process_of_pid(w, pid, &index, err);
+        if (status != STASIS_OK)
+                return status;
+        (void)windows_user_modules(w, index);
+        w->show_user_modules = true;
+        if (w->user_modules.torn)
+                system_note(w->system, STASIS_NOTE_MISSING, "module-list-torn", w->process[index].peb, (int64_t)pid, -1,
+                            "the loader's list of pid %" PRIu64 " is torn or paged out: %zu modules were reached", pid,
+                            w->user_modules.count);
+        return STASIS_OK;
+}
+
+static enum stasis_status windows_thread_at(void *priv, uint64_t object, const struct stasis_record **ret_record,
+                                            struct stasis_error *err)
+{
+        struct windows *w = priv;
+        enum stasis_status status = windows_walk(w, err);
+        if (status != STASIS_OK)
+                return status;
+        for (size_t i = 0; i < w->thread_count; i++)
+                if (w->thread[i].object == object) {
+                        *ret_record = decode_thread(w, &w->thread[i]);
+                        return STASIS_OK;
+                }
+        const char *why = windows_thread_refused(w, object);
+        if (why)
+                return stasis_fail(err, STASIS_ABSENT, "0x%" PRIx64 " is no thread object: %s", object, why);
+        uint64_t owner;
+        uint32_t process = 0;
+        if (windows_owner_of(w, object, &owner) != STASIS_OK)
+                return stasis_fail(err, STASIS_ABSENT, "0x%" PRIx64 ": its process is not readable", object);
+        while (process < w->process_count && w->process[process].object != owner)
+                process++;
+        if (process == w->process_count)
+                return stasis_fail(err, STASIS_ABSENT, "0x%" PRIx64 " looks like a thread of the process at 0x%" PRIx64
+                                   ", which is on no list", object, owner);
+        w->lone = (struct windows_thread){ .object = object, .process = process };
+        *ret_record = decode_thread(w, &w->lone);
+        return STASIS_OK;
+}
+
+static struct stasis_space *windows_space(void *priv) { return ((struct windows *)priv)->kernel; }
+
+static enum stasis_status windows_process_space(void *priv, uint64_t pid, struct stasis_space **ret_space,
+                                                struct stasis_error *err)
+{
+        struct windows *w = priv;
+        uint32_t index = 0;
+        enum stasis_status status = process_of_pid(w, pid, &index, err);
+        if (status != STASIS_OK)
+                return status;
+        struct stasis_space *space = windows_user_space(w, index);
+        if (!space)
+                return stasis_fail(err, STASIS_ABSENT, "the page tables of pid %" PRIu64 " are gone", pid);
+        *ret_space = space;
+        return STASIS_OK;
+}
+
+const struct stasis_os stasis_os_windows = {
+        .name = "windows",
+        .open = windows_open,
+        .close = windows_close,
+        .facts = windows_facts,
+        .count = windows_count,
+        .record = windows_record,
+        .columns = windows_columns,
+        .column_at = windows_column_at,
+        .fact_column_at = system_column_at,
+        .modules_of = windows_modules_of,
+        .thread_at = windows_thread_at,
+        .space = windows_space,
+        .process_space = windows_process_space,
+};
