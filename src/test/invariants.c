@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdint.h>
+#include <string.h>
+
+#include "invariants.h"
+
+static bool is_one_line(const char *text)
+{
+        for (; *text; text++)
+                if ((unsigned char)*text < ' ')
+                        return false;
+        return true;
+}
+
+static const char *run_broken(const struct stasis_image *image, const struct stasis_run *run, const uint8_t *base,
+                              size_t len)
+{
+        uint8_t byte;
+        uint64_t off;
+        uint64_t last = run->pa + run->len - 1;
+        if (run->len == 0 || run->pa > UINT64_MAX - run->len)
+                return "a run is empty or wraps";
+        if (run->off > len || run->len > len - run->off)
+                return "a run is not inside the file";
+        if (stasis_image_read(image, run->pa, &byte, 1) != STASIS_OK || byte != base[run->off])
+                return "the first byte of a run does not read";
+        if (stasis_image_read(image, last, &byte, 1) != STASIS_OK || byte != base[run->off + run->len - 1])
+                return "the last byte of a run does not read";
+        if (stasis_image_offset(image, last, &off) != STASIS_OK || off != run->off + run->len - 1)
+                return "the last byte of a run is elsewhere in the file";
+        struct stasis_bytes view = stasis_image_view(image, run->pa, SIZE_MAX);
+        return view.at == base + run->off && view.len == run->len ? NULL : "a view is not its run";
+}
+
+static const char *runs_broken(const struct stasis_image *image, const uint8_t *base, size_t len)
+{
+        size_t count;
+        uint8_t byte;
+        const struct stasis_run *run = stasis_image_runs(image, &count);
+        if (count == 0)
+                return "an opened image holds nothing";
+        for (size_t i = 0; i < count; i++) {
+                const char *broken = run_broken(image, &run[i], base, len);
+                if (broken)
+                        return broken;
+                uint64_t end = run[i].pa + run[i].len;
+                if (i + 1 < count && run[i + 1].pa < end)
+                        return "runs are not sorted and disjoint";
+                if (i + 1 < count && run[i + 1].pa == end && run[i + 1].off == run[i].off + run[i].len)
+                        return "runs that continue each other are not joined";
+                if ((i + 1 == count || run[i + 1].pa > end) && stasis_image_read(image, end, &byte, 1) != STASIS_ABSENT)
+                        return "a byte behind a run can be read";
+        }
+        return NULL;
+}
+
+static const char *gaps_broken(const struct stasis_image *image)
+{
+        size_t count;
+        uint8_t byte;
+        const struct stasis_gap *gap = stasis_image_gaps(image, &count);
+        for (size_t i = 0; i < count; i++) {
+                if (gap[i].len == 0 || gap[i].pa > UINT64_MAX - gap[i].len || !gap[i].why || !is_one_line(gap[i].why))
+                        return "a gap is empty, wraps or has no reason";
+                if (i + 1 < count && gap[i + 1].pa < gap[i].pa + gap[i].len)
+                        return "gaps are not sorted and disjoint";
+                if (stasis_image_read(image, gap[i].pa, &byte, 1) == STASIS_OK
+                    || stasis_image_read(image, gap[i].pa + gap[i].len - 1, &byte, 1) == STASIS_OK)
+                        return "a byte of a gap can be read";
+        }
+        return NULL;
+}
+
+static bool is_inside(struct stasis_bytes bytes, const uint8_t *base, size_t len)
+{
+        uintptr_t at = (uintptr_t)bytes.at, from = (uintptr_t)base;
+        return at >= from && at - from <= len && bytes.len > 0 && bytes.len <= len - (at - from);
+}
+
+static const char *hints_broken(const struct stasis_hints *hints, const uint8_t *base, size_t len)
+{
+        if (hints->known & STASIS_HINT_CONTEXT && !is_inside(hints->context, base, len))
+                return "CONTEXT is outside the file";
+        if (hints->known & STASIS_HINT_EXCEPTION && !is_inside(hints->exception, base, len))
+                return "the exception record is outside the file";
+        if (hints->known & STASIS_HINT_VMCOREINFO && !is_inside(hints->vmcoreinfo, base, len))
+                return "VMCOREINFO is outside the file";
+        if (hints->known & STASIS_HINT_COMMENT && (!hints->comment || !is_one_line(hints->comment)))
+                return "the comment is no line";
+        for (size_t i = 0; i < hints->cpu_count; i++)
+                if (hints->cpu[i].number != i || (hints->cpu[i].known && !hints->cpu[i].origin))
+                        return "a CPU has a wrong number or no origin";
+        return NULL;
+}
+
+const char *image_broken(const struct stasis_image *image, const void *base, size_t len)
+{
+        size_t count;
+        const char *const *remark = stasis_image_remarks(image, &count);
+        for (size_t i = 0; i < count; i++)
+                if (!*remark[i] || !is_one_line(remark[i]))
+                        return "a remark is no line";
+        if (!is_one_line(stasis_image_format_title(image)))
+                return "the title is no line";
+        const char *broken = runs_broken(image, base, len);
+        broken = broken ? broken : gaps_broken(image);
+        return broken ? broken : hints_broken(stasis_image_hints(image), base, len);
+}
+
+const char *failure_broken(enum stasis_status status, const struct stasis_error *err)
+{
+        if (status != STASIS_CORRUPT && status != STASIS_UNSUPPORTED)
+                return "bad input must be corrupt or unsupported";
+        if (err->status != status || !memchr(err->text, 0, sizeof err->text) || !*err->text || !is_one_line(err->text))
+                return "a failure without a line that says why";
+        return NULL;
+}
