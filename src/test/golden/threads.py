@@ -7,18 +7,16 @@ decoder that swaps two places is noticed. What was written is told to the truth,
 import datetime
 
 from synth import PAGE, Ref
+from thread_rest import Rest
 from windows import filetime
 
 STATES = ["Initialized", "Ready", "Running", "Standby", "Terminated", "Waiting", "Transition", "DeferredReady", "GateWait",
           "WaitingForProcessInSwap"]
-LEVELS = ["SecurityAnonymous", "SecurityIdentification", "SecurityImpersonation", "SecurityDelegation"]
 # Wait reasons for the versions whose PDB has no such enumeration (XP's numbers never changed).
 WAIT_REASONS = ["Executive", "FreePage", "PageIn", "PoolAllocation", "DelayExecution", "Suspended", "UserRequest",
                 "WrExecutive", "WrFreePage", "WrPageIn", "WrPoolAllocation", "WrDelayExecution", "WrSuspended",
                 "WrUserRequest", "WrEventPair", "WrQueue", "WrLpcReceive", "WrLpcReply", "WrVirtualMemory", "WrPageOut",
                 "WrRendezvous", "Spare2", "Spare3", "Spare4", "Spare5", "Spare6", "WrKernel"]
-TOP_LEVEL = {"FSRTL_FSP_TOP_LEVEL_IRP": 1, "FSRTL_CACHE_TOP_LEVEL_IRP": 2, "FSRTL_MOD_WRITE_TOP_LEVEL_IRP": 3,
-             "FSRTL_FAST_IO_TOP_LEVEL_IRP": 4}
 
 
 def iso(value):
@@ -26,7 +24,7 @@ def iso(value):
     return when.strftime("%Y-%m-%dT%H:%M:%S") + ".%07dZ" % (value % 10_000_000)
 
 
-class Thread:
+class Thread(Rest):
     def __init__(self, system, process, recipe, index):
         self.system, self.process, self.recipe, self.index = system, process, recipe, index
         self.tid = recipe["tid"]
@@ -95,12 +93,11 @@ class Thread:
                        "ActiveTimerListHead", "QueueListEntry", "BoostList"):
             o.empty_list(member)
         cid_pid = self.recipe.get("cid_pid", self.process.pid)
+        self.truth["pid"] = cid_pid
         o.put("Cid.UniqueProcess", cid_pid)
         o.put("Cid.UniqueThread", self.tid)
         self.truth.update(object=hex(o.va), tid=self.tid, process=self.process.name, process_object=hex(self.process.object.va))
-        if cid_pid == self.process.pid:
-            self.truth["pid"] = cid_pid
-        else:
+        if cid_pid != self.process.pid:
             system.truth["notes"].append({"object": hex(o.va), "pid": self.process.pid, "why": "cid"})
         if "name" in self.recipe and o.has("ThreadName"):
             text = system.object(system.take("paged", 16), "_UNICODE_STRING")
@@ -124,11 +121,11 @@ class Thread:
             for i in range(2):
                 self.system.labels.put(self.system.kernel, o.at("ApcStatePointer") + i * self.system.pointer,
                                        self.system.pointer, first[i])
-        self.truth.update(apc_state_index=1 if attached is not None else 0, attached=attached is not None)
+        self.truth.update(apc_state_index="AttachedApcEnvironment" if attached is not None else "OriginalApcEnvironment",
+                          attached=attached is not None)
         current = self.system.labels.at.get(f"process {attached}", own)
         self.truth["current_process"] = hex(current)
-        if attached is not None:
-            self.truth["saved_process"] = hex(own)
+        self.tell("saved_process", hex(own) if attached is not None else None)
 
     def _scheduling(self):
         r, o, system = self.recipe, self.object, self.system
@@ -144,7 +141,7 @@ class Thread:
         o.put("WaitMode", int(mode == "User"))
         o.put("WaitIrql", r.get("wait_irql", 0))
         if waiting:
-            self.truth.update(wait_mode=mode, wait_irql=r.get("wait_irql", 0))
+            self.truth.update(wait_mode=mode + "Mode", wait_irql=r.get("wait_irql", 0))
         self.put("Alertable", int(r.get("alertable", False)), "alertable", bool(r.get("alertable", False)))
         self.put("WaitNext", int(r.get("wait_next", False)), "wait_next", bool(r.get("wait_next", False)))
         self.put("Priority", r.get("priority", 8 + self.value(1, 7)), "priority")
@@ -156,8 +153,9 @@ class Thread:
         self.put("UserTime", 1000 + self.value(6, 9000), "user_time")
         self.put("WaitTime", system.ticks - 3 - self.value(7, 4000), "wait_time")
         self.put("SuspendCount", r.get("suspend_count", 0), "suspend_count")
-        o.put("FreezeCount", int(bool(r.get("freeze_count", 0))) if len(o.place("FreezeCount")) == 4 else r.get("freeze_count", 0))
-        self.put("PreviousMode", int(self.user), "previous_mode", "User" if self.user else "Kernel")
+        self.put("FreezeCount", r.get("freeze_count", 0), "freeze_count")
+        self.put("PreviousMode", int(self.user), "previous_mode",
+                 "UserMode" if self.user else "KernelMode")
         if waiting:
             self._wait_block()
 
@@ -172,6 +170,8 @@ class Thread:
         cpu = r.get("processor", self.index % system.cpus)
         if state == "Running" and not r.get("idle"):
             system.prcb[cpu].put("CurrentThread", o.va)
+            if system.prcb[cpu].known("CurrentThread"):
+                self.truth["running_on"] = cpu
         if state == "Standby":
             system.prcb[cpu].put("NextThread", o.va)
         self._next_processor(r.get("next_processor", cpu))
@@ -247,7 +247,8 @@ class Thread:
         self.put("KernelStack", kernel_stack, "kernel_stack", hex(kernel_stack))
         self.put("KernelStackResident", int(resident), "kernel_stack_resident", resident)
         if not self.user or "terminated" in self.recipe:
-            self.put("TrapFrame", 0)
+            self.put("TrapFrame", 0, "trap_frame")
+            self.tell("trap_frame", None)
             return
         self.put("TrapFrame", trap, "trap_frame", hex(trap))
         if not resident:
@@ -276,205 +277,10 @@ class Thread:
             end = r["terminated"]
             o.put("ExitTime", filetime(end["exit_time"]))
             self.truth["exit_time"] = iso(filetime(end["exit_time"]))
-            o.put("ExitStatus", end.get("exit_status", 0))
-            self.truth["exit_status_value"] = hex(end.get("exit_status", 0) & 0xFFFFFFFF)
+            self.put("ExitStatus", end.get("exit_status", 0), "exit_status", hex(end.get("exit_status", 0)))
         else:
             # Until a thread ends, this is the head of a list: a decoder that shows it as a time is wrong.
             o.empty_list("KeyedWaitChain" if o.has("KeyedWaitChain") else "LpcReplyChain")
-            o.put("ExitStatus", 0x103 if o.has("ClientSecurity") else 0)
+            status = 0x103 if o.has("ClientSecurity") else 0
+            self.put("ExitStatus", status, "exit_status", hex(status))
             self.tell("exit_time", None)
-
-    def _start(self):
-        o, system, process = self.object, self.system, self.process
-        kernel_start = system.base + 0x1200 + 0x10 * (self.tid // 4 % 16)
-        start = process.user["ntdll"] + 0x1010 if self.user else kernel_start
-        if self.recipe.get("idle"):
-            start = 0
-        self.put("StartAddress", start, "start_address", hex(start))
-        win32 = process.user["exe"] + 0x1020 + 0x10 * (self.tid // 4 % 64) if self.user else start
-        received = self.recipe.get("lpc_received")
-        if received and o.has("LpcReceivedMsgIdValid"):
-            o.put("LpcReceivedMessageId", received)
-            o.put("LpcReceivedMsgIdValid", 1)
-            self.truth["lpc_received_message_id"] = received
-            self.tell("win32_start_address", None)
-            return
-        self.put("Win32StartAddress", win32, "win32_start_address", hex(win32))
-        if o.has("LpcReceivedMsgIdValid"):
-            self.tell("lpc_received_message_id", None)
-
-    def _security(self):
-        o, system = self.object, self.system
-        who = self.recipe.get("impersonating")
-        self.truth["impersonating"] = bool(who)
-        self.put("GrantedAccess", 0x1F03FF if self.user else 0x12345, "granted_access_value",
-                 hex(0x1F03FF if self.user else 0x12345))
-        if not who and not self.recipe.get("reverted"):
-            return
-        token = system.take("paged", 0x200)
-        level = who.get("level", 2) if who else 2
-        effective = bool(who and who.get("effective_only"))
-        if o.has("ClientSecurity"):
-            o.put("ClientSecurity", token | level | int(effective) << 2 if who else 0)
-        elif o.has("ImpersonationInfo"):
-            info = system.object(system.take("paged", system.struct_size("_PS_IMPERSONATION_INFORMATION")),
-                                 "_PS_IMPERSONATION_INFORMATION")
-            info.put("Token", token)
-            info.put("CopyOnOpen", 1)
-            info.put("EffectiveOnly", int(effective))
-            info.put("ImpersonationLevel", level)
-            o.put("ImpersonationInfo", info.va)
-        if who:
-            o.put("ActiveImpersonationInfo", 1)
-            if "_PS_IMPERSONATION_INFORMATION" not in system.places["lent"]:
-                self.truth.update(token=hex(token), impersonation_level=LEVELS[level], effective_only=effective)
-
-    def _messages(self):
-        o, r, system = self.object, self.recipe, self.system
-        lpc = r.get("lpc")
-        if lpc and o.has("LpcReplyMessage"):
-            body = system.take("paged", 0x40)
-            if lpc.get("port") and o.has("LpcWaitingOnPort"):
-                o.put("LpcReplyMessage", body | 1)
-                self.truth["lpc_waiting_on_port"] = hex(body)
-            else:
-                o.put("LpcReplyMessage", body)
-                self.truth["lpc_reply_message"] = hex(body)
-            o.put("LpcReplyMessageId", lpc["id"])
-            self.truth["lpc_reply_message_id"] = lpc["id"]
-        alpc = r.get("alpc")
-        if alpc and o.has("AlpcMessage"):
-            body = system.take("paged", 0x100)
-            o.put("AlpcMessage", body)
-            o.put("AlpcMessageId", alpc)
-            self.truth.update(alpc_message=hex(body), alpc_message_id=alpc)
-        if not o.has("AlpcMessage"):
-            for key in ("alpc_message", "alpc_message_id"):
-                self.tell(key, None, ["not in this version", "not known"])
-        self._links()
-
-    def _links(self):
-        """One word, three meanings: a termination port, the reaper's list, the value of a keyed wait."""
-        o, r, system = self.object, self.recipe, self.system
-        if "keyed_wait" in r and o.has("KeyedWaitValue"):
-            o.put("KeyedWaitValue", r["keyed_wait"])
-            self._set_flag("KeyedEventInUse", 1)
-            self.truth["keyed_wait_value"] = hex(r["keyed_wait"])
-        elif self.user and "terminated" not in r:
-            o.put("TerminationPort", system.take("paged", 2 * system.pointer))
-
-    def _io(self):
-        o, r, system = self.object, self.recipe, self.system
-        irps = [system.object(system.take("pool", system.struct_size("_IRP", 0x70)), "_IRP") for _ in range(r.get("irps", 0))]
-        for irp in irps:
-            irp.put("Type", 6)
-            irp.put("Size", system.struct_size("_IRP") + 0x48)
-            irp.put("StackCount", 2)
-            irp.put("Tail.Overlay.Thread", o.va)
-        system.link(o.at("IrpList"), [irp.at("ThreadListEntry") for irp in irps])
-        if o.known("IrpList") and "_IRP" not in system.places["lent"]:
-            self.truth["irp_list"] = [hex(irp.va) for irp in irps]
-        top = r.get("top_level_irp")
-        if top == "irp":
-            o.put("TopLevelIrp", irps[0].va)
-            self.truth["top_level_irp"] = hex(irps[0].va)
-        elif top:
-            o.put("TopLevelIrp", TOP_LEVEL[top])
-            self.truth["top_level_irp"] = top
-        device = system.take("pool", 0x40) if r.get("device_to_verify") else 0
-        o.put("DeviceToVerify", device)
-        if device:
-            self.truth["device_to_verify"] = hex(device)
-        self.put("ReadClusterSize", 7 + self.index % 5, "read_cluster_size")
-        self.put("ActiveFaultCount", self.index % 3, "active_fault_count")
-        o.put("RundownProtect", 2 * (self.index % 4))
-        o.put("ThreadLock", 0)
-        # From Vista on this shares its second half with StartAddress and means something else.
-        if not o.has("ForwardLinkShadow"):
-            o.empty_list("PostBlockList")
-
-    # ------------------------------------------------------------ TEB
-
-    def _user_stack(self):
-        base = self.process.user["stack"] + self.index * 0x100000
-        return base - 0x8000 + 0x1000, base
-
-    def _teb(self):
-        system, process = self.system, self.process
-        if not self.user or self.recipe.get("teb") == "none":
-            self.object.put("Teb", 0)
-            self.tell("teb", None)
-            return
-        va = process.user["teb"] + self.index * process.user["teb_step"]
-        self.put("Teb", va, "teb", hex(va))
-        if process.wow64:
-            self.truth["teb32"] = hex(va + 0x2000)
-        how = self.recipe.get("teb", "present")
-        if how == "paged_out":
-            # A page-file entry: not valid, not in transition, not a prototype; page file 0.
-            process.space.set_entry(va, (0x1234 + self.tid) << (12 if system.pointer == 4 and system.mode == "x86" else 32) | 0x80)
-            for key in ("teb_tid", "teb_pid", "teb_stack_base", "teb_stack_limit", "last_error"):
-                self.tell(key, None, ["paged out", "not in this image"])
-            return
-        process.space.map(va, length=0x1000 if system.pointer == 4 else 0x2000)
-        self._write_teb(system.object(va, "_TEB", space=process.space), process.peb)
-        if process.wow64:
-            process.space.map(va + 0x2000, length=-(-system.struct_size("_TEB32") // PAGE) * PAGE)
-            self._write_teb32(va)
-
-    def _write_teb(self, teb, peb):
-        limit, base = self._user_stack()
-        error, status = 2 + self.tid % 120, 0xC0000000 + 0x22 + self.tid % 64
-        handler = base - 0x24 if self.system.pointer == 4 else 0
-        if self.process.wow64 and self.system.build < 10240:
-            handler = teb.va + 0x2000
-        for name, value in (("NtTib.ExceptionList", handler), ("NtTib.StackBase", base), ("NtTib.StackLimit", limit),
-                            ("NtTib.Self", teb.va), ("ClientId.UniqueProcess", self.recipe.get("teb_pid", self.process.pid)),
-                            ("ClientId.UniqueThread", self.tid), ("ProcessEnvironmentBlock", peb), ("LastErrorValue", error),
-                            ("LastStatusValue", status)):
-            teb.put(name, value)
-        if self.process.wow64:
-            teb.put("WowTebOffset", 0x2000)
-        if not teb.known("ClientId.UniqueThread"):
-            return
-        self.truth.update(teb_stack_base=hex(base), teb_stack_limit=hex(limit), teb_pid=self.process.pid, teb_tid=self.tid,
-                          last_error=error, last_status_value=hex(status), peb=hex(peb))
-        if handler:
-            self.truth["teb_exception_list"] = hex(handler)
-
-    def _write_teb32(self, teb64):
-        teb = self.system.object(teb64 + 0x2000, "_TEB32", space=self.process.space)
-        base = 0x480000 + self.index * 0x100000
-        for name, value in (("NtTib.ExceptionList", base - 0x24), ("NtTib.StackBase", base), ("NtTib.StackLimit", base - 0x3000),
-                            ("NtTib.Self", teb.va), ("ClientId.UniqueProcess", self.process.pid),
-                            ("ClientId.UniqueThread", self.tid), ("ProcessEnvironmentBlock", self.process.user["peb32"]),
-                            ("LastErrorValue", 3 + self.tid % 120), ("LastStatusValue", 0xC0000034), ("WowTebOffset", -0x2000)):
-            teb.put(name, value)
-
-    # ------------------------------------------------------------ flag words
-
-    def _flags(self):
-        """Single bits by name, in whatever word this version has them; then the words are told as they are."""
-        r, o, places = self.recipe, self.object, self.system.places
-        for name in ["ThreadInserted", "ApcQueueable", "EnableStackSwap"] + r.get("flags", []) + (
-                ["Terminated"] if "terminated" in r else []) + (["SystemThread"] if not self.user else ["GuiThread"]):
-            self._set_flag(name, 1)
-        for name, value in (("ThreadIoPriority", 2), ("ThreadPagePriority", 5)):
-            self._set_flag(name, value)
-        for word, key in (("MiscFlags", "misc_flags"), ("ThreadFlags", "thread_flags"),
-                          ("CrossThreadFlags", "cross_thread_flags"), ("SameThreadPassiveFlags", "same_thread_passive_flags"),
-                          ("SameThreadApcFlags", "same_thread_apc_flags")):
-            if not o.has(word):
-                self.tell(key, None, ["not in this version", "not known"])
-                continue
-            value = o.get(word) & 0xFFFFFFFF
-            names = [n for n, (bit, length) in places["flags"].get(word, {}).items() if length == 1 and value >> bit & 1]
-            self.truth[key] = {"value": hex(value), "names": names}
-
-    def _set_flag(self, name, value):
-        o = self.object
-        for word, bits in self.system.places["flags"].items():
-            if name in bits and o.has(word):
-                bit, length = bits[name]
-                old = o.get(word) & 0xFFFFFFFF & ~(((1 << length) - 1) << bit)
-                o.put(word, old | value << bit)

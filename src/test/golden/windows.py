@@ -175,7 +175,7 @@ class System:
     # ------------------------------------------------------------ kernel image and symbols
 
     def _make_kernel_image(self):
-        rva = self.places.get("rva", {})
+        rva = self.places.get("rva", {}) if self.recipe.get("symbols", True) else {}
         size = self.recipe.get("image_size", 0x1046000 if rva else 0x214000)
         if rva:
             low = min(v for v in rva.values() if v >= 0xC00000) & -0x10000
@@ -213,7 +213,7 @@ class System:
         return va
 
     def _pdb(self):
-        guid = self.places.get("pdb") or self.recipe["pdb_guid"] + "1"
+        guid = self.recipe["pdb_guid"] + "1" if "pdb_guid" in self.recipe else self.places["pdb"]
         return guid[:32], int(guid[32:], 16), self.recipe.get("pdb_name", "ntkrnlmp.pdb")
 
     def finish_kernel_image(self):
@@ -305,13 +305,15 @@ class System:
             length = self.struct_size("_KPCR") if self.struct_size("_KPCR") > 0x1000 else 0x1000
             self.kernel.map(va, length=-(-length // PAGE) * PAGE)
             pcr = self.object(va, "_KPCR")
-            prcb = self.object(pcr.at(inside), "_KPRCB")
+            # 24H2's public KPCR ends before the PRCB, which has been at 0x180 in every 64-bit kernel.
+            prcb = self.object(pcr.at(inside) if pcr.has(inside) else va + 0x180, "_KPRCB")
             pcr.put("SelfPcr", va)
             pcr.put("Self", va)
             pcr.put("CurrentPrcb", prcb.va)
             if self.pointer == 4:
                 self.labels.put(self.kernel, va + 0x20, 4, prcb.va)
-                pcr.put("KdVersionBlock", Ref("KdVersionBlock"))
+                if self.recipe.get("kdbg", "plain") != "absent":
+                    pcr.put("KdVersionBlock", Ref("KdVersionBlock"))
                 pcr.put("Number", number)
             pcr.put("MajorVersion", 1)
             pcr.put("MinorVersion", 1)

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: MIT
+"""The second half of a thread: start, security, LPC and ALPC, I/O, TEB and the flag words."""
+from synth import PAGE
+
+LEVELS = ["Anonymous", "Identification", "Impersonation", "Delegation"]
+TOP_LEVEL = {"FSRTL_FSP_TOP_LEVEL_IRP": 1, "FSRTL_CACHE_TOP_LEVEL_IRP": 2, "FSRTL_MOD_WRITE_TOP_LEVEL_IRP": 3,
+             "FSRTL_FAST_IO_TOP_LEVEL_IRP": 4}
+
+
+class Rest:
+    def _start(self):
+        o, system, process = self.object, self.system, self.process
+        kernel_start = system.base + 0x1200 + 0x10 * (self.tid // 4 % 16)
+        start = process.user["ntdll"] + 0x1010 if self.user else kernel_start
+        if self.recipe.get("idle"):
+            start = 0
+        self.put("StartAddress", start, "start_address", hex(start))
+        win32 = process.user["exe"] + 0x1020 + 0x10 * (self.tid // 4 % 64) if self.user else start
+        received = self.recipe.get("lpc_received")
+        if received and o.has("LpcReceivedMsgIdValid"):
+            o.put("LpcReceivedMessageId", received)
+            o.put("LpcReceivedMsgIdValid", 1)
+            self.truth["lpc_received_message_id"] = received
+            self.tell("win32_start_address", None)
+            return
+        self.put("Win32StartAddress", win32, "win32_start_address", hex(win32))
+        if o.has("LpcReceivedMsgIdValid"):
+            self.tell("lpc_received_message_id", None)
+
+    def _security(self):
+        o, system = self.object, self.system
+        who = self.recipe.get("impersonating")
+        self.truth["impersonating"] = bool(who)
+        access = 0x1F03FF if self.user else 0x12345
+        self.put("GrantedAccess", access, "granted_access", {"value": hex(access), "names": []})
+        if not who:
+            for key in ("token", "impersonation_level", "effective_only"):
+                self.tell(key, None)
+        if not who and not self.recipe.get("reverted"):
+            return
+        token = system.take("paged", 0x200)
+        level = who.get("level", 2) if who else 2
+        effective = bool(who and who.get("effective_only"))
+        if o.has("ClientSecurity"):
+            o.put("ClientSecurity", token | level | int(effective) << 2 if who else 0)
+        elif o.has("ImpersonationInfo"):
+            info = system.object(system.take("paged", system.struct_size("_PS_IMPERSONATION_INFORMATION")),
+                                 "_PS_IMPERSONATION_INFORMATION")
+            info.put("Token", token)
+            info.put("CopyOnOpen", 1)
+            info.put("EffectiveOnly", int(effective))
+            info.put("ImpersonationLevel", level)
+            o.put("ImpersonationInfo", info.va)
+        if who:
+            o.put("ActiveImpersonationInfo", 1)
+            if "_PS_IMPERSONATION_INFORMATION" not in system.places["lent"]:
+                self.truth.update(token=hex(token), impersonation_level=LEVELS[level], effective_only=effective)
+
+    def _messages(self):
+        o, r, system = self.object, self.recipe, self.system
+        lpc = r.get("lpc")
+        if lpc and o.has("LpcReplyMessage"):
+            body = system.take("paged", 0x40)
+            port = bool(lpc.get("port")) and o.has("LpcWaitingOnPort")
+            o.put("LpcReplyMessage", body | int(port))
+            self.tell("lpc_reply_message", None if port else hex(body))
+            self.tell("lpc_waiting_on_port", hex(body) if port else None)
+            o.put("LpcReplyMessageId", lpc["id"])
+            self.truth["lpc_reply_message_id"] = lpc["id"]
+        alpc = r.get("alpc")
+        if alpc and o.has("AlpcMessage"):
+            body = system.take("paged", 0x100)
+            o.put("AlpcMessage", body)
+            o.put("AlpcMessageId", alpc)
+            self.truth.update(alpc_message=hex(body), alpc_message_id=alpc)
+        for member, key in (("AlpcMessage", "alpc_message"), ("AlpcMessageId", "alpc_message_id"),
+                            ("LpcReplyMessage", "lpc_reply_message"), ("LpcReplyMessageId", "lpc_reply_message_id"),
+                            ("LpcReplyMessage", "lpc_waiting_on_port")):
+            if not o.has(member):
+                self.tell(key, None, ["not in this version", "not known"])
+            elif key not in self.truth:
+                self.tell(key, None)
+        self._links()
+
+    def _links(self):
+        """One word, three meanings: a termination port, the reaper's list, the value of a keyed wait."""
+        o, r, system = self.object, self.recipe, self.system
+        told = {"keyed_wait_value": None, "termination_port": None, "reaper_link": None}
+        if "keyed_wait" in r and o.has("KeyedWaitValue"):
+            o.put("KeyedWaitValue", r["keyed_wait"])
+            self._set_flag("KeyedEventInUse", 1)
+            told["keyed_wait_value"] = hex(r["keyed_wait"])
+        elif "terminated" in r and o.has("ReaperLink"):
+            o.put("ReaperLink", self.process.object.va)
+            told["reaper_link"] = hex(self.process.object.va)
+        elif self.user and o.has("TerminationPort"):
+            port = system.take("paged", 2 * system.pointer)
+            o.put("TerminationPort", port)
+            told["termination_port"] = hex(port)
+        for key, value in told.items():
+            self.tell(key, value)
+
+    def _io(self):
+        o, r, system = self.object, self.recipe, self.system
+        irps = [system.object(system.take("pool", system.struct_size("_IRP", 0x70)), "_IRP") for _ in range(r.get("irps", 0))]
+        for irp in irps:
+            irp.put("Type", 6)
+            irp.put("Size", system.struct_size("_IRP") + 0x48)
+            irp.put("StackCount", 2)
+            irp.put("Tail.Overlay.Thread", o.va)
+        system.link(o.at("IrpList"), [irp.at("ThreadListEntry") for irp in irps])
+        if o.known("IrpList") and "_IRP" not in system.places["lent"]:
+            self.truth["irp_list"] = [hex(irp.va) for irp in irps]
+        top = r.get("top_level_irp")
+        if top == "irp":
+            o.put("TopLevelIrp", irps[0].va)
+            self.truth["top_level_irp"] = hex(irps[0].va)
+        elif top:
+            o.put("TopLevelIrp", TOP_LEVEL[top])
+            self.truth["top_level_irp"] = top
+        else:
+            self.tell("top_level_irp", None)
+        device = system.take("pool", 0x40) if r.get("device_to_verify") else 0
+        o.put("DeviceToVerify", device)
+        self.tell("device_to_verify", hex(device) if device else None)
+        self.put("ReadClusterSize", 7 + self.index % 5, "read_cluster_size")
+        self.put("ActiveFaultCount", self.index % 3, "active_fault_count")
+        references = 2 * (self.index % 4)
+        self.put("RundownProtect", references, "rundown_protect", {"value": hex(references), "names": []})
+        self.put("ThreadLock", 0x10 if self.index % 2 else 0, "thread_lock", {"value": "0x10" if self.index % 2 else "0x0",
+                                                                             "names": []})
+        # From Vista on this shares its second half with StartAddress and means something else.
+        if not o.has("ForwardLinkShadow"):
+            o.empty_list("PostBlockList")
+        self.tell("post_block_list", None)
+        self.tell("active_timers", None)
+
+    # ------------------------------------------------------------ TEB
+
+    def _user_stack(self):
+        base = self.process.user["stack"] + self.index * 0x100000
+        return base - 0x8000 + 0x1000, base
+
+    def _teb(self):
+        system, process = self.system, self.process
+        if not self.user or self.recipe.get("teb") == "none":
+            self.object.put("Teb", 0)
+            self.tell("teb", None)
+            return
+        va = process.user["teb"] + self.index * process.user["teb_step"]
+        self.put("Teb", va, "teb", hex(va))
+        if process.wow64:
+            self.truth["teb32"] = hex(va + 0x2000)
+        how = self.recipe.get("teb", "present")
+        if how == "paged_out":
+            # A page-file entry: not valid, not in transition, not a prototype; page file 0.
+            process.space.set_entry(va, (0x1234 + self.tid) << (12 if system.pointer == 4 and system.mode == "x86" else 32) | 0x80)
+            for key in ("teb_tid", "teb_pid", "teb_stack_base", "teb_stack_limit", "last_error"):
+                self.tell(key, None, ["paged out", "not in this image"])
+            return
+        process.space.map(va, length=0x1000 if system.pointer == 4 else 0x2000)
+        self._write_teb(system.object(va, "_TEB", space=process.space), process.peb)
+        if process.wow64:
+            process.space.map(va + 0x2000, length=-(-system.struct_size("_TEB32") // PAGE) * PAGE)
+            self._write_teb32(va)
+
+    def _write_teb(self, teb, peb):
+        limit, base = self._user_stack()
+        error, status = 2 + self.tid % 120, 0xC0000000 + 0x22 + self.tid % 64
+        handler = base - 0x24 if self.system.pointer == 4 else 0
+        if self.process.wow64 and self.system.build < 10240:
+            handler = teb.va + 0x2000
+        for name, value in (("NtTib.ExceptionList", handler), ("NtTib.StackBase", base), ("NtTib.StackLimit", limit),
+                            ("NtTib.Self", teb.va), ("ClientId.UniqueProcess", self.recipe.get("teb_pid", self.process.pid)),
+                            ("ClientId.UniqueThread", self.tid), ("ProcessEnvironmentBlock", peb), ("LastErrorValue", error),
+                            ("LastStatusValue", status)):
+            teb.put(name, value)
+        if self.process.wow64:
+            teb.put("WowTebOffset", 0x2000)
+        if not teb.known("ClientId.UniqueThread"):
+            return
+        self.truth.update(teb_stack_base=hex(base), teb_stack_limit=hex(limit), teb_pid=self.process.pid, teb_tid=self.tid,
+                          last_error=hex(error), last_status=hex(status), peb=hex(peb))
+        if handler:
+            self.truth["teb_exception_list"] = hex(handler)
+
+    def _write_teb32(self, teb64):
+        teb = self.system.object(teb64 + 0x2000, "_TEB32", space=self.process.space)
+        base = 0x480000 + self.index * 0x100000
+        for name, value in (("NtTib.ExceptionList", base - 0x24), ("NtTib.StackBase", base), ("NtTib.StackLimit", base - 0x3000),
+                            ("NtTib.Self", teb.va), ("ClientId.UniqueProcess", self.process.pid),
+                            ("ClientId.UniqueThread", self.tid), ("ProcessEnvironmentBlock", self.process.user["peb32"]),
+                            ("LastErrorValue", 3 + self.tid % 120), ("LastStatusValue", 0xC0000034), ("WowTebOffset", -0x2000)):
+            teb.put(name, value)
+        self.truth.update(teb32_stack_base=hex(base), teb32_stack_limit=hex(base - 0x3000), teb32_exception_list=hex(base - 0x24),
+                          teb32_pid=self.process.pid, teb32_tid=self.tid, peb32=hex(self.process.user["peb32"]),
+                          teb32_last_error=hex(3 + self.tid % 120), teb32_last_status="0xc0000034")
+
+    # ------------------------------------------------------------ flag words
+
+    def _flags(self):
+        """Single bits by name, in whatever word this version has them; then the words are told as they are."""
+        r, o, places = self.recipe, self.object, self.system.places
+        for name in ["ThreadInserted", "ApcQueueable", "EnableStackSwap"] + r.get("flags", []) + (
+                ["Terminated"] if "terminated" in r else []) + (["SystemThread"] if not self.user else ["GuiThread"]):
+            self._set_flag(name, 1)
+        for name, value in (("ThreadIoPriority", 2), ("ThreadPagePriority", 5)):
+            self._set_flag(name, value)
+        for word, key in (("MiscFlags", "misc_flags"), ("ThreadFlags", "thread_flags"),
+                          ("CrossThreadFlags", "cross_thread_flags"), ("SameThreadPassiveFlags", "same_thread_passive_flags"),
+                          ("SameThreadApcFlags", "same_thread_apc_flags")):
+            if not o.has(word):
+                self.tell(key, None, ["not in this version", "not known"])
+                continue
+            value = o.get(word) & 0xFFFFFFFF
+            names = [n for n, (bit, length) in places["flags"].get(word, {}).items() if length == 1 and value >> bit & 1]
+            self.truth[key] = {"value": hex(value), "names": names}
+
+    def _set_flag(self, name, value):
+        o = self.object
+        for word, bits in self.system.places["flags"].items():
+            if name in bits and o.has(word):
+                bit, length = bits[name]
+                old = o.get(word) & 0xFFFFFFFF & ~(((1 << length) - 1) << bit)
+                o.put(word, old | value << bit)
