@@ -332,7 +332,6 @@ void derive_start_address(struct decode *d, struct stasis_fact *fact)
 {
         if (fact_is(fact) && load_member(d, "_ETHREAD.StartAddressInvalid").value)
                 fact->absence = STASIS_NOT_APPLICABLE;
-        derive_zero_is_none(d, fact);
         derive_kernel_code(d, fact);
 }
 
@@ -340,7 +339,6 @@ void derive_win32_start_address(struct decode *d, struct stasis_fact *fact)
 {
         if (fact_is(fact) && load_member(d, "_ETHREAD.LpcReceivedMsgIdValid").value)
                 fact->absence = STASIS_NOT_APPLICABLE; /* the place holds a message id */
-        derive_zero_is_none(d, fact);
         derive_kernel_code(d, fact);
 }
 

@@ -7,7 +7,6 @@
 #include "derive.h"
 
 #define IRPS_SHOWN 64
-#define WAIT_KEYED_EVENT 21
 #define STATE_WAITING 5
 #define STATE_TERMINATED 4
 
@@ -126,15 +125,33 @@ static bool state_is(const struct decode *d, uint64_t value)
         return fact_is(state) && state->value == value;
 }
 
+/* What the thread's first wait block waits on, or 0. */
+static uint64_t waited_object(const struct decode *d)
+{
+        struct stasis_fact block = load_member(d, "_KTHREAD.WaitBlockList");
+        struct stasis_member object;
+        if (!fact_is(&block) || !stasis_layout_member(d->w->layout, "_KWAIT_BLOCK.Object", &object))
+                return 0;
+        return load_at(d->w->kernel, block.value + object.offset, object.size).value;
+}
+
 /*
- * TerminationPort, ReaperLink and KeyedWaitValue share a place. A terminated thread is on its way to the reaper; a keyed wait (by its
- * wait reason, or its flag where the version has one) owns the place while it lasts; else it is the port.
+ * TerminationPort, ReaperLink and KeyedWaitValue share a place. A terminated thread is on its way to the reaper; a keyed wait owns the
+ * place while it lasts: told by its wait reason (7 and later), by a flag (2003 and later), or, as in XP, by waiting on the
+ * thread's own KeyedWaitSemaphore alone. Else it is the port.
  */
 static bool keyed_wait(const struct decode *d)
 {
         const struct stasis_fact *reason = fact_of(d, "wait_reason");
-        bool by_reason = fact_is(reason) && reason->text && strcmp(reason->text, "WrKeyedEvent") == 0;
-        return state_is(d, STATE_WAITING) && (by_reason || load_member(d, "_ETHREAD.KeyedEventInUse").value);
+        struct stasis_member semaphore;
+        if (!state_is(d, STATE_WAITING))
+                return false;
+        if (reason->text && strcmp(reason->text, "WrKeyedEvent") == 0)
+                return true;
+        if (load_member(d, "_ETHREAD.KeyedEventInUse").value)
+                return true;
+        return stasis_layout_member(d->w->layout, "_ETHREAD.KeyedWaitSemaphore", &semaphore) &&
+               waited_object(d) == d->object + semaphore.offset;
 }
 
 static void only_if(bool holds, struct decode *d, struct stasis_fact *fact)
@@ -147,8 +164,6 @@ static void only_if(bool holds, struct decode *d, struct stasis_fact *fact)
 void derive_keyed_wait_value(struct decode *d, struct stasis_fact *fact)
 {
         only_if(!state_is(d, STATE_TERMINATED) && keyed_wait(d), d, fact);
-        if (fact_is(fact))
-                fact->value &= ~UINT64_C(1); /* bit 0: waits for a release (WRK's KEYVALUE_RELEASE) */
 }
 
 void derive_termination_port(struct decode *d, struct stasis_fact *fact)

@@ -199,8 +199,8 @@ static void note_thread_list(struct windows *w, uint32_t process, enum windows_s
                              bool other_whole)
 {
         const struct windows_process *p = &w->process[process];
-        if (list_whole(walk))
-                return;
+        if (list_whole(walk) || (p->idle && !walk->forward_at && !walk->backward_at))
+                return; /* some kernels never initialise EPROCESS.ThreadListHead of Idle: zeros, and nothing is lost */
         system_note(w->system, STASIS_NOTE_MISSING, "thread-list-torn", walk->forward_at, (int64_t)p->pid, -1,
                     "%s of pid %" PRIu64 " is torn: forwards it ends at 0x%" PRIx64 " (%s), backwards at 0x%" PRIx64
                     " (%s); %zu threads were reached, %zu of them only backwards%s", windows_source_name(source), p->pid,
