@@ -7,6 +7,8 @@
 #include "derive.h"
 
 #define IRPS_SHOWN 64
+#define WAIT_LPC_RECEIVE 16
+#define WAIT_LPC_REPLY 17
 #define STATE_WAITING 5
 #define STATE_TERMINATED 4
 
@@ -148,8 +150,11 @@ static bool keyed_wait(const struct decode *d)
                 return false;
         if (reason->text && strcmp(reason->text, "WrKeyedEvent") == 0)
                 return true;
-        if (load_member(d, "_ETHREAD.KeyedEventInUse").value)
-                return true;
+        struct stasis_fact in_use = load_member(d, "_ETHREAD.KeyedEventInUse");
+        if (fact_is(&in_use))
+                return in_use.value;
+        if (reason->value == WAIT_LPC_RECEIVE || reason->value == WAIT_LPC_REPLY)
+                return false; /* XP: an LPC wait is on the same semaphore */
         return stasis_layout_member(d->w->layout, "_ETHREAD.KeyedWaitSemaphore", &semaphore) &&
                waited_object(d) == d->object + semaphore.offset;
 }
