@@ -64,6 +64,8 @@ class Space:
             key = (page & self.va_mask) // PAGE
             if key in self.frames:
                 continue
+            if self.mode != "pae" and self._index(page, 0) == self.self_index:
+                raise ValueError(f"{page:#x} lies in the self-map")
             frame = self.phys.alloc() if pfn is None else pfn
             self.frames[key] = frame
             flags = PRESENT | WRITE | ACCESSED | DIRTY
