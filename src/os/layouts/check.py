@@ -3,10 +3,11 @@
 """check.py LAYOUT-DUMP [FACTS_DIR]: compares every member of every facts file with what the library answers.
 
 FACTS_DIR: a folder with the facts' *.json; without one ../shared/facts/windows/layouts.tar.xz is unpacked. 77: no facts there.
-What is known to differ on purpose is in three rules: signs that Volatility 2 lost, integers that are enumerations, and what
+Some layouts are also turned into ISF files (isf.py) and asked through that reader. What is known to differ on purpose between tables and facts is in three rules: signs that Volatility 2 lost, integers that are enumerations, and what
 omit.txt leaves out.
 """
 import json
+import lzma
 import math
 import pathlib
 import re
@@ -15,6 +16,9 @@ import sys
 import tarfile
 import tempfile
 
+from isf import Isf
+
+ISF_EVERY = 10  # layouts: one of so many is also asked as an ISF made of it
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[2]
 INTEGERS = {'u8': (1, 'unsigned'), 'u16': (2, 'unsigned'), 'u32': (4, 'unsigned'), 'u64': (8, 'unsigned'),
@@ -71,13 +75,25 @@ def agrees(want, got, field):
     return want[6] is None or words[6] == want[6]
 
 
+def agrees_isf(want, got, field):
+    """Of an ISF nothing is omitted or repaired; what the facts call opaque is a structure there."""
+    words = got.split(' ')
+    if got == '-' or tuple(int(w, 16) for w in words[:5]) != want[:5]:
+        return False
+    if words[5] != want[5] and not (want[5] == 'opaque' and words[5] == 'struct'):
+        return False
+    return want[6] is None or words[6] == want[6]
+
+
 def ask(program, layout, questions):
     answers = subprocess.run([program, layout], input='\n'.join(questions) + '\n', capture_output=True, text=True, check=True)
     return answers.stdout.splitlines()
 
 
-def check_layout(program, data, name):
+def check_layout(program, data, name, isf=None):
+    """Asks for everything in data; isf: the file to ask in place of the built-in tables."""
     questions, checks = [], []
+    compare = agrees_isf if isf else agrees
     for struct, definition in data['structs'].items():
         questions.append('s %s' % struct)
         checks.append(('%s size' % struct, lambda got, want=definition['size']: int(got, 16) == want, definition['size']))
@@ -85,16 +101,20 @@ def check_layout(program, data, name):
             member = member.replace('[]', '')
             path = '%s.%s' % (struct, member)
             questions.append('m ' + path)
-            if is_omitted(struct, member):
+            if not isf and is_omitted(struct, member):
                 checks.append((path, lambda got: got == '-' or '.' in got, 'omitted'))
             else:
                 want = expect(field, data)
-                checks.append((path, lambda got, want=want, field=field: agrees(want, got, field), want))
+                checks.append((path, lambda got, want=want, field=field: compare(want, got, field), want))
     for enum, definition in data.get('enums', {}).items():
         questions.append('e ' + enum)
         want = ' '.join('%d=%s' % (v, n) for v, n in sorted((v, n) for n, v in definition['values'].items()))
         checks.append((enum, lambda got, want=want: sorted(got.split(' ')) == sorted(want.split(' ')), want))
-    answers = ask(program, name, questions)
+    for kernel in list(data.get('symbols', {}).values())[:1] if isf else []:
+        for symbol, rva in kernel['rva'].items():
+            questions.append('y ' + symbol)
+            checks.append((symbol, lambda got, rva=rva: int(got, 16) == rva, rva))
+    answers = ask(program, isf or name, questions)
     if len(answers) != len(checks):
         return len(checks), ['%s: %d answers to %d questions' % (name, len(answers), len(checks))]
     bad = ['%s: %s: %s, want %s' % (name, what, got, want) for (what, test, want), got in zip(checks, answers) if not test(got)]
@@ -103,11 +123,18 @@ def check_layout(program, data, name):
 
 def check_folder(program, folder):
     total, bad, files = 0, [], sorted(folder.glob('*-x[86][64]*.json'))
-    for path in files:
+    for at, path in enumerate(files):
         data = json.loads(path.read_text())
         count, wrong = check_layout(program, data, path.stem)
         total += count
         bad += wrong
+        if at % ISF_EVERY == 0:
+            with tempfile.NamedTemporaryFile('wb', suffix='.xz') as out:
+                out.write(lzma.compress(json.dumps(Isf(data).document()).encode()))
+                out.flush()
+                count, wrong = check_layout(program, data, path.stem + ' (ISF)', out.name)
+            total += count
+            bad += wrong
     print('%d layouts, %d answers compared, %d wrong' % (len(files), total, len(bad)))
     for line in bad[:40]:
         print(line)
