@@ -111,10 +111,6 @@ enum stasis_status windows_processors(struct windows *w)
         uint32_t prcb_in_pcr;
         size_t capacity = 0;
         bind_prcb(w, &prcb_in_pcr);
-        if (!w->at.prcb_current.has) {
-                system_trace(w->system, "processors", false, "the layout has no KPRCB");
-                return STASIS_OK;
-        }
         from_block(w, &capacity);
         if (!w->is64 && is_pcr(w, X86_FIRST_KPCR, prcb_in_pcr))
                 add_prcb(w, X86_FIRST_KPCR + prcb_in_pcr, &capacity, "fixed KPCR");

@@ -95,6 +95,31 @@ static const struct place_row {
 #undef PLACE
 };
 
+/*
+ * x86 processor blocks before XP, which no layout of ours describes: the first members have the same places from NT 4.0
+ * (Schreiber's w2k_def.h for 2000) to Vista. A block found so is believed only where its threads are thread objects.
+ */
+static const struct {
+        size_t place;
+        struct place x86;
+} fixed_places[] = {
+        { offsetof(struct windows_places, prcb_current), { 0x4, 4, true } },
+        { offsetof(struct windows_places, prcb_next), { 0x8, 4, true } },
+        { offsetof(struct windows_places, prcb_idle), { 0xc, 4, true } },
+        { offsetof(struct windows_places, prcb_number), { 0x10, 1, true } },
+        { offsetof(struct windows_places, pcr_self), { 0x1c, 4, true } },
+        { offsetof(struct windows_places, pcr_prcb), { 0x20, 4, true } },
+};
+
+static void bind_fixed(struct windows_places *places)
+{
+        for (size_t i = 0; i < sizeof fixed_places / sizeof *fixed_places; i++) {
+                struct place *place = (struct place *)((char *)places + fixed_places[i].place);
+                if (!place->has)
+                        *place = fixed_places[i].x86;
+        }
+}
+
 void windows_bind_places(const struct stasis_layout *layout, struct windows_places *ret_places)
 {
         for (size_t i = 0; i < sizeof place_rows / sizeof *place_rows; i++) {
@@ -106,4 +131,6 @@ void windows_bind_places(const struct stasis_layout *layout, struct windows_plac
                         if (stasis_layout_member(layout, row->path[k], &m))
                                 *place = (struct place){ .offset = m.offset, .size = (uint8_t)m.size, .has = true };
         }
+        if (stasis_layout_pointer_size(layout) == 4)
+                bind_fixed(ret_places);
 }

@@ -188,7 +188,7 @@ static void look_for_pae(struct scan *scan, uint64_t pa, const uint8_t *page)
 static void look_for_self(struct scan *scan, uint64_t pa, const uint8_t *page)
 {
         uint32_t x86 = load_le32(page + X86_SELF * 4);
-        if (pa >> 32 == 0 && (x86 & 0xfffff000) == pa && (x86 & SELF_MASK) == SELF_BITS)
+        if ((x86 & 0xfffff000) == pa && (x86 & SELF_MASK) == SELF_BITS)
                 keep_table(scan, &stasis_paging_x86, pa, FAMILY_X86);
         if (is_self(load_le64(page + PAE_SELF * 8), pa))
                 look_for_pae(scan, pa, page);
