@@ -10,6 +10,12 @@
 
 /* ---- text */
 
+static void put_section(struct cli *cli, const char *title)
+{
+        putc('\n', cli->out);
+        put_title(cli, title);
+}
+
 static void put_size(struct cli *cli, const char *title, uint64_t len)
 {
         struct text text = { 0 };
@@ -84,7 +90,7 @@ static void put_hints(struct cli *cli)
                 if (!hint_text(row, hints, &text))
                         continue;
                 if (!some)
-                        put_title(cli, "What the file's own headers say");
+                        put_section(cli, "What the file's own headers say");
                 some = true;
                 put_pair(cli, row->title, text_get(&text));
         }
@@ -98,7 +104,7 @@ static void put_cpus(struct cli *cli)
         const struct stasis_hints *hints = stasis_image_hints(cli->image);
 
         if (hints->cpu_count)
-                put_title(cli, "Processors");
+                put_section(cli, "Processors");
         for (size_t i = 0; i < hints->cpu_count; i++) {
                 const struct stasis_cpu *cpu = &hints->cpu[i];
                 struct text text = { 0 };
@@ -123,7 +129,7 @@ static void put_trace(struct cli *cli)
 
         if (!cli->trace)
                 return;
-        put_title(cli, "What was tried");
+        put_section(cli, "What was tried");
         if (count == 0)
                 put_pair(cli, "nothing", "no attempt was made");
         for (size_t i = 0; i < count; i++) {
@@ -140,9 +146,10 @@ static void info_text(struct cli *cli, const struct stasis_error *err)
         put_hints(cli);
         put_cpus(cli);
         if (cli->understood) {
+                putc('\n', cli->out);
                 put_detail(cli, stasis_system_facts(cli->system), NULL, 0);
         } else {
-                put_title(cli, "System");
+                put_section(cli, "System");
                 put_pair(cli, "Not understood", err->text);
         }
         put_trace(cli);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every fact of one record, one a line, by group. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,9 +62,32 @@ static void put_fact(struct cli *cli, const struct stasis_column *column, const 
         text_free(&words);
 }
 
+/* "Life", in bold, with an empty line before it. */
+static void put_group(struct cli *cli, const char *group, bool first)
+{
+        struct text title = { 0 };
+
+        text_str(&title, group);
+        if (title.len)
+                title.at[0] = (char)toupper((unsigned char)title.at[0]);
+        if (!first)
+                putc('\n', cli->out);
+        put_title(cli, text_get(&title));
+        text_free(&title);
+}
+
+/* What this version of the system does not have would be half of the page: one line a group. */
+static void put_not_in_version(struct cli *cli, struct text *titles)
+{
+        if (titles->len)
+                put_pair(cli, "Not in this version", text_get(titles));
+        text_reset(titles);
+}
+
 void put_detail(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t chosen_count)
 {
         size_t count = chosen ? chosen_count : record->count;
+        struct text lacking = { 0 };
         const char *group = NULL;
 
         for (size_t i = 0; i < count; i++) {
@@ -71,9 +95,17 @@ void put_detail(struct cli *cli, const struct stasis_record *record, const size_
                 if (at >= record->count)
                         continue;
                 const struct stasis_column *column = &record->column[at];
-                if (column->group && (!group || strcmp(group, column->group)) && !chosen)
-                        put_title(cli, column->group);
-                group = column->group;
-                put_fact(cli, column, &record->fact[at]);
+                const char *of = column->group ? column->group : "";
+                if (!chosen && (!group || strcmp(group, of))) {
+                        put_not_in_version(cli, &lacking);
+                        put_group(cli, of, !group);
+                        group = of;
+                }
+                if (!chosen && record->fact[at].absence == STASIS_NOT_IN_VERSION)
+                        text_printf(&lacking, "%s%s", lacking.len ? ", " : "", column->title);
+                else
+                        put_fact(cli, column, &record->fact[at]);
         }
+        put_not_in_version(cli, &lacking);
+        text_free(&lacking);
 }

@@ -22,7 +22,7 @@ const struct cli_option cli_options[] = {
         { "state", 's', "NAME", NULL, VERB_THREADS, TAKE_TEXT, AT(state),
           "only threads in this state (Waiting, Running ...)" },
         { "columns", 'c', "KEYS", NULL, VERB_LISTS, TAKE_TEXT, AT(columns),
-          "the columns of text and csv, separated by commas; `help` lists them" },
+          "the columns of text and csv, separated by commas; '--columns help' lists them" },
         { "all-columns", 'a', NULL, NULL, VERB_LISTS, TAKE_FLAG, AT(all_columns),
           "every column (text: one fact a line)" },
         { "evidence", 'e', NULL, NULL, VERB_INFO | VERB_LISTS, TAKE_FLAG, AT(evidence),

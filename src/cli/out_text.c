@@ -145,6 +145,9 @@ static void cell_words(const struct stasis_column *column, const struct stasis_f
                         return;
                 break;
         case STASIS_KIND_FLAGS: flag_names(column, fact->value, ret_text); return;
+        case STASIS_KIND_TEXT:
+                text_str(ret_text, fact->text ? fact->text : "");
+                return; /* bad bytes are shown as they are */
         case STASIS_KIND_BOOL: text_str(ret_text, fact->value ? "yes" : "no"); return;
         default: break;
         }

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+#include "double.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct double_case double_case;
+
+void double_reset(void)
+{
+        double_case = (struct double_case){ .thread_count = 3, .process = "smss.exe", .noted = true };
+}
+
+static enum stasis_status fail(struct stasis_error *err, enum stasis_status status, const char *text)
+{
+        if (err) {
+                err->status = status;
+                snprintf(err->text, sizeof(err->text), "%s", text);
+        }
+        return status;
+}
+
+const char *stasis_status_name(enum stasis_status status) { return status == STASIS_LIMIT ? "limit" : "other"; }
+
+/* ---- image */
+
+struct stasis_image {
+        char path[256];
+        struct stasis_hints hints;
+};
+
+static const struct stasis_run runs[] = { { 0x1000, 0x3000, 0x200 }, { 0x8000, 0x1000, 0x3200 } };
+static const struct stasis_gap gaps[] = { { 0x9000, 0x2000, "cut off: the file ends" } };
+static const char *const remarks[] = { "size is not a multiple of 4 KiB" };
+static const struct stasis_cpu cpus[] = { { .known = STASIS_CPU_CONTROL | STASIS_CPU_GPR,
+                                            .rip = 0x80401234,
+                                            .cr = { 0, 0, 0, 0x39000, 0x20 },
+                                            .origin = "test note" } };
+static uint8_t memory[0x9000];
+
+enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,
+                                     struct stasis_image **ret_image, struct stasis_error *err)
+{
+        if (options->format && strcmp(options->format, "raw"))
+                return fail(err, STASIS_USAGE, "no such reader");
+        if (double_case.image)
+                return fail(err, double_case.image, "bad header: e_phoff is past the end");
+        struct stasis_image *image = calloc(1, sizeof(*image));
+        if (!image)
+                abort();
+        snprintf(image->path, sizeof(image->path), "%s", path);
+        image->hints = (struct stasis_hints){ .known = double_case.hints,
+                                              .machine = STASIS_MACHINE_X86,
+                                              .root = 0x39000,
+                                              .cpu = cpus,
+                                              .cpu_count = double_case.hints ? 1 : 0 };
+        for (size_t i = 0; i < sizeof(memory); i++)
+                memory[i] = (uint8_t)(i >> 4);
+        *ret_image = image;
+        return STASIS_OK;
+}
+
+void stasis_image_close(struct stasis_image *image) { free(image); }
+
+const char *stasis_image_path(const struct stasis_image *image) { return image->path; }
+
+const char *stasis_image_format(const struct stasis_image *image)
+{
+        (void)image;
+        return "raw";
+}
+
+const char *stasis_image_format_title(const struct stasis_image *image)
+{
+        (void)image;
+        return "raw memory";
+}
+
+uint64_t stasis_image_file_size(const struct stasis_image *image)
+{
+        (void)image;
+        return 0x4200;
+}
+
+const struct stasis_run *stasis_image_runs(const struct stasis_image *image, size_t *ret_count)
+{
+        (void)image;
+        *ret_count = 2;
+        return runs;
+}
+
+const struct stasis_gap *stasis_image_gaps(const struct stasis_image *image, size_t *ret_count)
+{
+        (void)image;
+        *ret_count = double_case.gap ? 1 : 0;
+        return gaps;
+}
+
+const struct stasis_hints *stasis_image_hints(const struct stasis_image *image) { return &image->hints; }
+
+const char *const *stasis_image_remarks(const struct stasis_image *image, size_t *ret_count)
+{
+        (void)image;
+        *ret_count = 1;
+        return remarks;
+}
+
+struct stasis_bytes stasis_image_view(const struct stasis_image *image, uint64_t pa, size_t len)
+{
+        (void)image;
+        for (size_t i = 0; i < 2; i++) {
+                uint64_t left = pa - runs[i].pa < runs[i].len ? runs[i].len - (pa - runs[i].pa) : 0;
+                if (left)
+                        return (struct stasis_bytes){ memory + pa, left < len ? (size_t)left : len };
+        }
+        return (struct stasis_bytes){ NULL, 0 };
+}
+
+enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t pa, void *buf, size_t len)
+{
+        struct stasis_bytes view = stasis_image_view(image, pa, len);
+
+        if (view.len < len)
+                return STASIS_ABSENT;
+        memcpy(buf, view.at, len);
+        return STASIS_OK;
+}
+
+enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_t pa, uint64_t *ret_off)
+{
+        (void)image;
+        for (size_t i = 0; i < 2; i++) {
+                if (pa - runs[i].pa >= runs[i].len)
+                        continue;
+                *ret_off = runs[i].off + (pa - runs[i].pa);
+                return STASIS_OK;
+        }
+        return STASIS_ABSENT;
+}
+
+const char *stasis_format_name_at(size_t index, const char **ret_title)
+{
+        *ret_title = "raw memory";
+        return index == 0 ? "raw" : NULL;
+}
+
+/* ---- translation */
+
+struct stasis_space {
+        char mode[8];
+        uint64_t root;
+};
+
+static struct stasis_space kernel_space = { "pae", 0x7000 }, process_space = { "pae", 0x7720 };
+
+enum stasis_status stasis_space_open(const struct stasis_image *image, const char *mode, uint64_t root,
+                                     struct stasis_space **ret_space, struct stasis_error *err)
+{
+        (void)image;
+        (void)err;
+        struct stasis_space *space = calloc(1, sizeof(*space));
+        if (!space)
+                abort();
+        snprintf(space->mode, sizeof(space->mode), "%s", mode);
+        space->root = root;
+        *ret_space = space;
+        return STASIS_OK;
+}
+
+void stasis_space_close(struct stasis_space *space) { free(space); }
+
+const char *stasis_space_mode(const struct stasis_space *space) { return space->mode; }
+
+uint64_t stasis_space_root(const struct stasis_space *space) { return space->root; }
+
+enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va, struct stasis_walk *ret_walk)
+{
+        *ret_walk = (struct stasis_walk){ .va = va, .depth = 2 };
+        ret_walk->entry[0].pa = space->root + 8;
+        ret_walk->entry[0].value = 0x8067;
+        ret_walk->entry[1].pa = 0x8000 + (va >> 12) * 8 % 4096;
+        if (va >> 47) {
+                ret_walk->depth = 0;
+                return STASIS_CORRUPT;
+        }
+        if (va >= 0x30000)
+                return STASIS_IO;
+        if ((va < 0x10000 || va >= 0x14000) && va >> 12 != 0x18)
+                return STASIS_ABSENT;
+        ret_walk->pa = va >= 0x18000 ? va - 0x10000 : va - 0x10000 + 0x1000;
+        ret_walk->page_size = 4096;
+        ret_walk->entry[1].value = UINT64_C(0x8000000000000063) | (ret_walk->pa & ~UINT64_C(0xfff));
+        return STASIS_OK;
+}
+
+/* ---- facts */
+
+static const struct stasis_name states[] = { { "Ready", 1, 0, 0 }, { "Waiting", 5, 0, 0 } };
+static const struct stasis_name flags[] = { { "Terminated", 0, 0, 1 }, { "Priority", 0, 1, 3 }, { "Last", 0, 63, 1 } };
+
+static const struct stasis_column thread_columns[] = {
+        { "object", "Object", "identity", NULL, "", STASIS_KIND_ADDRESS, NULL, 0 },
+        { "object_pa", "Object, physical", "identity", NULL, "", STASIS_KIND_PHYSICAL, NULL, 0 },
+        { "pid", "Process id", "identity", "_ETHREAD.Cid.UniqueProcess", "", STASIS_KIND_NUMBER, NULL, 0 },
+        { "tid", "Thread id", "identity", "_ETHREAD.Cid.UniqueThread", "", STASIS_KIND_NUMBER, NULL, 0 },
+        { "process", "Process", "identity", NULL, "", STASIS_KIND_TEXT, NULL, 0 },
+        { "sources", "Seen by", "identity", NULL, "", STASIS_KIND_TEXTS, NULL, 0 },
+        { "state", "State", "scheduling", "_KTHREAD.State", "", STASIS_KIND_ENUM, states, 2 },
+        { "priority", "Priority", "scheduling", "_KTHREAD.Priority", "", STASIS_KIND_SIGNED, NULL, 0 },
+        { "alertable", "Alertable", "scheduling", "_KTHREAD.Alertable", "", STASIS_KIND_BOOL, NULL, 0 },
+        { "exit_status", "Exit status", "life", "_ETHREAD.ExitStatus", "", STASIS_KIND_HEX, NULL, 0 },
+        { "create_time", "Created", "life", "_ETHREAD.CreateTime", "", STASIS_KIND_TIME, NULL, 0 },
+        { "flags", "Flags", "life", "_ETHREAD.CrossThreadFlags", "", STASIS_KIND_FLAGS, flags, 3 },
+        { "start_address", "Start address", "start", "_ETHREAD.StartAddress", "", STASIS_KIND_CODE, NULL, 0 },
+        { "win32_start_address", "Win32 start address", "start", NULL, "", STASIS_KIND_CODE, NULL, 0 },
+        { "teb", "TEB", "TEB", "_KTHREAD.Teb", "", STASIS_KIND_ADDRESS, NULL, 0 },
+        { "stack_base", "Stack base", "stacks", "_KTHREAD.StackBase", "", STASIS_KIND_ADDRESS, NULL, 0 },
+};
+
+#define THREAD_COLUMNS (sizeof(thread_columns) / sizeof(thread_columns[0]))
+#define DERIVED STASIS_NOWHERE, STASIS_NOWHERE
+
+static struct stasis_fact thread_facts[THREAD_COLUMNS];
+
+static void decode_thread(size_t i)
+{
+        const struct stasis_fact facts[THREAD_COLUMNS] = {
+                { 0x81230000 + i * 0x400, 0, DERIVED, NULL, 0, 0 },
+                { 0x1230000 + i * 0x400, 0, DERIVED, NULL, 0, 0 },
+                { i < 2 ? 4 : 264, 0, 0x812301ec, 0x11ec, NULL, 0, STASIS_ORIGIN_LINK },
+                { 8 + 4 * i, 0, 0x812301f0, 0x11f0, NULL, 0, STASIS_ORIGIN_LINK },
+                { 0, 0, DERIVED, i == 0 ? double_case.process : "System", 0, 0 },
+                { 0, 0, DERIVED, "process-list\ncid-table", 0, 0 },
+                { i == 1 ? 1 : 5, 0, 0x8123002d, 0x102d, i == 1 ? "Ready" : "Waiting", 0, STASIS_ORIGIN_LINK },
+                { (uint64_t)(i == 1 ? -15 : 9), 0, 0x81230033, 0x1033, NULL, 0, 0 },
+                { i == 1, 0, 0x81230164, 0x1164, NULL, 0, 0 },
+                { 0x103, 0, 0x81230240, 0x6000, NULL, 0, 0 },
+                { UINT64_C(127487088001234567), 0, 0x812301c0, 0x11c0, NULL, 0, 0 },
+                { i == 1 ? UINT64_C(0x800000000000000b) : 0, 0, 0x81230248, 0x1248, NULL, 0, 0 },
+                { 0x804d9000, 0x2000, 0x81230224, 0x1224, "nt", 0, 0 },
+                { 0x7c810659, 0, 0x81230228, 0x1228, NULL, 0, 0 },
+                { 0, 0, DERIVED, NULL, STASIS_NOT_APPLICABLE, 0 },
+                { 0, 0, 0x81230168, STASIS_NOWHERE, NULL, STASIS_PAGED_OUT, 0 },
+        };
+        memcpy(thread_facts, facts, sizeof(facts));
+}
+
+static const struct stasis_column other_columns[] = {
+        { "base", "Base", "module", NULL, "", STASIS_KIND_ADDRESS, NULL, 0 },
+        { "name", "Name", "module", NULL, "", STASIS_KIND_TEXT, NULL, 0 },
+};
+static const struct stasis_fact other_facts[] = {
+        { 0x804d7000, 0, DERIVED, NULL, 0, 0 },
+        { 0, 0, DERIVED, "ntoskrnl.exe", 0, 0 },
+};
+static const struct stasis_column system_columns[] = {
+        { "name", "System", "system", NULL, "", STASIS_KIND_TEXT, NULL, 0 },
+        { "build", "Build", "system", NULL, "", STASIS_KIND_NUMBER, NULL, 0 },
+        { "kernel_base", "Kernel base", "system", NULL, "", STASIS_KIND_ADDRESS, NULL, 0 },
+};
+static const struct stasis_fact system_facts[] = {
+        { 0, 0, DERIVED, "Windows XP", 0, 0 },
+        { 2600, 0, 0xffdf0000, 0x1000, NULL, 0, 0 },
+        { 0, 0, DERIVED, NULL, STASIS_NOT_KNOWN, 0 },
+};
+
+const char *stasis_absence_name(enum stasis_absence absence)
+{
+        static const char *const names[] = { "present",       "not in this version", "not in this image", "paged out",
+                                             "contradictory", "not applicable",      "not known" };
+        return names[absence];
+}
+
+size_t stasis_fact_text(const struct stasis_column *column, const struct stasis_fact *fact, char *buf, size_t len)
+{
+        if (fact->absence)
+                return (size_t)snprintf(buf, len, "<%s>", stasis_absence_name(fact->absence));
+        if (fact->text)
+                return (size_t)snprintf(buf, len, "%s", fact->text);
+        return (size_t)snprintf(buf, len, column->kind == STASIS_KIND_NUMBER ? "%llu" : "0x%llx",
+                                (unsigned long long)fact->value);
+}
+
+const struct stasis_fact *stasis_record_fact(const struct stasis_record *record, const char *key)
+{
+        for (size_t i = 0; i < record->count; i++)
+                if (strcmp(record->column[i].key, key) == 0)
+                        return &record->fact[i];
+        return NULL;
+}
+
+/* ---- the system */
+
+struct stasis_system {
+        bool failed;
+};
+
+enum stasis_status stasis_system_open(const struct stasis_image *image, const struct stasis_system_options *options,
+                                      struct stasis_system **ret_system, struct stasis_error *err)
+{
+        (void)image;
+        struct stasis_system *system = calloc(1, sizeof(*system));
+        if (!system)
+                abort();
+        snprintf(double_case.layout, sizeof(double_case.layout), "%s",
+                 options->layout_path ? options->layout_path : "");
+        *ret_system = system;
+        system->failed = double_case.system != STASIS_OK;
+        return system->failed ? fail(err, double_case.system, "no Windows kernel was found") : STASIS_OK;
+}
+
+void stasis_system_close(struct stasis_system *system) { free(system); }
+
+const struct stasis_record *stasis_system_facts(const struct stasis_system *system)
+{
+        static const struct stasis_record record = { 0, 0, system_columns, system_facts, 3 };
+
+        if (system->failed)
+                abort(); /* the contract: only trace and notes may be asked */
+        return &record;
+}
+
+const struct stasis_trace *stasis_system_trace(const struct stasis_system *system, size_t *ret_count)
+{
+        static const struct stasis_trace trace[] = { { "root", "low stub: nothing in the first MiB", false },
+                                                     { "root", "self-map: 0x39000", true } };
+        (void)system;
+        *ret_count = 2;
+        return trace;
+}
+
+const struct stasis_note *stasis_system_notes(const struct stasis_system *system, size_t *ret_count)
+{
+        static struct stasis_note note = {
+                STASIS_NOTE_INFO, "list-torn", "the list \x1b[2J is torn", 0x81230000, 4, -1
+        };
+
+        (void)system;
+        note.severity = double_case.severity;
+        *ret_count = double_case.noted ? 1 : 0;
+        return &note;
+}
+
+enum stasis_status stasis_system_count(struct stasis_system *system, enum stasis_what what, size_t *ret_count,
+                                       struct stasis_error *err)
+{
+        (void)system;
+        (void)err;
+        *ret_count = what == STASIS_THREADS ? double_case.thread_count : 1;
+        return STASIS_OK;
+}
+
+static const struct stasis_record *thread_record(size_t index)
+{
+        static struct stasis_record record = { STASIS_THREADS, 0, thread_columns, thread_facts, THREAD_COLUMNS };
+
+        decode_thread(index);
+        record.object = thread_facts[0].value;
+        return &record;
+}
+
+enum stasis_status stasis_system_record(struct stasis_system *system, enum stasis_what what, size_t index,
+                                        const struct stasis_record **ret_record, struct stasis_error *err)
+{
+        static const struct stasis_record record = { STASIS_MODULES, 0x804d7000, other_columns, other_facts, 2 };
+
+        (void)system;
+        (void)err;
+        *ret_record = what == STASIS_THREADS ? thread_record(index) : &record;
+        return STASIS_OK;
+}
+
+const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what,
+                                                  size_t *ret_count)
+{
+        (void)system;
+        *ret_count = what == STASIS_THREADS ? THREAD_COLUMNS : 2;
+        return what == STASIS_THREADS ? thread_columns : other_columns;
+}
+
+const struct stasis_column *stasis_column_at(enum stasis_what what, size_t index)
+{
+        if (what != STASIS_THREADS)
+                return index < 2 ? &other_columns[index] : NULL;
+        return index < THREAD_COLUMNS ? &thread_columns[index] : NULL;
+}
+
+enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64_t pid, struct stasis_error *err)
+{
+        (void)system;
+        return pid == 4 ? STASIS_OK : fail(err, STASIS_ABSENT, "there is no process of that id");
+}
+
+enum stasis_status stasis_system_thread_at(struct stasis_system *system, uint64_t object,
+                                           const struct stasis_record **ret_record, struct stasis_error *err)
+{
+        (void)system;
+        if (object != 0x81230400)
+                return fail(err, STASIS_ABSENT, "there is no thread object");
+        *ret_record = thread_record(1);
+        return STASIS_OK;
+}
+
+struct stasis_space *stasis_system_space(struct stasis_system *system)
+{
+        if (system->failed)
+                abort();
+        return &kernel_space;
+}
+
+enum stasis_status stasis_system_process_space(struct stasis_system *system, uint64_t pid,
+                                               struct stasis_space **ret_space, struct stasis_error *err)
+{
+        (void)system;
+        if (pid != 264)
+                return fail(err, STASIS_ABSENT, "there is no process of that id");
+        *ret_space = &process_space;
+        return STASIS_OK;
+}
