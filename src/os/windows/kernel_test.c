@@ -143,13 +143,26 @@ START_TEST(inside_a_large_page)
         struct world_pe m = kernel_model(0xfffff80000200000, true);
 
         world_start(&w, PT_X64);
+        world_map(&w, 0xfffff80000100000, 0x1000); /* so that it begins at an odd page */
         world_pe(&w, &m);
         world_u(&w, m.base + 0x2010, 8, 0xffff800000001000);
         /* the same bytes once more, by a 2 MiB page over all of physical memory: 4 KiB aligned inside it */
         world_unmap(&w, m.base);
         pt_map(&w.tables, 0xfffff80012200000, 0, PT_2M, 2);
-        expect_at(0xfffff80012300000);
-        expect_hinted(0xfffff80012307fff, 0xfffff80012300000);
+        expect_at(0xfffff80012301000);
+        expect_hinted(0xfffff80012307fff, 0xfffff80012301000);
+}
+END_TEST
+
+START_TEST(usual_places_come_first)
+{
+        world_start(&w, PT_X64);
+        world_map(&w, 0xfffff80000001000, 0x1f000);
+        put_kernel(0xfffff80000020000, 0xffff800000001000);
+        uint64_t before = stasis_image_pages_touched(w.image);
+        expect_at(0xfffff80000020000);
+        /* of the 31 pages before it the first one and one at 64 KiB, then the kernel's headers, exports and variables */
+        ck_assert_uint_le(stasis_image_pages_touched(w.image) - before, 4 + 2 + 3);
 }
 END_TEST
 
@@ -220,6 +233,7 @@ int main(void)
         tcase_add_test(tcase, found_in_every_mode);
         tcase_add_test(tcase, not_in_the_user_half);
         tcase_add_test(tcase, inside_a_large_page);
+        tcase_add_test(tcase, usual_places_come_first);
         tcase_add_test(tcase, hints_lead_there);
         tcase_add_test(tcase, a_running_kernel_beats_its_file);
         tcase_add_test(tcase, a_kernel_without_readable_exports_still_serves);

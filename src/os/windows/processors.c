@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processor blocks: the only way to Idle and its threads, and to what ran. KiProcessorBlock where it is known; the registers that
- * the container kept; the fixed place of the first KPCR before Vista; and the block of the boot processor by its shape
- * inside the kernel's image.
+ * Processor blocks: the only way to Idle and its threads, and to what ran. KiProcessorBlock where it is known; the fixed place of
+ * the first KPCR before Vista; the block that each thread waited on (KTHREAD.WaitPrcb, Vista and later); the registers
+ * that the container kept; the block of the boot processor by its shape inside the kernel's image; and KiProcessorBlock
+ * itself, found as the array that begins with a block which is known.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include "windows.h"
 
 #define X86_FIRST_KPCR 0xffdff000u /* x86 until Vista: the boot processor's KPCR, a fixed address (REPORT.md section 2: KPCR) */
+
+#define SECTION_WRITABLE 0x80000000u /* IMAGE_SCN_MEM_WRITE */
 
 static void bind_prcb(const struct windows *w, uint32_t *ret_prcb_in_pcr)
 {
@@ -78,12 +81,48 @@ static void from_kernel_image(struct windows *w, uint32_t prcb_in_pcr, size_t *c
 {
         for (size_t i = 0; i < w->pe.section_count; i++) {
                 const struct pe_section *s = &w->pe.section[i];
-                if (!(s->flags & 0x80000000u)) /* IMAGE_SCN_MEM_WRITE */
+                if (!(s->flags & SECTION_WRITABLE))
                         continue;
                 for (uint64_t off = 0; off < s->size && s->size <= w->pe.size; off += 0x40) {
                         uint64_t pcr = w->pe.base + s->rva + off;
                         if (is_pcr(w, pcr, prcb_in_pcr))
                                 add_prcb(w, pcr + prcb_in_pcr, capacity, "shape, in the kernel's image");
+                }
+        }
+}
+
+/* Where every thread last waited: the threads are at hand, so this costs one load each. */
+static void from_threads(struct windows *w, size_t *capacity)
+{
+        uint64_t prcb, last = 0;
+        for (size_t i = 0; i < w->thread_count; i++) {
+                if (read_place(w->kernel, w->thread[i].object, &w->at.wait_prcb, &prcb) != STASIS_OK || prcb == last)
+                        continue;
+                last = prcb;
+                add_prcb(w, prcb, capacity, "KTHREAD.WaitPrcb");
+        }
+}
+
+/* KiProcessorBlock holds the blocks in order: a word that is the first block, followed by one that is another. */
+static void from_array(struct windows *w, size_t *capacity)
+{
+        uint64_t first = w->processor[0].prcb, word, next;
+        for (size_t i = 0; i < w->pe.section_count; i++) {
+                const struct pe_section *s = &w->pe.section[i];
+                if (!(s->flags & SECTION_WRITABLE) || s->size > w->pe.size)
+                        continue;
+                for (uint64_t off = 0; off + 2u * w->pointer_size <= s->size; off += w->pointer_size) {
+                        uint64_t at = w->pe.base + s->rva + off;
+                        if (read_pointer(w, w->kernel, at, &word) != STASIS_OK) {
+                                off |= 0xfff & ~(uint64_t)(w->pointer_size - 1); /* to the end of a page that is not there */
+                                continue;
+                        }
+                        if (word != first || read_pointer(w, w->kernel, at + w->pointer_size, &next) != STASIS_OK ||
+                            next == first || !add_prcb(w, next, capacity, "array behind the first block"))
+                                continue;
+                        w->processor_block = at;
+                        from_block(w, capacity);
+                        return;
                 }
         }
 }
@@ -106,19 +145,27 @@ static uint32_t expected_processors(const struct windows *w)
         return (h->known & STASIS_HINT_PROCESSORS) ? h->processors : 0;
 }
 
+static bool enough(const struct windows *w, uint32_t expected)
+{
+        return w->processor_count && w->processor_count >= expected;
+}
+
 enum stasis_status windows_processors(struct windows *w)
 {
-        uint32_t prcb_in_pcr;
+        uint32_t prcb_in_pcr, expected = expected_processors(w);
         size_t capacity = 0;
         bind_prcb(w, &prcb_in_pcr);
         from_block(w, &capacity);
         if (!w->is64 && is_pcr(w, X86_FIRST_KPCR, prcb_in_pcr))
                 add_prcb(w, X86_FIRST_KPCR + prcb_in_pcr, &capacity, "fixed KPCR");
-        uint32_t expected = expected_processors(w);
-        if (!w->processor_count || w->processor_count < expected)
+        if (!enough(w, expected))
+                from_threads(w, &capacity);
+        if (!enough(w, expected))
                 from_registers(w, prcb_in_pcr, &capacity);
         if (!w->processor_count && w->has_pe)
                 from_kernel_image(w, prcb_in_pcr, &capacity);
+        if (w->processor_count && !enough(w, expected) && w->has_pe)
+                from_array(w, &capacity);
         if (w->processor_count)
                 qsort(w->processor, w->processor_count, sizeof *w->processor, by_number);
         if (!w->processor_count)

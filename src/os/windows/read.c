@@ -92,6 +92,7 @@ static const struct place_row {
         PLACE(pcr_self, "_KPCR.Self", "_KPCR.SelfPcr"),
         PLACE(pcr_prcb, "_KPCR.CurrentPrcb", "_KPCR.Prcb"),
         PLACE(active_threads, "_EPROCESS.ActiveThreads"),
+        PLACE(wait_prcb, "_KTHREAD.WaitPrcb"),
 #undef PLACE
 };
 

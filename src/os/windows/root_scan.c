@@ -153,7 +153,7 @@ static void keep(struct scan *scan, unsigned family, const struct candidate *fou
         }
         struct candidate *worst = member;
         for (size_t i = 1; i < max; i++)
-                if (member[i].score < worst->score)
+                if (member[i].score <= worst->score)
                         worst = &member[i];
         if (worst->score < found->score)
                 *worst = *found;

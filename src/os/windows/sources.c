@@ -254,9 +254,13 @@ static enum stasis_status find_by_lists(struct windows *w, uint32_t process)
         return status;
 }
 
-/* Current, next and idle thread of each processor; Idle's process is known through them alone. */
+/* Current, next and idle thread of each processor; Idle's process is known through them alone. After the lists, whose threads
+   name the processors too. */
 static enum stasis_status find_by_processors(struct windows *w)
 {
+        enum stasis_status status = windows_processors(w);
+        if (status != STASIS_OK)
+                return status;
         for (size_t i = 0; i < w->processor_count; i++) {
                 const uint64_t seen[3] = { w->processor[i].current, w->processor[i].next, w->processor[i].idle };
                 for (size_t k = 0; k < 3; k++) {
@@ -268,11 +272,11 @@ static enum stasis_status find_by_processors(struct windows *w)
                                 if (!add_process(w, process, false))
                                         return STASIS_NOMEM;
                                 w->process[index].idle = k == 2;
-                                enum stasis_status status = find_by_lists(w, (uint32_t)index);
+                                status = find_by_lists(w, (uint32_t)index);
                                 if (status != STASIS_OK)
                                         return status;
                         }
-                        enum stasis_status status = saw(w, seen[k], (uint32_t)index, SOURCE_PRCB, false);
+                        status = saw(w, seen[k], (uint32_t)index, SOURCE_PRCB, false);
                         if (status != STASIS_OK)
                                 return status;
                 }
@@ -409,9 +413,7 @@ enum stasis_status windows_walk(struct windows *w, struct stasis_error *err)
                 return w->walk_status == STASIS_OK ? STASIS_OK
                                                    : stasis_fail(err, w->walk_status, "the lists could not be walked");
         w->walked = true;
-        enum stasis_status status = windows_processors(w);
-        if (status == STASIS_OK)
-                status = find_processes(w, err);
+        enum stasis_status status = find_processes(w, err);
         for (size_t i = 0; i < SOURCE_COUNT && status == STASIS_OK; i++)
                 if (source_rows[i].find)
                         status = source_rows[i].find(w);

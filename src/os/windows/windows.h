@@ -37,7 +37,7 @@ struct windows_places {
                 process_threads, kprocess_threads, process_wow64, process_wow64_old, process_base_priority,
                 thread_links, kthread_links, cid_process, cid_thread, kthread_process, thread_process, apc_process,
                 saved_apc_process, apc_index, thread_state, teb, prcb_current, prcb_next, prcb_idle, prcb_number,
-                peb32, pcr_self, pcr_prcb, active_threads;
+                peb32, pcr_self, pcr_prcb, active_threads, wait_prcb;
 };
 
 /* The ways of finding a thread; bit 1 << source in sources. Order and names are those of the table in sources.c. */
