@@ -161,7 +161,8 @@ START_TEST(usual_places_come_first)
         put_kernel(0xfffff80000020000, 0xffff800000001000);
         uint64_t before = stasis_image_pages_touched(w.image);
         expect_at(0xfffff80000020000);
-        /* of the 31 pages before it the first one and one at 64 KiB, then the kernel's headers, exports and variables */
+        /* of the 31 pages before it the first one and one at 64 KiB, then the kernel's headers, exports and variables
+         */
         ck_assert_uint_le(stasis_image_pages_touched(w.image) - before, 4 + 2 + 3);
 }
 END_TEST

@@ -40,14 +40,12 @@ END_TEST
 
 START_TEST(utf16_becomes_valid_utf8)
 {
-        static const uint8_t units[] = { 'a',  0,    0xe9, 0,    0xac,
-                                         0x20, 0x3d, 0xd8, 0x00, 0xde, /* a, e9, euro, U+1F600 */
-                                         0x3d, 0xd8, 'b',  0,          /* high alone */
-                                         0x00, 0xde, 7,    0,    0,
-                                         0,    0x85, 0,    0x3d, 0xd8 }; /* low alone, controls, cut */
-        static const char expect[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbd"
-                                     "b\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
-                                     "\xef\xbf\xbd\xef\xbf\xbd";
+        /* a, e9, euro, U+1F600; high, high, b; low, bell, NUL, 85; high, and the end */
+        static const uint8_t units[] = "a\0\xe9\0\xac\x20\x3d\xd8\x00\xde"
+                                       "\x3d\xd8\x3d\xd8"
+                                       "b\0\x00\xde\x07\0\0\0\x85\0\x3d\xd8";
+#define BAD "\xef\xbf\xbd"
+        static const char expect[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" BAD BAD "b" BAD BAD BAD BAD BAD;
         char buf[64];
 
         ck_assert_uint_eq(text_utf16(units, sizeof(units) / 2, buf, sizeof(buf)), sizeof(expect) - 1);
