@@ -24,6 +24,17 @@ enum {
 /* Higher is better; the scan's ranks are below all of these but the doubtful ones. */
 enum { RANK_HEADER = 900, RANK_KERNEL_CPU = 800, RANK_LOW_STUB = 700, RANK_USER_CPU = 600, DOUBTFUL = 500 };
 
+/* Best first; among equals 64-bit modes first (more bits that agree by chance), then the lower address. */
+static int compare_roots(const void *left, const void *right)
+{
+        const struct windows_root *a = left, *b = right;
+        if (a->rank != b->rank)
+                return a->rank > b->rank ? -1 : 1;
+        if (a->paging != b->paging)
+                return a->paging->levels != b->paging->levels ? b->paging->levels - a->paging->levels : 0;
+        return (a->root > b->root) - (a->root < b->root);
+}
+
 void root_list_add(struct root_list *list, const struct windows_root *root)
 {
         for (size_t i = 0; i < list->count; i++) {
@@ -37,23 +48,12 @@ void root_list_add(struct root_list *list, const struct windows_root *root)
                 list->root[list->count++] = *root;
                 return;
         }
-        struct windows_root *worst = NULL;
-        for (size_t i = 0; i < list->count; i++)
-                if (!worst || list->root[i].rank < worst->rank)
+        struct windows_root *worst = list->root;
+        for (size_t i = 1; i < list->count; i++)
+                if (compare_roots(&list->root[i], worst) > 0)
                         worst = &list->root[i];
-        if (worst && worst->rank < root->rank)
+        if (list->count && compare_roots(root, worst) < 0)
                 *worst = *root;
-}
-
-/* Best first; among equals 64-bit modes first (more bits that agree by chance), then the lower address. */
-static int compare_roots(const void *left, const void *right)
-{
-        const struct windows_root *a = left, *b = right;
-        if (a->rank != b->rank)
-                return a->rank > b->rank ? -1 : 1;
-        if (a->paging != b->paging)
-                return a->paging->levels != b->paging->levels ? b->paging->levels - a->paging->levels : 0;
-        return (a->root > b->root) - (a->root < b->root);
 }
 
 void root_list_sort(struct root_list *list)
