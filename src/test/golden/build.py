@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Builds whole Windows systems as memory images.
 
-    build.py RECIPE OUT [--format raw|elf|dmp-full|dmp-bitmap|dmp-bitmap-kernel|dmp-bitmap-auto|dmp-old]
+    build.py RECIPE OUT [--format raw|elf|elf64|dmp-full|dmp-bitmap|dmp-bitmap-kernel|dmp-bitmap-auto|dmp-old]
     build.py --bench OUT [--ram 1G|16G] [--processes N] [--threads N]
 
 RECIPE is a TOML file (docs/GOLDEN.md) or a folder that has one named `recipe`. Beside OUT lies OUT.truth.json: what the
@@ -55,6 +55,9 @@ def cast(recipe, system):
         if not applies(process, system):
             continue
         process["thread"] = [t for t in process.get("thread", []) if applies(t, system)]
+        for thread in process["thread"]:
+            if thread.get("processor", 0) >= system.cpus:
+                thread.update(state="Ready", processor=0)
         if process.get("system"):
             process["pid"] = system.recipe.get("system_pid", 4)
         elif process.get("ppid") == 4:

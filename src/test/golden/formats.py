@@ -9,7 +9,7 @@ import struct
 from synth import PAGE
 import windows
 
-NAMES = ["raw", "elf", "dmp-full", "dmp-bitmap", "dmp-bitmap-kernel", "dmp-bitmap-auto", "dmp-old"]
+NAMES = ["raw", "elf", "elf64", "dmp-full", "dmp-bitmap", "dmp-bitmap-kernel", "dmp-bitmap-auto", "dmp-old"]
 BUGCHECK = (0xE2, 0x11, 0x22, 0x33, 0x44)  # MANUALLY_INITIATED_CRASH, with parameters that can be told apart
 
 
@@ -17,8 +17,8 @@ def write(system, name, path):
     with open(path, "wb") as out:
         if name == "raw":
             _raw(system, out)
-        elif name == "elf":
-            _elf(system, out)
+        elif name in ("elf", "elf64"):
+            _elf(system, out, system.pointer == 8 or name == "elf64")
         elif name.startswith("dmp-bitmap"):
             _dmp(system, out, {"dmp-bitmap": 5, "dmp-bitmap-kernel": 6, "dmp-bitmap-auto": 7}[name])
         else:
@@ -94,8 +94,8 @@ def _note(name, kind, data):
         -(-len(data) // 4) * 4, b"\0")
 
 
-def _elf(system, out):
-    wide = system.pointer == 8
+def _elf(system, out, wide):
+    """wide: ELFCLASS64, which QEMU also takes for a 32-bit guest with much memory; its notes stay those of 32 bits."""
     notes = b"".join(_note(b"CORE", 1, _prstatus(system, i)) for i in range(system.cpus))
     notes += b"".join(_note(b"QEMU", 0, _qemu_state(system, i)) for i in range(system.cpus))
     loads = _loads(system)
@@ -103,7 +103,7 @@ def _elf(system, out):
     notes_at = head_size + row * (1 + len(loads))
     at = notes_at + len(notes)  # not aligned, as QEMU leaves it
     ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + bytes(9)
-    head = struct.pack("<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH", 4, 62 if wide else 3, 1, 0, head_size, 0, 0, head_size, row,
+    head = struct.pack("<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH", 4, 62 if system.pointer == 8 else 3, 1, 0, head_size, 0, 0, head_size, row,
                        1 + len(loads), 0, 0, 0)
     table = _phdr(wide, 4, notes_at, 0, len(notes))
     pages = system.phys.pages

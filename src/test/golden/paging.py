@@ -18,14 +18,14 @@ MODES = {
 
 
 class PaeRoots:
-    """PAE roots are 32 bytes long; Windows packs them, so that they lie anywhere in a page."""
+    """PAE roots are 32 bytes long; Windows packs them, so that they lie anywhere in a page, and below 4 GiB (CR3)."""
 
     def __init__(self, phys):
         self.phys, self.pfn, self.used = phys, None, 128
 
     def alloc(self):
         if self.used == 128:
-            self.pfn, self.used = self.phys.alloc(), 3
+            self.pfn, self.used = self.phys.alloc_low(), 3
         self.used += 1
         return self.pfn * PAGE + 32 * (self.used - 1)
 

@@ -95,9 +95,15 @@ class Process:
             places = [e.at("ThreadListEntry") for e in entries]
             self.system.link(head.at("ThreadListHead"), places)
             for entry, thread in zip(entries, [t for t in self.threads if not t.recipe.get("unlinked")]):
-                if thread.recipe.get("torn"):
-                    self.system.labels.put(self.system.kernel, entry.at("ThreadListEntry"), self.system.pointer,
-                                           0x42424242 if self.system.pointer == 4 else 0x4242424242424242)
+                self._tear(entry.at("ThreadListEntry"), thread.recipe.get("torn"))
+
+    def _tear(self, entry, how):
+        """forward: the next link leads nowhere; back: the one before does; loop: the next link comes back to itself."""
+        pointer = self.system.pointer
+        nowhere = 0x42424242 if pointer == 4 else 0x4242424242424242
+        if how:
+            self.system.labels.put(self.system.kernel, entry + (pointer if how == "back" else 0), pointer,
+                                   entry if how == "loop" else nowhere)
 
     # ------------------------------------------------------------ user part
 

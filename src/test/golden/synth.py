@@ -47,6 +47,10 @@ class Physical:
                 return pfn
         raise MemoryError("the recipe's RAM is full")
 
+    def alloc_low(self):
+        """The first free frame: below 4 GiB wherever there is RAM above."""
+        return self.alloc_run(1)
+
     def alloc_run(self, count, align=1):
         """count frames in a row, for large pages."""
         for start, length in self.ranges:

@@ -14,7 +14,8 @@ class Rest:
         start = process.user["ntdll"] + 0x1010 if self.user else kernel_start
         if self.recipe.get("idle"):
             start = 0
-        self.put("StartAddress", start, "start_address", hex(start))
+        self.put("StartAddress", start)
+        self.tell("start_address", hex(start) if start else None)
         win32 = process.user["exe"] + 0x1020 + 0x10 * (self.tid // 4 % 64) if self.user else start
         received = self.recipe.get("lpc_received")
         if received and o.has("LpcReceivedMsgIdValid"):
@@ -23,7 +24,8 @@ class Rest:
             self.truth["lpc_received_message_id"] = received
             self.tell("win32_start_address", None)
             return
-        self.put("Win32StartAddress", win32, "win32_start_address", hex(win32))
+        self.put("Win32StartAddress", win32)
+        self.tell("win32_start_address", hex(win32) if win32 else None)
         if o.has("LpcReceivedMsgIdValid"):
             self.tell("lpc_received_message_id", None)
 
@@ -195,6 +197,22 @@ class Rest:
         self.truth.update(teb32_stack_base=hex(base), teb32_stack_limit=hex(base - 0x3000), teb32_exception_list=hex(base - 0x24),
                           teb32_pid=self.process.pid, teb32_tid=self.tid, peb32=hex(self.process.user["peb32"]),
                           teb32_last_error=hex(3 + self.tid % 120), teb32_last_status="0xc0000034")
+
+    # ------------------------------------------------------------ who names it
+
+    def _sources(self):
+        """Lists that hold it, and processor blocks that name it; what a partial version's table lacks is no source."""
+        r, o, system = self.recipe, self.object, self.system
+        process, told = self.process.object, []
+        if not r.get("unlinked"):
+            if system.object(process.va, "_EPROCESS").has("ThreadListHead") and \
+                    system.object(o.va, "_ETHREAD").has("ThreadListEntry") and not r.get("idle"):
+                told.append("process-list")
+            told.append("kprocess-list")
+        named = r.get("idle") or self.truth["state"] in ("Running", "Standby")
+        if named and system.prcb[0].known("CurrentThread"):
+            told.append("prcb")
+        self.truth["sources"] = told
 
     # ------------------------------------------------------------ flag words
 

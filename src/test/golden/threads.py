@@ -18,6 +18,13 @@ WAIT_REASONS = ["Executive", "FreePage", "PageIn", "PoolAllocation", "DelayExecu
                 "WrUserRequest", "WrEventPair", "WrQueue", "WrLpcReceive", "WrLpcReply", "WrVirtualMemory", "WrPageOut",
                 "WrRendezvous", "Spare2", "Spare3", "Spare4", "Spare5", "Spare6", "WrKernel"]
 
+# Keys whose member is ETHREAD's own, not KTHREAD's.
+BEHIND_KTHREAD = set("""tid pid create_time exit_time exit_status cross_thread_flags same_thread_passive_flags
+    same_thread_apc_flags start_address win32_start_address lpc_received_message_id granted_access impersonating token
+    impersonation_level effective_only lpc_reply_message lpc_waiting_on_port lpc_reply_message_id alpc_message alpc_message_id
+    keyed_wait_value termination_port reaper_link irp_list top_level_irp device_to_verify read_cluster_size active_fault_count
+    rundown_protect thread_lock post_block_list active_timers thread_name""".split())
+
 
 def iso(value):
     when = datetime.datetime(1601, 1, 1) + datetime.timedelta(microseconds=value // 10)
@@ -35,13 +42,17 @@ class Thread(Rest):
 
     def _place(self):
         size = self.system.struct_size("_ETHREAD")
-        if self.recipe.get("object") != "missing":
+        where = self.recipe.get("object")
+        if not where:
             return self.system.take("pool", size + 0x30, 0x20) + 0x30
-        # A page of its own, at a frame above the RAM that the image holds.
-        va = self.system.take_pages("pool", PAGE)
-        self.system.missing_frame = getattr(self.system, "missing_frame", self.system.phys.total + 0x400) + 1
-        self.system.kernel.map(va, self.system.missing_frame)
-        return va + 0x60
+        # Pages of their own; the one that is not held has a frame above all RAM.
+        va = self.system.take_pages("pool", 2 * PAGE)
+        if where == "missing":
+            self.system.kernel.map(va, self.system.frame_not_held())
+            return va + 0x60
+        self.system.kernel.map(va)
+        self.system.kernel.map(va + PAGE, self.system.frame_not_held())
+        return va + PAGE - self.system.struct_size("_KTHREAD")
 
     # ------------------------------------------------------------ writing and telling
 
@@ -76,10 +87,21 @@ class Thread(Rest):
         self._io()
         self._teb()
         self._flags()
+        self._sources()
+        if self.recipe.get("object") == "half":
+            self._lose_second_half()
         if self.recipe.get("object") == "missing":
             self.system.truth["notes"].append({"object": hex(self.object.va), "pid": self.process.pid, "why": "page missing"})
             return
         self.system.truth["threads"].append({"facts": self.truth, "absent": self.absent})
+
+    def _lose_second_half(self):
+        """What lies behind the KTHREAD is on a page that the image does not hold."""
+        for key in BEHIND_KTHREAD & set(self.truth):
+            if self.absent.get(key) != ["not in this version", "not known"]:
+                self.tell(key, None, ["not in this image", "not known", "paged out"])
+        for key in ("sources", "misc_flags", "teb_tid"):
+            self.truth.pop(key, None)
 
     # ------------------------------------------------------------ groups of facts
 
@@ -130,8 +152,10 @@ class Thread(Rest):
     def _scheduling(self):
         r, o, system = self.recipe, self.object, self.system
         state = r.get("state", "Terminated" if "terminated" in r else "Waiting")
-        self.put("State", STATES.index(state), "state", state)
+        o.put("State", STATES.index(state))
         reason = r.get("wait_reason", "UserRequest" if self.user else "Executive")
+        told = state if state != "GateWait" else {True: "GateWait", False: "GateWaitObsolete"}[system.build < 9200]
+        self.truth["state"] = told
         number, reason = self._reason(reason)
         waiting = state in ("Waiting", "GateWait", "Transition")
         o.put("WaitReason", number)
@@ -161,9 +185,9 @@ class Thread(Rest):
 
     def _reason(self, name):
         values = self.system.places["enums"].get("_KWAIT_REASON") or {n: i for i, n in enumerate(WAIT_REASONS)}
-        number = values[name] if name in values else WAIT_REASONS.index(name)
+        number = name if isinstance(name, int) else values[name] if name in values else WAIT_REASONS.index(name)
         names = [n for n, v in values.items() if v == number and not n.startswith("Maximum")]
-        return number, name if name in names or not names else names[0]
+        return number, name if name in names else names[0] if names else WAIT_REASONS[number]
 
     def _processors(self, state):
         r, o, system = self.recipe, self.object, self.system
@@ -271,8 +295,7 @@ class Thread(Rest):
         if shift and o.has("ApcNeeded"):
             o.put("NestedFaultCount", r.get("nested_faults", self.index % 3))
             o.put("ApcNeeded", self.index % 2)
-        if created:
-            self.truth["create_time"] = iso(created)
+        self.tell("create_time", iso(created) if created else None)
         if "terminated" in r:
             end = r["terminated"]
             o.put("ExitTime", filetime(end["exit_time"]))

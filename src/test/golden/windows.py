@@ -118,7 +118,15 @@ class System:
 
     def _ranges(self):
         ram = size_of(self.recipe["ram"])
-        return [(0, 0x9F000), (0x100000, ram - 0x100000)]
+        ranges = [(0, 0x9F000), (0x100000, ram - 0x100000)]
+        if "ram_above_4g" in self.recipe:
+            ranges.append((1 << 32, size_of(self.recipe["ram_above_4g"])))
+        return ranges
+
+    def frame_not_held(self):
+        """A frame that the page tables name and no image holds."""
+        self.not_held = getattr(self, "not_held", max(s + n for s, n in self.phys.ranges) + 0x400) + 1
+        return self.not_held
 
     def _self_index(self):
         return self.recipe.get("self_index", {"x86": 0x300, "pae": 0, "x64": 0x1ED, "la57": 0x1ED}[self.mode])
@@ -301,9 +309,12 @@ class System:
         inside = "Prcb" if self.pointer == 8 else "PrcbData"
         block = self.symbol("KiProcessorBlock", 32 * self.pointer)
         for number in range(self.cpus):
-            va = self.at["pcr"] + number * self.at["pcr_step"]
-            length = self.struct_size("_KPCR") if self.struct_size("_KPCR") > 0x1000 else 0x1000
-            self.kernel.map(va, length=-(-length // PAGE) * PAGE)
+            length = max(self.struct_size("_KPCR"), 0x1000)
+            if number == 0 and self.recipe.get("pcr_in_kernel"):
+                va = self.symbol("KiInitialPCR", length + 0x80) + 0x7F & -0x80
+            else:
+                va = self.at["pcr"] + number * self.at["pcr_step"]
+                self.kernel.map(va, length=-(-length // PAGE) * PAGE)
             pcr = self.object(va, "_KPCR")
             # 24H2's public KPCR ends before the PRCB, which has been at 0x180 in every 64-bit kernel.
             prcb = self.object(pcr.at(inside) if pcr.has(inside) else va + 0x180, "_KPRCB")

@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The golden suite: the command, on images made from recipes, against what the recipes say.
+
+    run.py STASIS [CASE ...] [--update] [--keep FOLDER]
+
+For each case (a folder of testdata/golden with a `recipe`; all of them by default) and each of its formats:
+  - `threads` and `processes` tell every fact of the truth, and exactly its processes and threads;
+  - the modules are the truth's, and the exit status and the codes of the notes are the recipe's;
+  - the JSON is the same in every format, but for the image section (and the texts of a few system facts that a
+    container's header adds);
+  - expect.txt and expect.json (where the case has them) are the raw image's output, byte for byte. --update writes them.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import build
+
+NAMED = "IMAGE"                             # stands for the path in expected output
+# A dump's header tells more, and the dump holds a decoded debugger block, which tells the exact layout.
+HEADER_FACTS = {"kdbg", "system_time", "up_time", "build_lab", "service_pack", "absent", "layout", "layout_evidence"}
+SHOWN = 25                                  # differences of one image
+
+
+class Differences:
+    def __init__(self, where):
+        self.where, self.list = where, []
+
+    def add(self, text):
+        self.list.append(text)
+
+    def check(self, what, want, got):
+        if want != got:
+            self.add(f"{what}: want {want}, got {got}")
+
+    def show(self):
+        for text in self.list[:SHOWN]:
+            print(f"  {self.where}: {text}")
+        if len(self.list) > SHOWN:
+            print(f"  {self.where}: ... and {len(self.list) - SHOWN} more")
+        return not self.list
+
+
+def stasis(binary, verb, image, *options):
+    done = subprocess.run([binary, verb, *options, os.path.basename(image)], capture_output=True, cwd=os.path.dirname(image),
+                          timeout=120)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+# ---------------------------------------------------------------- facts
+
+def number(value):
+    """Numbers and hexadecimal strings alike; None for what is no number."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.startswith("0x"):
+        return int(value, 16)
+    return None
+
+
+def same(want, got):
+    if isinstance(want, dict) and isinstance(got, dict):
+        return number(want["value"]) == number(got["value"]) and set(want["names"]) <= set(got["names"])
+    if number(want) is not None and number(got) is not None:
+        return number(want) == number(got)
+    if isinstance(want, list) and isinstance(got, list):
+        return len(want) == len(got) and all(same(w, g) for w, g in zip(want, got))
+    return want == got
+
+
+def compare_facts(diff, who, truth, absent, got):
+    for key, want in truth.items():
+        if key not in got:
+            diff.add(f"{who}: no key {key}")
+        elif not same(want, got[key]):
+            reason = got.get("absent", {}).get(key)
+            diff.add(f"{who}: {key}: want {want}, got {got[key]}" + (f" ({reason})" if reason else ""))
+        elif want is None and absent.get(key) and absent[key] != [None]:
+            reason = got.get("absent", {}).get(key)
+            if reason not in absent[key]:
+                diff.add(f"{who}: {key}: absent because '{reason}', want {' or '.join(absent[key])}")
+
+
+def by_object(diff, what, truth, got):
+    """Pairs by object address; says what is on one side only."""
+    truth = {number(t["object"]): t for t in truth}
+    seen = {}
+    for record in got:
+        at = number(record["object"])
+        if at in seen:
+            diff.add(f"{what} {at:#x} is listed twice")
+        seen[at] = record
+    for at in sorted(set(truth) - set(seen)):
+        diff.add(f"{what} {at:#x} is missing (pid {truth[at].get('pid')}, tid {truth[at].get('tid')})")
+    for at in sorted(set(seen) - set(truth)):
+        diff.add(f"{what} {at:#x} is not there (pid {seen[at].get('pid')}, tid {seen[at].get('tid')})")
+    return [(truth[at], seen[at]) for at in sorted(set(truth) & set(seen))]
+
+
+def expected(truth, recipe):
+    """Without processors there is no Idle: `idle = false` in a recipe says that this version's cannot be had."""
+    processes, threads = truth["processes"], truth["threads"]
+    if not recipe.get("idle", True):
+        processes = [p for p in processes if p["pid"] != 0]
+        threads = [t for t in threads if t["facts"]["process"] != "Idle"]
+        for thread in threads:
+            thread["facts"].pop("running_on", None)
+    return processes, threads
+
+
+# ---------------------------------------------------------------- one image
+
+def check_image(binary, path, recipe, truth):
+    diff = Differences(os.path.basename(path))
+    processes, threads = expected(truth, recipe)
+    status, text, errors = stasis(binary, "threads", path, "--format", "json")
+    diff.check("exit status", recipe["exit_status"], status)
+    if errors:
+        diff.add(f"standard error: {errors.strip()}")
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        diff.add("no JSON on standard output")
+        return diff, None, None
+    for want, got in by_object(diff, "thread", [t["facts"] for t in threads], answer["threads"]):
+        absent = next(t["absent"] for t in threads if t["facts"] is want)
+        compare_facts(diff, f"tid {want['tid']}", want, absent, got)
+    check_notes(diff, recipe, answer["notes"])
+    check_processes(diff, binary, path, processes)
+    check_modules(diff, binary, path, truth)
+    for key, want in truth["system"].items():
+        got = answer["system"].get({"mode": "paging"}.get(key, key))
+        if not (key == "processors" and not recipe.get("idle", True)) and not same(want, got):
+            diff.add(f"system: {key}: want {want}, got {got}")
+    return diff, answer, text
+
+
+def check_notes(diff, recipe, notes):
+    codes = sorted({n["code"] for n in notes if n["severity"] != "info"})
+    diff.check("codes of the notes", sorted(recipe.get("notes", [])), codes)
+
+
+def check_processes(diff, binary, path, processes):
+    _, text, _ = stasis(binary, "processes", path, "--format", "json")
+    for want, got in by_object(diff, "process", processes, json.loads(text)["processes"]):
+        compare_facts(diff, f"pid {want['pid']}", want, {}, got)
+
+
+def check_modules(diff, binary, path, truth):
+    _, text, _ = stasis(binary, "modules", path, "--format", "json")
+    want = sorted((number(m["base"]), m["size"], m["name"], m["path"]) for m in truth["modules"])
+    got = sorted((number(m["base"]), number(m["size"]), m["name"], m["path"]) for m in json.loads(text)["modules"])
+    diff.check("kernel modules", want, got)
+
+
+def comparable(answer):
+    """What must not depend on the container."""
+    out = {k: v for k, v in answer.items() if k != "image"}
+    out["system"] = {k: v for k, v in answer["system"].items() if k not in HEADER_FACTS}
+    return out
+
+
+def compare_formats(diff, first, other):
+    for key in sorted(set(first) | set(other)):
+        if first.get(key) == other.get(key):
+            continue
+        if key == "threads" and len(first[key]) == len(other[key]):
+            for a, b in zip(first[key], other[key]):
+                for k in sorted(set(a) | set(b)):
+                    diff.check(f"tid {a['tid']}: {k} (first format against this)", a.get(k), b.get(k))
+        elif key == "system":
+            for k in sorted(set(first[key]) | set(other[key])):
+                diff.check(f"system: {k} (first format against this)", first[key].get(k), other[key].get(k))
+        else:
+            diff.check(f"{key} (first format against this)", first.get(key), other.get(key))
+
+
+# ---------------------------------------------------------------- one case
+
+def normalised(text, path):
+    return text.replace(os.path.basename(path), NAMED)
+
+
+def check_expected(diff, case, name, text, update):
+    path = os.path.join(case, name)
+    if update:
+        with open(path, "w") as f:
+            f.write(text)
+        return
+    if not os.path.exists(path):
+        diff.add(f"{name} is missing: run.py --update writes it")
+        return
+    with open(path) as f:
+        want = f.read().splitlines()
+    got = text.splitlines()
+    for i in range(max(len(want), len(got))):
+        a, b = (lines[i] if i < len(lines) else "(end)" for lines in (want, got))
+        if a != b:
+            diff.add(f"{name}, line {i + 1}: want {a.strip()!r}, got {b.strip()!r}")
+
+
+def run_case(binary, case, folder, update):
+    recipe = build.load_recipe(case)
+    system = build.build(recipe)
+    good, raw = True, None
+    for name in recipe["formats"]:
+        path = os.path.join(folder, "golden." + name)
+        build.save(system, name, path)
+        with open(path + ".truth.json") as f:
+            truth = json.load(f)
+        diff, answer, text = check_image(binary, path, recipe, truth)
+        if answer and raw:
+            compare_formats(diff, raw, comparable(answer))
+        elif answer:
+            raw = comparable(answer)
+            _, table, _ = stasis(binary, "threads", path)
+            check_expected(diff, case, "expect.txt", normalised(table, path), update)
+            if recipe.get("expect_json"):
+                check_expected(diff, case, "expect.json", normalised(text, path), update)
+        os.unlink(path)
+        good &= diff.show()
+    facts = sum(len(t["facts"]) for t in system.truth["threads"])
+    print(f"{'ok  ' if good else 'FAIL'} {os.path.basename(case)}: {len(system.truth['threads'])} threads, {facts} facts, "
+          f"{' '.join(recipe['formats'])}")
+    return good
+
+
+def cases():
+    return sorted(os.path.join(build.DATA, n) for n in os.listdir(build.DATA)
+                  if os.path.exists(os.path.join(build.DATA, n, "recipe")))
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stasis")
+    parser.add_argument("cases", nargs="*")
+    parser.add_argument("--update", action="store_true")
+    options = parser.parse_args(argv)
+    binary = os.path.abspath(options.stasis)
+    good = True
+    for case in options.cases or cases():
+        if not os.path.isdir(case):
+            case = os.path.join(build.DATA, case)
+        with tempfile.TemporaryDirectory() as folder:
+            good &= run_case(binary, os.path.abspath(case), folder, options.update)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
