@@ -81,8 +81,9 @@ void derive_process_object(struct decode *d, struct stasis_fact *fact)
 {
         if (fact_is(fact) || fact->absence != STASIS_NOT_IN_VERSION)
                 return;
-        bool attached = load_member(d, "_KTHREAD.ApcStateIndex").value == 1; /* XP and before without ThreadsProcess */
-        *fact = load_member(d, attached ? "_KTHREAD.SavedApcState.Process" : "_KTHREAD.ApcState.Process");
+        const struct windows_places *at = &d->w->at; /* XP and before without ThreadsProcess */
+        bool attached = load_place(d, &at->apc_index).value == 1;
+        *fact = load_place(d, attached ? &at->saved_apc_process : &at->apc_process);
 }
 
 void derive_thread_name(struct decode *d, struct stasis_fact *fact)
@@ -129,7 +130,7 @@ void derive_attached(struct decode *d, struct stasis_fact *fact)
 
 void derive_saved_process(struct decode *d, struct stasis_fact *fact)
 {
-        const struct stasis_fact *attached = fact_of(d, "attached");
+        const struct stasis_fact *attached = fact_of(d, FACT_ATTACHED);
         derive_zero_is_none(d, fact);
         if (fact_is(fact) && fact_is(attached) && !attached->value)
                 fact->absence = STASIS_NOT_APPLICABLE; /* left over from an attach that is over */
@@ -155,7 +156,7 @@ void derive_affinity(struct decode *d, struct stasis_fact *fact)
 {
         if (!fact_is(fact) || !affinity_is_pointer(d, fact))
                 return;
-        uint64_t group = load_member(d, "_KTHREAD.AffinityPrimaryGroup").value;
+        uint64_t group = load_place(d, &d->w->at.affinity_group).value;
         struct stasis_fact count = load_at(d->w->kernel, fact->value, 2);
         if (!fact_is(&count)) {
                 *fact = fact_absent((enum stasis_absence)count.absence);
@@ -183,8 +184,8 @@ void derive_running_on(struct decode *d, struct stasis_fact *fact)
 void derive_base_priority_increment(struct decode *d, struct stasis_fact *fact)
 {
         const struct windows_process *p = &d->w->process[d->process];
-        const struct stasis_fact *base = fact_of(d, "base_priority");
-        struct stasis_fact saturation = load_member(d, "_KTHREAD.Saturation");
+        const struct stasis_fact *base = fact_of(d, FACT_BASE_PRIORITY);
+        struct stasis_fact saturation = load_place(d, &d->w->at.saturation);
         *fact = fact_absent(STASIS_NOT_KNOWN);
         if (!fact_is(base) || !p->base_priority_known)
                 return;
@@ -196,7 +197,7 @@ void derive_base_priority_increment(struct decode *d, struct stasis_fact *fact)
 /* Ticks since the wait began, in milliseconds: TickCountMultiplier is milliseconds a tick, with 24 binary places. */
 void derive_wait_age(struct decode *d, struct stasis_fact *fact)
 {
-        const struct stasis_fact *state = fact_of(d, "state"), *since = fact_of(d, "wait_time");
+        const struct stasis_fact *state = fact_of(d, FACT_STATE), *since = fact_of(d, FACT_WAIT_TIME);
         *fact = fact_absent(STASIS_NOT_KNOWN);
         if (!fact_is(state) || !fact_is(since) || !d->w->has_shared || !d->w->shared.TickCountMultiplier)
                 return;
@@ -224,13 +225,10 @@ static bool is_user_address(const struct decode *d, uint64_t va)
 /* The TEB names its thread. Another name: the block was reused, or somebody wrote there. */
 static void check_client_id(const struct decode *d)
 {
-        struct stasis_member m = { .offset = 0x24, .size = 4 };
         struct stasis_space *space = windows_user_space(d->w, d->process);
-        const struct stasis_fact *tid = fact_of(d, "tid");
+        const struct stasis_fact *tid = fact_of(d, FACT_TID);
         uint64_t said;
-        if (!stasis_layout_member(d->w->layout, "_TEB.ClientId.UniqueThread", &m) && d->w->is64)
-                return;
-        if (d->quiet || !space || !fact_is(tid) || stasis_space_u(space, d->teb + m.offset, m.size, &said) != STASIS_OK)
+        if (d->quiet || !space || !fact_is(tid) || read_place(space, d->teb, &d->w->at.teb_thread, &said) != STASIS_OK)
                 return;
         if (said != tid->value)
                 system_note(d->w->system, STASIS_NOTE_WARNING, "teb-disagrees", d->object,
@@ -255,10 +253,8 @@ void derive_teb(struct decode *d, struct stasis_fact *fact)
 
 static uint64_t teb32_distance(struct decode *d, struct stasis_space *space)
 {
-        struct stasis_member m;
         uint64_t distance;
-        if (stasis_layout_member(d->w->layout, "_TEB.WowTebOffset", &m) &&
-            stasis_space_u(space, d->teb + m.offset, 4, &distance) == STASIS_OK && distance && distance < INT32_MAX)
+        if (read_place(space, d->teb, &d->w->at.wow_teb_offset, &distance) == STASIS_OK && distance && distance < INT32_MAX)
                 return distance;
         return TEB32_DISTANCE;
 }
@@ -300,7 +296,7 @@ void derive_create_time(struct decode *d, struct stasis_fact *fact)
 
 static bool is_terminated(const struct decode *d)
 {
-        const struct stasis_fact *state = fact_of(d, "state");
+        const struct stasis_fact *state = fact_of(d, FACT_STATE);
         return fact_is(state) && state->value == STATE_TERMINATED;
 }
 
@@ -310,10 +306,10 @@ static bool is_terminated(const struct decode *d)
  */
 void derive_exit_time(struct decode *d, struct stasis_fact *fact)
 {
-        const struct stasis_fact *created = fact_of(d, "create_time");
+        const struct stasis_fact *created = fact_of(d, FACT_CREATE_TIME);
         if (!fact_is(fact))
                 return;
-        if (!is_terminated(d) && !load_member(d, "_ETHREAD.Terminated").value)
+        if (!is_terminated(d) && !load_place(d, &d->w->at.terminated).value)
                 fact->absence = STASIS_NOT_APPLICABLE;
         else if (!fact->value || fact->value > FILETIME_PLAUSIBLE_MAX || (fact_is(created) && fact->value < created->value))
                 fact->absence = is_terminated(d) ? (uint8_t)STASIS_CONTRADICTORY : (uint8_t)STASIS_NOT_APPLICABLE;
@@ -330,20 +326,20 @@ void derive_exit_status_name(struct decode *d, struct stasis_fact *fact)
 
 void derive_start_address(struct decode *d, struct stasis_fact *fact)
 {
-        if (fact_is(fact) && load_member(d, "_ETHREAD.StartAddressInvalid").value)
+        if (fact_is(fact) && load_place(d, &d->w->at.start_address_invalid).value)
                 fact->absence = STASIS_NOT_APPLICABLE;
         derive_kernel_code(d, fact);
 }
 
 void derive_win32_start_address(struct decode *d, struct stasis_fact *fact)
 {
-        if (fact_is(fact) && load_member(d, "_ETHREAD.LpcReceivedMsgIdValid").value)
+        if (fact_is(fact) && load_place(d, &d->w->at.lpc_message_valid).value)
                 fact->absence = STASIS_NOT_APPLICABLE; /* the place holds a message id */
         derive_kernel_code(d, fact);
 }
 
 void derive_lpc_received_message_id(struct decode *d, struct stasis_fact *fact)
 {
-        if (fact_is(fact) && !load_member(d, "_ETHREAD.LpcReceivedMsgIdValid").value)
+        if (fact_is(fact) && !load_place(d, &d->w->at.lpc_message_valid).value)
                 fact->absence = STASIS_NOT_APPLICABLE; /* the place holds the start address */
 }

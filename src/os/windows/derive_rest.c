@@ -14,7 +14,7 @@
 
 static bool impersonating(const struct decode *d)
 {
-        const struct stasis_fact *fact = fact_of(d, "impersonating");
+        const struct stasis_fact *fact = fact_of(d, FACT_IMPERSONATING);
         return fact_is(fact) && fact->value;
 }
 
@@ -35,12 +35,10 @@ static bool client_security(struct decode *d, struct stasis_fact *fact, bool *re
         return false;
 }
 
-/* Members of _PS_IMPERSONATION_INFORMATION; the places are those of every version that has it, where a layout has none. */
-static void from_structure(struct decode *d, struct stasis_fact *fact, const char *path, uint32_t place, uint32_t size)
+/* A member of the _PS_IMPERSONATION_INFORMATION that the fact points to. */
+static void from_structure(struct decode *d, struct stasis_fact *fact, const struct place *place)
 {
-        struct stasis_member m = { .offset = place, .size = size };
-        (void)stasis_layout_member(d->w->layout, path, &m);
-        *fact = load_at(d->w->kernel, fact->value + m.offset, m.size);
+        *fact = place->has ? load_at(d->w->kernel, fact->value + place->offset, place->size) : fact_absent(STASIS_NOT_KNOWN);
 }
 
 void derive_impersonation_level(struct decode *d, struct stasis_fact *fact)
@@ -51,7 +49,7 @@ void derive_impersonation_level(struct decode *d, struct stasis_fact *fact)
         if (packed)
                 fact->value &= 3;
         else
-                from_structure(d, fact, "_PS_IMPERSONATION_INFORMATION.ImpersonationLevel", d->w->is64 ? 0xc : 8, 4);
+                from_structure(d, fact, &d->w->at.impersonation_level);
 }
 
 void derive_effective_only(struct decode *d, struct stasis_fact *fact)
@@ -62,7 +60,7 @@ void derive_effective_only(struct decode *d, struct stasis_fact *fact)
         if (packed)
                 fact->value = fact->value >> 2 & 1;
         else
-                from_structure(d, fact, "_PS_IMPERSONATION_INFORMATION.EffectiveOnly", d->w->is64 ? 9 : 5, 1);
+                from_structure(d, fact, &d->w->at.impersonation_effective);
 }
 
 void derive_token(struct decode *d, struct stasis_fact *fact)
@@ -73,7 +71,7 @@ void derive_token(struct decode *d, struct stasis_fact *fact)
         if (packed)
                 fact->value &= ~UINT64_C(7);
         else
-                from_structure(d, fact, "_PS_IMPERSONATION_INFORMATION.Token", 0, d->w->pointer_size);
+                from_structure(d, fact, &d->w->at.impersonation_token);
 }
 
 void derive_copy_on_open(struct decode *d, struct stasis_fact *fact)
@@ -87,7 +85,7 @@ void derive_copy_on_open(struct decode *d, struct stasis_fact *fact)
                 return;
         }
         if (strstr(b->path, "ImpersonationInfo"))
-                from_structure(d, fact, "_PS_IMPERSONATION_INFORMATION.CopyOnOpen", d->w->is64 ? 8 : 4, 1);
+                from_structure(d, fact, &d->w->at.impersonation_copy);
 }
 
 /* ---------------------------------------------------------------- LPC and ALPC */
@@ -123,18 +121,19 @@ void derive_alpc_message(struct decode *d, struct stasis_fact *fact)
 
 static bool state_is(const struct decode *d, uint64_t value)
 {
-        const struct stasis_fact *state = fact_of(d, "state");
+        const struct stasis_fact *state = fact_of(d, FACT_STATE);
         return fact_is(state) && state->value == value;
 }
 
 /* What the thread's first wait block waits on, or 0. */
 static uint64_t waited_object(const struct decode *d)
 {
-        struct stasis_fact block = load_member(d, "_KTHREAD.WaitBlockList");
-        struct stasis_member object;
-        if (!fact_is(&block) || !stasis_layout_member(d->w->layout, "_KWAIT_BLOCK.Object", &object))
+        const struct windows_places *at = &d->w->at;
+        uint64_t block, object;
+        if (read_place(d->w->kernel, d->object, &at->wait_block_list, &block) != STASIS_OK ||
+            read_place(d->w->kernel, block, &at->wait_block_object, &object) != STASIS_OK)
                 return 0;
-        return load_at(d->w->kernel, block.value + object.offset, object.size).value;
+        return object;
 }
 
 /*
@@ -144,19 +143,18 @@ static uint64_t waited_object(const struct decode *d)
  */
 static bool keyed_wait(const struct decode *d)
 {
-        const struct stasis_fact *reason = fact_of(d, "wait_reason");
-        struct stasis_member semaphore;
+        const struct stasis_fact *reason = fact_of(d, FACT_WAIT_REASON);
+        const struct windows_places *at = &d->w->at;
         if (!state_is(d, STATE_WAITING))
                 return false;
         if (reason->text && strcmp(reason->text, "WrKeyedEvent") == 0)
                 return true;
-        struct stasis_fact in_use = load_member(d, "_ETHREAD.KeyedEventInUse");
+        struct stasis_fact in_use = load_place(d, &at->keyed_in_use);
         if (fact_is(&in_use))
                 return in_use.value;
         if (reason->value == WAIT_LPC_RECEIVE || reason->value == WAIT_LPC_REPLY)
                 return false; /* XP: an LPC wait is on the same semaphore */
-        return stasis_layout_member(d->w->layout, "_ETHREAD.KeyedWaitSemaphore", &semaphore) &&
-               waited_object(d) == d->object + semaphore.offset;
+        return at->keyed_semaphore.has && waited_object(d) == d->object + at->keyed_semaphore.offset;
 }
 
 static void only_if(bool holds, struct decode *d, struct stasis_fact *fact)
@@ -195,7 +193,7 @@ void derive_irp_list(struct decode *d, struct stasis_fact *fact)
 {
         struct list_options options = { .pointer_size = d->w->pointer_size, .max = IRPS_SHOWN };
         struct list_walk walk;
-        struct stasis_member link;
+        const struct place *link = &d->w->at.irp_link;
         char text[IRPS_SHOWN * 20 + 32];
         size_t used = 0;
         if (!fact_is(fact))
@@ -204,7 +202,7 @@ void derive_irp_list(struct decode *d, struct stasis_fact *fact)
         uint64_t head = fact->va;
         if (fact->value == head || !fact->value)
                 return;
-        if (!stasis_layout_member(d->w->layout, "_IRP.ThreadListEntry", &link)) {
+        if (!link->has) {
                 *fact = fact_absent(STASIS_NOT_KNOWN);
                 return;
         }
@@ -212,7 +210,7 @@ void derive_irp_list(struct decode *d, struct stasis_fact *fact)
                 return;
         for (size_t i = 0; i < walk.count && i < IRPS_SHOWN; i++)
                 used += (size_t)snprintf(text + used, sizeof text - used, "%s0x%" PRIx64, used ? "\n" : "",
-                                         walk.entry[i] - link.offset);
+                                         walk.entry[i] - link->offset);
         if (!list_whole(&walk))
                 used += (size_t)snprintf(text + used, sizeof text - used, "%s(list torn or longer)", used ? "\n" : "");
         fact->text = stasis_arena_strndup(d->arena, text, used);

@@ -67,6 +67,26 @@ static void bind_names(const struct windows *w, const struct row *row, const str
         column->name_count = count;
 }
 
+static const char *const key_names[FACT_KEYS] = {
+        [FACT_TID] = "tid",
+        [FACT_STATE] = "state",
+        [FACT_WAIT_REASON] = "wait_reason",
+        [FACT_WAIT_TIME] = "wait_time",
+        [FACT_BASE_PRIORITY] = "base_priority",
+        [FACT_ATTACHED] = "attached",
+        [FACT_CREATE_TIME] = "create_time",
+        [FACT_IMPERSONATING] = "impersonating",
+};
+
+static void bind_keys(struct field_set *set)
+{
+        for (size_t k = 0; k < FACT_KEYS; k++) {
+                set->key[k] = 0;
+                while (set->key[k] < set->count && strcmp(set->row[set->key[k]].column.key, key_names[k]) != 0)
+                        set->key[k]++;
+        }
+}
+
 struct field_set *fields_bind(const struct windows *w, const struct row *row, size_t count, enum stasis_what what)
 {
         struct field_set *set = calloc(1, sizeof *set);
@@ -88,6 +108,7 @@ struct field_set *fields_bind(const struct windows *w, const struct row *row, si
                 set->column[i].member = set->bound[i].path;
                 bind_names(w, &row[i], &set->bound[i], set, &set->column[i]);
         }
+        bind_keys(set);
         set->record = (struct stasis_record){ .what = what, .column = set->column, .fact = set->fact, .count = count };
         return set;
 }
@@ -173,13 +194,11 @@ void fields_decode(struct decode *d)
         }
 }
 
-const struct stasis_fact *fact_of(const struct decode *d, const char *key)
+const struct stasis_fact *fact_of(const struct decode *d, enum fact_key key)
 {
         static const struct stasis_fact none = { .va = STASIS_NOWHERE, .pa = STASIS_NOWHERE, .absence = STASIS_NOT_KNOWN };
-        for (size_t i = 0; i < d->set->count; i++)
-                if (strcmp(d->set->row[i].column.key, key) == 0)
-                        return &d->set->fact[i];
-        return &none;
+        size_t i = d->set->key[key];
+        return i < d->set->count ? &d->set->fact[i] : &none;
 }
 
 const struct bound *bound_of(const struct decode *d, const struct stasis_fact *fact)
@@ -187,10 +206,13 @@ const struct bound *bound_of(const struct decode *d, const struct stasis_fact *f
         return &d->set->bound[fact - d->set->fact];
 }
 
-struct stasis_fact load_member(const struct decode *d, const char *path)
+struct stasis_fact load_place(const struct decode *d, const struct place *place)
 {
-        struct stasis_member m;
-        if (!stasis_layout_member(d->w->layout, path, &m))
-                return fact_absent(why_not(d->w->layout, path));
-        return load_bound(d->w, d->w->kernel, d->object, &m, STASIS_KIND_NUMBER);
+        struct stasis_fact fact = fact_absent(STASIS_NOT_IN_VERSION);
+        if (!place->has)
+                return fact;
+        fact = load_at(d->w->kernel, d->object + place->offset, place->size);
+        if (fact_is(&fact) && place->bits && place->bits < 64)
+                fact.value = fact.value >> place->bit & ((UINT64_C(1) << place->bits) - 1);
+        return fact;
 }

@@ -39,6 +39,10 @@ struct row {
         const struct stasis_name *(*names)(const struct windows *w, size_t *ret_count); /* enumerations, fixed flags */
 };
 
+/* Rows that others build on, found once when the table is bound. */
+enum fact_key { FACT_TID, FACT_STATE, FACT_WAIT_REASON, FACT_WAIT_TIME, FACT_BASE_PRIORITY, FACT_ATTACHED, FACT_CREATE_TIME,
+                FACT_IMPERSONATING, FACT_KEYS };
+
 struct bound {
         struct stasis_member member;
         const char *path;        /* the member that was found; NULL: none */
@@ -52,6 +56,7 @@ struct field_set {
         struct stasis_column *column;
         struct stasis_fact *fact;
         struct stasis_record record;
+        size_t key[FACT_KEYS];     /* index of the row; count: the table has none such */
         struct stasis_arena arena; /* bound, column, fact, names of flags */
 };
 
@@ -65,11 +70,11 @@ void fields_decode(struct decode *d);
 
 /* ---- for derive functions */
 /* The fact of another row of this record, decoded before (rows are decoded in the order of the table). */
-const struct stasis_fact *fact_of(const struct decode *d, const char *key);
+const struct stasis_fact *fact_of(const struct decode *d, enum fact_key key);
 /* The member that this fact's row was bound to; NULL path: none. */
 const struct bound *bound_of(const struct decode *d, const struct stasis_fact *fact);
-/* Loads a member of the object by path, now: for facts that need more than one. */
-struct stasis_fact load_member(const struct decode *d, const char *path);
+/* Loads a place of the object, now: for facts that need more than their own member. */
+struct stasis_fact load_place(const struct decode *d, const struct place *place);
 /* Loads size bytes at va in space as a fact with its place. */
 struct stasis_fact load_at(struct stasis_space *space, uint64_t va, uint32_t size);
 

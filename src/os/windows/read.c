@@ -16,7 +16,10 @@ enum stasis_status read_place(struct stasis_space *space, uint64_t object, const
 {
         if (!place->has)
                 return STASIS_UNSUPPORTED;
-        return stasis_space_u(space, object + place->offset, place->size, ret_value);
+        enum stasis_status status = stasis_space_u(space, object + place->offset, place->size, ret_value);
+        if (status == STASIS_OK && place->bits && place->bits < 64)
+                *ret_value = *ret_value >> place->bit & ((UINT64_C(1) << place->bits) - 1);
+        return status;
 }
 
 enum stasis_absence absence_of(enum stasis_status status)
@@ -93,23 +96,45 @@ static const struct place_row {
         PLACE(pcr_prcb, "_KPCR.CurrentPrcb", "_KPCR.Prcb"),
         PLACE(active_threads, "_EPROCESS.ActiveThreads"),
         PLACE(wait_prcb, "_KTHREAD.WaitPrcb"),
+        PLACE(terminated, "_ETHREAD.Terminated"),
+        PLACE(saturation, "_KTHREAD.Saturation"),
+        PLACE(affinity_group, "_KTHREAD.AffinityPrimaryGroup"),
+        PLACE(start_address_invalid, "_ETHREAD.StartAddressInvalid"),
+        PLACE(lpc_message_valid, "_ETHREAD.LpcReceivedMsgIdValid"),
+        PLACE(keyed_in_use, "_ETHREAD.KeyedEventInUse"),
+        PLACE(keyed_semaphore, "_ETHREAD.KeyedWaitSemaphore"),
+        PLACE(wait_block_list, "_KTHREAD.WaitBlockList"),
+        PLACE(wait_block_object, "_KWAIT_BLOCK.Object"),
+        PLACE(irp_link, "_IRP.ThreadListEntry"),
+        PLACE(wow_teb_offset, "_TEB.WowTebOffset"),
+        PLACE(teb_thread, "_TEB.ClientId.UniqueThread"),
+        PLACE(impersonation_token, "_PS_IMPERSONATION_INFORMATION.Token"),
+        PLACE(impersonation_copy, "_PS_IMPERSONATION_INFORMATION.CopyOnOpen"),
+        PLACE(impersonation_effective, "_PS_IMPERSONATION_INFORMATION.EffectiveOnly"),
+        PLACE(impersonation_level, "_PS_IMPERSONATION_INFORMATION.ImpersonationLevel"),
 #undef PLACE
 };
 
 /*
- * x86 processor blocks before XP, which no layout of ours describes: the first members have the same places from NT 4.0
- * (Schreiber's w2k_def.h for 2000) to Vista. A block found so is believed only where its threads are thread objects.
+ * What no layout of NT 4.0 and 2000 describes, and what never moved on x86. Processor blocks: the first members have the same
+ * places from NT 4.0 (Schreiber's w2k_def.h for 2000) to Vista; one found so is believed only where its threads are
+ * thread objects. PS_IMPERSONATION_INFORMATION: as XP's. TEB: ClientId.
  */
 static const struct {
         size_t place;
         struct place x86;
 } fixed_places[] = {
-        { offsetof(struct windows_places, prcb_current), { 0x4, 4, true } },
-        { offsetof(struct windows_places, prcb_next), { 0x8, 4, true } },
-        { offsetof(struct windows_places, prcb_idle), { 0xc, 4, true } },
-        { offsetof(struct windows_places, prcb_number), { 0x10, 1, true } },
-        { offsetof(struct windows_places, pcr_self), { 0x1c, 4, true } },
-        { offsetof(struct windows_places, pcr_prcb), { 0x20, 4, true } },
+        { offsetof(struct windows_places, prcb_current), { .offset = 0x4, .size = 4, .has = true } },
+        { offsetof(struct windows_places, prcb_next), { .offset = 0x8, .size = 4, .has = true } },
+        { offsetof(struct windows_places, prcb_idle), { .offset = 0xc, .size = 4, .has = true } },
+        { offsetof(struct windows_places, prcb_number), { .offset = 0x10, .size = 1, .has = true } },
+        { offsetof(struct windows_places, pcr_self), { .offset = 0x1c, .size = 4, .has = true } },
+        { offsetof(struct windows_places, pcr_prcb), { .offset = 0x20, .size = 4, .has = true } },
+        { offsetof(struct windows_places, teb_thread), { .offset = 0x24, .size = 4, .has = true } },
+        { offsetof(struct windows_places, impersonation_token), { .offset = 0x0, .size = 4, .has = true } },
+        { offsetof(struct windows_places, impersonation_copy), { .offset = 0x4, .size = 1, .has = true } },
+        { offsetof(struct windows_places, impersonation_effective), { .offset = 0x5, .size = 1, .has = true } },
+        { offsetof(struct windows_places, impersonation_level), { .offset = 0x8, .size = 4, .has = true } },
 };
 
 static void bind_fixed(struct windows_places *places)
@@ -130,7 +155,8 @@ void windows_bind_places(const struct stasis_layout *layout, struct windows_plac
                 *place = (struct place){ 0 };
                 for (size_t k = 0; k < 2 && row->path[k] && !place->has; k++)
                         if (stasis_layout_member(layout, row->path[k], &m))
-                                *place = (struct place){ .offset = m.offset, .size = (uint8_t)m.size, .has = true };
+                                *place = (struct place){ .offset = m.offset, .size = (uint8_t)m.size, .bit = m.bit,
+                                                         .bits = m.bits, .has = true };
         }
         if (stasis_layout_pointer_size(layout) == 4)
                 bind_fixed(ret_places);

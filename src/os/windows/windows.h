@@ -29,7 +29,7 @@
 /* Places that the walk itself needs, bound once from the layout. A member that the version lacks has has == false. */
 struct place {
         uint32_t offset;
-        uint8_t size;
+        uint8_t size, bit, bits; /* bits != 0: a bit-field of that width */
         bool has;
 };
 struct windows_places {
@@ -37,7 +37,10 @@ struct windows_places {
                 process_threads, kprocess_threads, process_wow64, process_wow64_old, process_base_priority,
                 thread_links, kthread_links, cid_process, cid_thread, kthread_process, thread_process, apc_process,
                 saved_apc_process, apc_index, thread_state, teb, prcb_current, prcb_next, prcb_idle, prcb_number,
-                peb32, pcr_self, pcr_prcb, active_threads, wait_prcb;
+                peb32, pcr_self, pcr_prcb, active_threads, wait_prcb,
+                terminated, saturation, affinity_group, start_address_invalid, lpc_message_valid, keyed_in_use,
+                keyed_semaphore, wait_block_list, wait_block_object, irp_link, wow_teb_offset, teb_thread,
+                impersonation_token, impersonation_copy, impersonation_effective, impersonation_level;
 };
 
 /* The ways of finding a thread; bit 1 << source in sources. Order and names are those of the table in sources.c. */
@@ -125,7 +128,7 @@ static inline bool is_kernel_address(const struct windows *w, uint64_t va)
 }
 enum stasis_status read_pointer(const struct windows *w, struct stasis_space *space, uint64_t va, uint64_t *ret_value)
         STASIS_MUST_CHECK;
-/* The member at place of the object; STASIS_UNSUPPORTED where the version has none. */
+/* The member (or bit-field) at place of the object; STASIS_UNSUPPORTED where the version has none. */
 enum stasis_status read_place(struct stasis_space *space, uint64_t object, const struct place *place, uint64_t *ret_value)
         STASIS_MUST_CHECK;
 /* A UNICODE_STRING of this pointer size: at most 32 KiB; absent texts give NULL and the reason. */
