@@ -138,31 +138,15 @@ struct pattern {
         seen *seen;
 };
 
-static bool look_through(struct stasis_space *space, const struct pe_image *kernel, uint64_t rva, uint64_t len,
+static bool look_through(struct stasis_space *space, const struct pe_image *kernel, enum pe_group group,
                          const struct pattern *pattern, void *ret)
 {
-        uint64_t end = kernel->base + rva + len;
-
-        for (uint64_t va = kernel->base + rva;
-             region_find(space, &va, end, pattern->bytes, pattern->len, pattern->align); va += pattern->align)
-                if (pattern->seen(space, kernel, va, ret))
-                        return true;
-        return false;
-}
-
-/* The sections of one group; a kernel whose section table is not there is looked through whole. */
-static bool look_through_group(struct stasis_space *space, const struct pe_image *kernel, enum pe_group group,
-                               const struct pattern *pattern, void *ret)
-{
-        if (!kernel->section_count)
-                return look_through(space, kernel, 0, kernel->size, pattern, ret);
-        for (size_t i = 0; i < kernel->section_count; i++) {
-                const struct pe_section *section = &kernel->section[i];
-
-                if (pe_section_group(section) == group &&
-                    look_through(space, kernel, section->rva, section->size, pattern, ret))
-                        return true;
-        }
+        for (struct pe_part part = { 0 }; pe_next_part(kernel, group, &part);)
+                for (uint64_t va = part.va;
+                     region_find(space, &va, part.end, pattern->bytes, pattern->len, pattern->align);
+                     va += pattern->align)
+                        if (pattern->seen(space, kernel, va, ret))
+                                return true;
         return false;
 }
 
@@ -178,8 +162,8 @@ enum stasis_status kdbg_scan(struct stasis_space *space, const struct pe_image *
         static const struct pattern tag = { kdbg_tag, sizeof(kdbg_tag), 4, seen_kdbg };
         struct kdbg kdbg;
 
-        if (!look_through_group(space, kernel, PE_WRITABLE, &tag, &kdbg) &&
-            !look_through_group(space, kernel, PE_CONSTANT, &tag, &kdbg))
+        if (!look_through(space, kernel, PE_WRITABLE, &tag, &kdbg) &&
+            !look_through(space, kernel, PE_CONSTANT, &tag, &kdbg))
                 return STASIS_ABSENT;
         *ret_kdbg = kdbg;
         return STASIS_OK;
@@ -246,8 +230,8 @@ enum stasis_status kd_version_find(struct stasis_space *space, const struct pe_i
                 return STASIS_OK;
         for (size_t i = 0; i < sizeof(base); i++)
                 base[i] = (uint8_t)(kernel->base >> 8 * i);
-        if (!look_through_group(space, kernel, PE_WRITABLE, &pattern, &version) &&
-            !look_through_group(space, kernel, PE_CONSTANT, &pattern, &version))
+        if (!look_through(space, kernel, PE_WRITABLE, &pattern, &version) &&
+            !look_through(space, kernel, PE_CONSTANT, &pattern, &version))
                 return STASIS_ABSENT;
         *ret_version = version;
         return STASIS_OK;

@@ -255,15 +255,13 @@ static bool is_head(const struct loader *loader, const struct pe_image *kernel, 
                read_at(loader, last, size, &forth) && forth == head;
 }
 
-static bool find_head(const struct loader *loader, const struct pe_image *kernel, const struct pe_section *section,
+static bool find_head(const struct loader *loader, const struct pe_image *kernel, const struct pe_part *part,
                       uint64_t *ret_head)
 {
         size_t size = loader->places.pointer;
-        uint64_t va = (kernel->base + section->rva + size - 1) / size * size,
-                 end = kernel->base + section->rva + section->size;
 
-        for (; va < end; va = (va | (PAGE_LEN - 1)) + 1) {
-                struct stasis_bytes view = stasis_space_view(loader->space, va, end - va);
+        for (uint64_t va = (part->va + size - 1) / size * size; va < part->end; va = (va | (PAGE_LEN - 1)) + 1) {
+                struct stasis_bytes view = stasis_space_view(loader->space, va, part->end - va);
 
                 for (size_t i = 0; i + size <= view.len; i += size) {
                         if (is_head(loader, kernel, va + i, load_le(view.at + i, size))) {
@@ -278,12 +276,12 @@ static bool find_head(const struct loader *loader, const struct pe_image *kernel
 enum stasis_status modules_head_by_shape(struct stasis_space *space, const struct pe_image *kernel,
                                          const struct stasis_layout *layout, uint64_t *ret_head)
 {
+        static const enum pe_group order[] = { PE_WRITABLE, PE_CONSTANT };
         const struct loader loader = { space, places_of(space, layout, true), true, false };
 
-        for (int group = PE_WRITABLE; group <= PE_CONSTANT; group++)
-                for (size_t i = 0; i < kernel->section_count; i++)
-                        if ((int)pe_section_group(&kernel->section[i]) == group &&
-                            find_head(&loader, kernel, &kernel->section[i], ret_head))
+        for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+                for (struct pe_part part = { 0 }; pe_next_part(kernel, order[i], &part);)
+                        if (find_head(&loader, kernel, &part, ret_head))
                                 return STASIS_OK;
         return STASIS_ABSENT;
 }

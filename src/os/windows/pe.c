@@ -59,6 +59,32 @@ enum pe_group pe_section_group(const struct pe_section *section)
         return section->flags & EXECUTE ? PE_OTHER : PE_CONSTANT;
 }
 
+static void take_part(const struct pe_image *pe, struct pe_part *part, uint64_t rva, uint64_t len)
+{
+        if (len > PE_PARTS_LEN_MAX - part->used)
+                len = PE_PARTS_LEN_MAX - part->used;
+        part->used += len;
+        part->va = pe->base + rva;
+        part->end = part->va + len;
+}
+
+bool pe_next_part(const struct pe_image *pe, enum pe_group group, struct pe_part *part)
+{
+        if (!pe->section_count && !part->next++) {
+                take_part(pe, part, 0, pe->size);
+                return true;
+        }
+        while (part->next < pe->section_count && part->used < PE_PARTS_LEN_MAX) {
+                const struct pe_section *section = &pe->section[part->next++];
+
+                if (pe_section_group(section) != group)
+                        continue;
+                take_part(pe, part, section->rva, section->size);
+                return true;
+        }
+        return false;
+}
+
 /* ---------------------------------------------------------------- headers */
 
 static void directory(const struct pe_image *pe, const uint8_t *table, size_t count, size_t index, uint32_t *ret_rva,

@@ -45,4 +45,17 @@ enum stasis_status pe_export(struct stasis_space *space, const struct pe_image *
 enum stasis_status pe_file_version(struct stasis_space *space, const struct pe_image *pe,
                                    uint32_t ret_version[4]) STASIS_MUST_CHECK;
 
+/*
+ * The parts of an image that belong to a group, one after the other; part is zeroed at first. Sections may overlap and
+ * lie about their size, so that all parts together are cut to PE_PARTS_LEN_MAX, several times what any real kernel has.
+ * An image whose section table is not in memory is one part, of every group.
+ */
+#define PE_PARTS_LEN_MAX (UINT64_C(64) << 20)
+struct pe_part {
+        uint64_t va, end;
+        size_t next;
+        uint64_t used;
+};
+bool pe_next_part(const struct pe_image *pe, enum pe_group group, struct pe_part *part);
+
 #endif

@@ -203,6 +203,34 @@ START_TEST(directories_that_are_not_counted_are_not_there)
 }
 END_TEST
 
+START_TEST(parts_are_bounded_together)
+{
+        struct world_pe m = start(true);
+        struct pe_part part = { 0 };
+        uint64_t sum = 0;
+        size_t count = 0;
+
+        ck_assert_int_eq(pe_open(&w.space, m.base, &pe), STASIS_OK);
+        ck_assert(pe_next_part(&pe, PE_WRITABLE, &part));
+        ck_assert_uint_eq(part.va, m.base + 0x2000);
+        ck_assert_uint_eq(part.end, m.base + 0x5000);
+        ck_assert(!pe_next_part(&pe, PE_WRITABLE, &part));
+        pe.size = 0x3000000;
+        for (size_t i = 0; i < pe.section_count; i++)
+                pe.section[i] = (struct pe_section){ "x", 0, pe.size, 0xc0000040 };
+        for (part = (struct pe_part){ 0 }; pe_next_part(&pe, PE_WRITABLE, &part); count++)
+                sum += part.end - part.va;
+        ck_assert_uint_eq(count, 2);
+        ck_assert_uint_eq(sum, 0x4000000);
+        pe.section_count = 0;
+        part = (struct pe_part){ 0 };
+        ck_assert(pe_next_part(&pe, PE_CONSTANT, &part));
+        ck_assert_uint_eq(part.va, m.base);
+        ck_assert_uint_eq(part.end, m.base + 0x3000000);
+        ck_assert(!pe_next_part(&pe, PE_CONSTANT, &part));
+}
+END_TEST
+
 START_TEST(exports_by_name)
 {
         struct world_pe m = start(_i);
@@ -314,6 +342,7 @@ int main(void)
         tcase_add_test(tcase, an_image_cannot_pass_the_top_of_the_space);
         tcase_add_test(tcase, sections_and_directories_stay_inside);
         tcase_add_test(tcase, directories_that_are_not_counted_are_not_there);
+        tcase_add_test(tcase, parts_are_bounded_together);
         tcase_add_loop_test(tcase, exports_by_name, 0, 2);
         tcase_add_test(tcase, an_unsorted_table_is_read_through);
         tcase_add_test(tcase, a_name_that_is_not_there_hides_no_other);

@@ -230,19 +230,13 @@ static void reactos_release(struct stasis_space *space, const struct pe_image *k
 {
         static const char name[] = { 'R', 'e', 'a', 'c', 't', 'O', 'S', ' ' };
 
-        for (size_t i = 0; i < kernel->section_count && !version->build_lab[0]; i++) {
-                uint64_t va = kernel->base + kernel->section[i].rva, end = va + kernel->section[i].size;
-
-                if (pe_section_group(&kernel->section[i]) != PE_CONSTANT)
-                        continue;
-                for (; region_find(space, &va, end, name, sizeof(name), 1); va++) {
-                        uint64_t digit;
-
+        for (struct pe_part part = { 0 }; pe_next_part(kernel, PE_CONSTANT, &part);) {
+                for (uint64_t va = part.va, digit; region_find(space, &va, part.end, name, sizeof(name), 1); va++) {
                         if (stasis_space_u(space, va + sizeof(name), 1, &digit) != STASIS_OK || !isdigit((int)digit))
                                 continue;
                         text_ascii(space, va, version->build_lab, sizeof(version->build_lab));
                         version->build_lab[strcspn(version->build_lab, "?")] = '\0'; /* the end of the line */
-                        break;
+                        return;
                 }
         }
 }
