@@ -124,17 +124,17 @@ static enum stasis_status find_bitmap(struct dmp *dmp, struct bitmap *bitmap, st
                                    "room for %" PRIu64, said, room);
 }
 
-/* 64 bits from bit at (a multiple of 64) on; bits past the end read as 0, whatever the last byte holds there. */
+/* 64 bits from bit at (a multiple of 64) on, as far as there are bytes. The last byte may hold more than bits counts. */
 static uint64_t word_at(const struct bitmap *bitmap, uint64_t at)
 {
-        uint64_t left = bitmap->bits - at, word = 0;
+        uint64_t word = 0;
         size_t byte = (size_t)(at / 8), len = bitmap->bytes.len - byte;
         if (len >= 8)
                 word = load_le64(bitmap->bytes.at + byte);
         else
                 for (size_t i = 0; i < len; i++)
                         word |= (uint64_t)bitmap->bytes.at[byte + i] << 8 * i;
-        return left < 64 ? word & ((UINT64_C(1) << left) - 1) : word;
+        return word;
 }
 
 /* The first bit at or after from that is set (or clear, by flip); bits where there is none. */

@@ -62,6 +62,24 @@ START_TEST(qemu_registers)
 }
 END_TEST
 
+/* The same notes with QEMU's first: the richer one wins in either order. */
+START_TEST(qemu_notes_first)
+{
+        enum { NOTES = 64 + 4 * 56, PRSTATUS = 2 * (12 + 8 + 336), QEMU = 2 * (12 + 8 + 440) };
+        static uint8_t copy[PRSTATUS];
+        sample_elf64(&sample);
+        memcpy(copy, sample.at + NOTES, PRSTATUS);
+        memmove(sample.at + NOTES, sample.at + NOTES + PRSTATUS, QEMU);
+        memcpy(sample.at + NOTES + QEMU, copy, PRSTATUS);
+        struct stasis_image *image = open_sample(&sample);
+        const struct stasis_hints *hints = stasis_image_hints(image);
+        ck_assert_uint_eq(hints->cpu_count, 2);
+        ck_assert_str_eq(hints->cpu[1].origin, "QEMU note");
+        ck_assert_uint_eq(hints->cpu[1].rip, 0xc110);
+        stasis_image_close(image);
+}
+END_TEST
+
 START_TEST(class32)
 {
         sample_elf32(&sample);
@@ -288,6 +306,7 @@ int main(void)
         suite_add_tcase(suite, tcase);
         tcase_add_test(tcase, qemu_runs);
         tcase_add_test(tcase, qemu_registers);
+        tcase_add_test(tcase, qemu_notes_first);
         tcase_add_test(tcase, class32);
         tcase_add_test(tcase, many_segments);
         tcase_add_test(tcase, virtualbox);

@@ -48,6 +48,12 @@ START_TEST(bad_ranges)
         RUNS(image, { 0x1000, 0x1000, 0x20 }, { 0x100000, 0x1800, 0x1040 });
         stasis_image_close(image);
 
+        put32(&sample, 0x2840, 0x4c694d45);
+        put32(&sample, 0x2844, 3);
+        image = open_sample(&sample);
+        RUNS(image, { 0x1000, 0x1000, 0x20 }, { 0x100000, 0x1800, 0x1040 });
+        stasis_image_close(image);
+
         sample_lime(&sample);
         put64(&sample, 0x2840 + 16, 0x1000);
         image = open_sample(&sample);
