@@ -88,7 +88,7 @@ static struct stasis_fact fact_zone(struct windows *w)
 {
         return number_if(w->has_shared, (uint64_t)((int64_t)w->shared.TimeZoneBias / 600000000));
 }
-static struct stasis_fact fact_processors(struct windows *w) { return number(w->processor_count); }
+static struct stasis_fact fact_processors(struct windows *w) { return number_if(w->walked, w->processor_count); }
 static struct stasis_fact fact_kernel(struct windows *w) { return number_if(w->has_pe, w->pe.base); }
 static struct stasis_fact fact_size(struct windows *w) { return number_if(w->has_pe, w->pe.size); }
 static struct stasis_fact fact_stamp(struct windows *w) { return number_if(w->has_pe, w->pe.timestamp); }
@@ -161,6 +161,13 @@ bool system_facts_make(struct windows *w)
         w->facts = (struct stasis_record){ .object = w->has_pe ? w->pe.base : 0, .column = columns, .fact = w->fact,
                                            .count = COUNT(columns) };
         return true;
+}
+
+void system_facts_walked(struct windows *w)
+{
+        for (size_t i = 0; w->fact && i < COUNT(columns); i++)
+                if (fill[i] == fact_processors)
+                        w->fact[i] = fact_processors(w);
 }
 
 /* ---------------------------------------------------------------- modules */

@@ -7,6 +7,8 @@
 
 /* w->facts, in system->arena. False where memory is exhausted. */
 bool system_facts_make(struct windows *w) STASIS_MUST_CHECK;
+/* What is known only after the lists were walked, put in anew. */
+void system_facts_walked(struct windows *w);
 const struct stasis_column *system_column_at(size_t index);
 const struct stasis_column *system_columns(size_t *ret_count);
 

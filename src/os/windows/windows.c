@@ -52,15 +52,6 @@ static void read_modules(struct windows *w)
                             "the list of kernel modules is torn: %zu modules were reached", w->modules.count);
 }
 
-static void note_image(struct windows *w)
-{
-        size_t count;
-        (void)stasis_image_gaps(w->image, &count);
-        if (count)
-                system_note(w->system, STASIS_NOTE_MISSING, "image-incomplete", 0, -1, -1,
-                            "%zu stretches that the file declares are not in it: what lies there is missing", count);
-}
-
 static enum stasis_status windows_open(struct stasis_system *system, void **ret_priv, struct stasis_error *err)
 {
         struct windows *w = calloc(1, sizeof *w);
@@ -77,7 +68,6 @@ static enum stasis_status windows_open(struct stasis_system *system, void **ret_
         enum stasis_status status = windows_discover(w, err);
         if (status != STASIS_OK)
                 return status;
-        note_image(w);
         read_modules(w);
         return bind(w, err);
 }
@@ -85,9 +75,7 @@ static enum stasis_status windows_open(struct stasis_system *system, void **ret_
 static const struct stasis_record *windows_facts(void *priv)
 {
         struct windows *w = priv;
-        for (size_t i = 0; i < w->facts.count; i++) /* known only after the walk */
-                if (w->facts.column[i].key[0] == 'p' && !__builtin_strcmp(w->facts.column[i].key, "processors"))
-                        w->fact[i] = w->walked ? fact_derived(w->processor_count) : fact_absent(STASIS_NOT_KNOWN);
+        system_facts_walked(w);
         return &w->facts;
 }
 
