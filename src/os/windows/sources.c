@@ -191,6 +191,8 @@ static enum stasis_status walk_threads(struct windows *w, uint32_t process, cons
         enum stasis_status status = list_walk(w->kernel, w->process[process].object + head->offset, &options, ret_walk);
         for (size_t i = 0; status == STASIS_OK && i < ret_walk->count; i++)
                 status = saw(w, ret_walk->entry[i] - links->offset, process, source, i >= ret_walk->behind);
+        if (status != STASIS_OK)
+                list_free(ret_walk);
         return status;
 }
 
