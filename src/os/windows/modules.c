@@ -67,9 +67,14 @@ struct loader {
         bool kernel, wow64;
 };
 
+/* A 32-bit process of a system booted with /3GB reaches up to here, into what is the kernel's half elsewhere. */
+#define X86_USER_END UINT64_C(0xc0000000)
+
 static bool same_half(const struct loader *loader, uint64_t va)
 {
-        return va && kernel_half(loader->space, va) == loader->kernel;
+        if (loader->kernel)
+                return kernel_half(loader->space, va);
+        return va && (loader->space->paging->sign_extended ? !kernel_half(loader->space, va) : va < X86_USER_END);
 }
 
 static bool read_at(const struct loader *loader, uint64_t va, size_t size, uint64_t *ret_value)

@@ -207,6 +207,25 @@ START_TEST(both_lists_of_a_process)
 }
 END_TEST
 
+START_TEST(a_process_of_three_gigabytes)
+{
+        world_end(&w);
+        world_start(&w, PT_PAE);
+        world_map(&w, 0xbffd0000, 0x5000);
+        world_u(&w, 0xbffd000c, 4, 0xbffd1000);
+        world_u(&w, 0xbffd100c, 4, 0xbffd100c);
+        world_u(&w, 0xbffd1010, 4, 0xbffd100c);
+        add(&p32, 0xbffd100c, 0xbffd2000, 0xb0000000, 0x5000, "large.dll");
+        ck_assert_int_eq(modules_user(&w.space, NULL, 0xbffd0000, &mods), STASIS_OK);
+        ck_assert_uint_eq(mods.count, 1);
+        ck_assert(!mods.torn);
+        world_u(&w, 0xbffd2018, 4, 0xc0000000);
+        modules_free(&mods);
+        ck_assert_int_eq(modules_user(&w.space, NULL, 0xbffd0000, &mods), STASIS_OK);
+        ck_assert_uint_eq(mods.count, 0);
+}
+END_TEST
+
 START_TEST(a_process_without_loader_data)
 {
         wow64_process();
@@ -259,6 +278,7 @@ int main(void)
         tcase_add_test(tcase, no_head);
         tcase_add_test(tcase, names_that_are_not_in_memory);
         tcase_add_test(tcase, both_lists_of_a_process);
+        tcase_add_test(tcase, a_process_of_three_gigabytes);
         tcase_add_test(tcase, a_process_without_loader_data);
         tcase_add_test(tcase, head_by_shape);
         suite_add_tcase(suite, tcase);
