@@ -15,10 +15,10 @@ import os
 import sys
 import tomllib
 
-import formats
-import processes
-import threads  # noqa: F401 (its module is what processes makes)
-import windows
+sys.dont_write_bytecode = True
+import formats  # noqa: E402
+import processes  # noqa: E402
+import windows  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.normpath(os.path.join(HERE, "..", "..", "..", "testdata", "golden"))
@@ -35,6 +35,11 @@ def load_recipe(path):
             people += tomllib.load(f)["process"]
     recipe["process"] = people + recipe.get("process", [])
     return recipe
+
+
+def cases():
+    return sorted(os.path.join(DATA, n) for n in os.listdir(DATA)
+                  if os.path.exists(os.path.join(DATA, n, "recipe")))
 
 
 def load_places(name):

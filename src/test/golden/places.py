@@ -82,8 +82,10 @@ WANTED = {
 # Lent to the 64-bit files under a name of their own.
 LENT_32 = {"_PEB_LDR_DATA": "_PEB_LDR_DATA32", "_LDR_DATA_TABLE_ENTRY": "_LDR_DATA_TABLE_ENTRY32"}
 # Lent by XP to the two partial versions, so that their systems have processors, user parts and a shared page at all.
-# What stands on a lent place is never part of a truth.
-LENT_PARTIAL = ["_KPCR", "_KPRCB", "_TEB", "_PEB", "_PEB_LDR_DATA", "_LDR_DATA_TABLE_ENTRY", "_IRP", "_KUSER_SHARED_DATA",
+# What stands on a lent place is never part of a truth, but for the head of the processor block, which every x86 version
+# from XP to 10 has alike.
+LENT_SURE = ["_KPCR", "_KPRCB"]
+LENT_PARTIAL = ["_TEB", "_PEB", "_PEB_LDR_DATA", "_LDR_DATA_TABLE_ENTRY", "_IRP", "_KUSER_SHARED_DATA",
                 "_DBGKD_GET_VERSION64", "_PS_IMPERSONATION_INFORMATION"]
 ENUMS = ["_KWAIT_REASON", "_KTHREAD_STATE"]
 SIMPLE = {"_LARGE_INTEGER": "u64", "_ULARGE_INTEGER": "u64", "_LIST_ENTRY": "list", "_UNICODE_STRING": "ustr",
@@ -165,9 +167,9 @@ def distil(facts, version, version32):
             for struct, name in LENT_32.items():
                 out["structs"][name] = distil_struct(other, struct, WANTED[struct].split())
         else:
-            for struct in LENT_PARTIAL:
+            for struct in LENT_SURE + LENT_PARTIAL:
                 out["structs"][struct] = distil_struct(other, struct, WANTED[struct].split())
-                out["lent"].append(struct)
+            out["lent"] += LENT_PARTIAL
     symbols = data.get("symbols") or {}
     for guid_age in sorted(symbols)[:1]:
         out["pdb"] = guid_age

@@ -18,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 
-import build
+sys.dont_write_bytecode = True
+import build  # noqa: E402
 
 NAMED = "IMAGE"                             # stands for the path in expected output
 # A dump's header tells more, and the dump holds a decoded debugger block, which tells the exact layout.
@@ -231,11 +232,6 @@ def run_case(binary, case, folder, update):
     return good
 
 
-def cases():
-    return sorted(os.path.join(build.DATA, n) for n in os.listdir(build.DATA)
-                  if os.path.exists(os.path.join(build.DATA, n, "recipe")))
-
-
 def main(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stasis")
@@ -244,7 +240,7 @@ def main(argv):
     options = parser.parse_args(argv)
     binary = os.path.abspath(options.stasis)
     good = True
-    for case in options.cases or cases():
+    for case in options.cases or build.cases():
         if not os.path.isdir(case):
             case = os.path.join(build.DATA, case)
         with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Reads golden images back with a walker of its own, without any of the builder's modules but its recipe reader.
 
-    selftest.py CASE_DIR ...
+    selftest.py [CASE_DIR ...]
 
 For each format: every frame equals the raw image's where the file holds it; the kernel's base translates to a PE; the
 process list, walked from PsActiveProcessHead's label, gives the truth's processes; the thread lists give its threads.
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHAPES = {"x86": (4, [(22, 10), (12, 10)]), "pae": (8, [(30, 2), (21, 9), (12, 9)]),
           "x64": (8, [(39, 9), (30, 9), (21, 9), (12, 9)]), "la57": (8, [(48, 9), (39, 9), (30, 9), (21, 9), (12, 9)])}
@@ -181,7 +182,8 @@ def run(case, folder):
 
 
 def main(argv):
-    for case in argv[1:]:
+    import build
+    for case in argv[1:] or build.cases():
         with tempfile.TemporaryDirectory() as folder:
             run(case, folder)
     return 0

@@ -13,9 +13,8 @@ class Rest:
         kernel_start = system.base + 0x1200 + 0x10 * (self.tid // 4 % 16)
         start = process.user["ntdll"] + 0x1010 if self.user else kernel_start
         if self.recipe.get("idle"):
-            start = 0
-        self.put("StartAddress", start)
-        self.tell("start_address", hex(start) if start else None)
+            return  # zero: whether that is an address or none is the reader's taste
+        self.put("StartAddress", start, "start_address", hex(start))
         win32 = process.user["exe"] + 0x1020 + 0x10 * (self.tid // 4 % 64) if self.user else start
         received = self.recipe.get("lpc_received")
         if received and o.has("LpcReceivedMsgIdValid"):
@@ -24,8 +23,7 @@ class Rest:
             self.truth["lpc_received_message_id"] = received
             self.tell("win32_start_address", None)
             return
-        self.put("Win32StartAddress", win32)
-        self.tell("win32_start_address", hex(win32) if win32 else None)
+        self.put("Win32StartAddress", win32, "win32_start_address", hex(win32))
         if o.has("LpcReceivedMsgIdValid"):
             self.tell("lpc_received_message_id", None)
 
@@ -131,11 +129,19 @@ class Rest:
         self.put("RundownProtect", references, "rundown_protect", {"value": hex(references), "names": []})
         self.put("ThreadLock", 0x10 if self.index % 2 else 0, "thread_lock", {"value": "0x10" if self.index % 2 else "0x0",
                                                                              "names": []})
-        # From Vista on this shares its second half with StartAddress and means something else.
-        if not o.has("ForwardLinkShadow"):
-            o.empty_list("PostBlockList")
-        self.tell("post_block_list", None)
-        self.tell("active_timers", None)
+        self._lists()
+
+    def _lists(self):
+        """Lists of which the first entry is told. From Vista on PostBlockList shares its second half with StartAddress."""
+        o, system = self.object, self.system
+        for member, name, key in (("PostBlockList", "post_blocks", "post_block_list"),
+                                  ("ActiveTimerListHead", "timers", "active_timers")):
+            entries = [system.take("pool", 0x60) + 0x20 for _ in range(self.recipe.get(name, 0))]
+            if member == "PostBlockList" and o.has("ForwardLinkShadow"):
+                entries = []
+            elif o.has(member):
+                system.link(o.at(member), entries)
+            self.tell(key, hex(entries[0]) if entries else None)
 
     # ------------------------------------------------------------ TEB
 

@@ -201,7 +201,7 @@ class Thread(Rest):
         self._next_processor(r.get("next_processor", cpu))
         ideal = (cpu + 1) % system.cpus
         self.put("IdealProcessor", ideal, "ideal_processor")
-        self.put("UserIdealProcessor", cpu, "user_ideal_processor")
+        self.put("UserIdealProcessor", self.index // 2 % system.cpus, "user_ideal_processor")
         o.put("SoftAffinity", 1 << cpu)
         mask = r.get("affinity", (1 << system.cpus) - 1)
         self._affinity(mask)
