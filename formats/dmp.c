@@ -37,9 +37,9 @@ static const struct {
         uint32_t build;
         const char *name;
 } systems[] = {
-        { 0, "Windows" },          { 1057, "Windows NT 3.51" }, { 1381, "Windows NT 4.0" }, { 2195, "Windows 2000" },
-        { 2600, "Windows XP" },    { 3790, "Windows 2003" },    { 6000, "Windows Vista" },  { 7600, "Windows 7" },
-        { 9200, "Windows 8" },     { 9600, "Windows 8.1" },     { 10240, "Windows 10" },    { 20348, "Windows 2022" },
+        { 0, "Windows" },        { 1057, "Windows NT 3.51" }, { 1381, "Windows NT 4.0" }, { 2195, "Windows 2000" },
+        { 2600, "Windows XP" },  { 3790, "Windows 2003" },    { 6000, "Windows Vista" },  { 7600, "Windows 7" },
+        { 9200, "Windows 8" },   { 9600, "Windows 8.1" },     { 10240, "Windows 10" },    { 20348, "Windows 2022" },
         { 22000, "Windows 11" },
 };
 

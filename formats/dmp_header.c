@@ -6,26 +6,36 @@
 #include "dmp.h"
 #include "dmp_wire.h"
 
-#define M(type, name) { offsetof(struct type, name), sizeof(((struct type *)0)->name) }
+#define M(type, name) \
+        { \
+                offsetof(struct type, name), sizeof(((struct type *)0)->name) \
+        }
 #define WIDTH_MEMBERS(h) \
         .machine_type = M(h, machine), .dump_type = M(h, dump_type), .run_count = M(h, run_count), \
-        .page_count = M(h, page_count), .runs = M(h, runs), .exception = M(h, exception), \
-        .comment = M(h, comment), .major = M(h, major), .minor = M(h, minor), \
-        .root = M(h, directory_table_base), .pfn_database = M(h, pfn_database), \
-        .module_head = M(h, loaded_module_list), .process_head = M(h, active_process_head), \
-        .kdbg = M(h, debugger_data), .processors = M(h, processors), .bugcheck = M(h, bugcheck), \
-        .parameter = M(h, parameter[0]), .system_time = M(h, system_time), .up_time = M(h, up_time), \
-        .product_type = M(h, product_type), .suite_mask = M(h, suite_mask)
+        .page_count = M(h, page_count), .runs = M(h, runs), .exception = M(h, exception), .comment = M(h, comment), \
+        .major = M(h, major), .minor = M(h, minor), .root = M(h, directory_table_base), \
+        .pfn_database = M(h, pfn_database), .module_head = M(h, loaded_module_list), \
+        .process_head = M(h, active_process_head), .kdbg = M(h, debugger_data), .processors = M(h, processors), \
+        .bugcheck = M(h, bugcheck), .parameter = M(h, parameter[0]), .system_time = M(h, system_time), \
+        .up_time = M(h, up_time), .product_type = M(h, product_type), .suite_mask = M(h, suite_mask)
 
 const struct dmp_width dmp_width32 = {
-        .magic = DMP_MAGIC32, .bits = 32, .run_word = 4, .header_size = sizeof(struct dmp_header32),
-        .machine = STASIS_MACHINE_X86, WIDTH_MEMBERS(dmp_header32),
+        .magic = DMP_MAGIC32,
+        .bits = 32,
+        .run_word = 4,
+        .header_size = sizeof(struct dmp_header32),
+        .machine = STASIS_MACHINE_X86,
+        WIDTH_MEMBERS(dmp_header32),
         .pae = M(dmp_header32, pae_enabled),
         .context = { offsetof(struct dmp_header32, context), DMP_CONTEXT32_LEN },
 };
 const struct dmp_width dmp_width64 = {
-        .magic = DMP_MAGIC64, .bits = 64, .run_word = 8, .header_size = sizeof(struct dmp_header64),
-        .machine = STASIS_MACHINE_X64, WIDTH_MEMBERS(dmp_header64),
+        .magic = DMP_MAGIC64,
+        .bits = 64,
+        .run_word = 8,
+        .header_size = sizeof(struct dmp_header64),
+        .machine = STASIS_MACHINE_X64,
+        WIDTH_MEMBERS(dmp_header64),
         .context = { offsetof(struct dmp_header64, context), DMP_CONTEXT64_LEN },
 };
 
@@ -50,8 +60,10 @@ static const struct row {
         bool zero_is_absent;
 } rows[] = {
 #define ROW(hint, name, zero_is_absent) \
-        { hint, offsetof(struct dmp_width, name), offsetof(struct stasis_hints, name), \
-          sizeof(((struct stasis_hints *)0)->name), zero_is_absent }
+        { \
+                hint, offsetof(struct dmp_width, name), offsetof(struct stasis_hints, name), \
+                        sizeof(((struct stasis_hints *)0)->name), zero_is_absent \
+        }
         ROW(STASIS_HINT_ROOT, root, true),
         ROW(STASIS_HINT_KDBG, kdbg, true),
         ROW(STASIS_HINT_PROCESS_HEAD, process_head, true),
@@ -109,7 +121,8 @@ static enum stasis_status read_machine(const struct dmp *dmp, struct stasis_hint
                 }
         hints->machine = STASIS_MACHINE_UNKNOWN;
         hints->known &= ~(uint32_t)STASIS_HINT_MACHINE;
-        return stasis_image_remark(dmp->image, "machine type 0x%x of the header is none that is known here", (unsigned)type);
+        return stasis_image_remark(dmp->image, "machine type 0x%x of the header is none that is known here",
+                                   (unsigned)type);
 }
 
 /* A block of bytes, absent where it begins with filler or holds nothing but zeros. */
@@ -167,7 +180,8 @@ enum stasis_status dmp_read_header(struct dmp *dmp)
         read_odd_ones(dmp, hints);
         hints->context = block(dmp, dmp->width->context);
         hints->exception = block(dmp, dmp->width->exception);
-        hints->known |= (hints->context.at ? STASIS_HINT_CONTEXT : 0) | (hints->exception.at ? STASIS_HINT_EXCEPTION : 0);
+        hints->known |=
+                (hints->context.at ? STASIS_HINT_CONTEXT : 0) | (hints->exception.at ? STASIS_HINT_EXCEPTION : 0);
         enum stasis_status status = read_machine(dmp, hints);
         return status == STASIS_OK ? read_comment(dmp, hints) : status;
 }

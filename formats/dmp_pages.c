@@ -16,7 +16,7 @@ enum { PAGE_SHIFT = 12, PAGE_SIZE = 1 << PAGE_SHIFT };
 static enum stasis_status no_run_list(struct dmp *dmp, struct stasis_error *err)
 {
         if (stasis_image_remark(dmp->image, "the header has no list of runs: the pages behind it are taken to begin at "
-                                "physical address 0, which may be wrong") != STASIS_OK)
+                                            "physical address 0, which may be wrong") != STASIS_OK)
                 return STASIS_NOMEM;
         uint64_t off = dmp->width->header_size;
         return stasis_image_add_run(dmp->image, 0, dmp->file.len - off, off, err);
@@ -27,13 +27,16 @@ static enum stasis_status check_page_count(struct dmp *dmp, uint64_t seen)
         uint64_t said;
         if (!dmp_get(dmp, dmp->width->page_count, &said) || said == seen)
                 return STASIS_OK;
-        return stasis_image_remark(dmp->image, "the header counts %" PRIu64 " pages, its runs have %" PRIu64, said, seen);
+        return stasis_image_remark(dmp->image, "the header counts %" PRIu64 " pages, its runs have %" PRIu64, said,
+                                   seen);
 }
 
 static enum stasis_status stop_at_run(struct dmp *dmp, uint64_t i, uint64_t count, uint64_t base, uint64_t pages)
 {
-        return stasis_image_remark(dmp->image, "run %" PRIu64 " of %" PRIu64 " cannot be (page 0x%" PRIx64 ", 0x%" PRIx64
-                                   " pages): it and what follows is not read", i, count, base, pages);
+        return stasis_image_remark(dmp->image,
+                                   "run %" PRIu64 " of %" PRIu64 " cannot be (page 0x%" PRIx64 ", 0x%" PRIx64
+                                   " pages): it and what follows is not read",
+                                   i, count, base, pages);
 }
 
 enum stasis_status dmp_read_runs(struct dmp *dmp, struct stasis_error *err)
@@ -42,8 +45,9 @@ enum stasis_status dmp_read_runs(struct dmp *dmp, struct stasis_error *err)
         uint64_t count, off = width->header_size, seen = 0, room = width->runs.size / (2u * width->run_word);
         if (!dmp_get(dmp, width->run_count, &count))
                 return no_run_list(dmp, err);
-        if (count > room && stasis_image_remark(dmp->image, "the header announces %" PRIu64 " runs and has room for %" PRIu64,
-                                                count, room) != STASIS_OK)
+        if (count > room &&
+            stasis_image_remark(dmp->image, "the header announces %" PRIu64 " runs and has room for %" PRIu64, count,
+                                room) != STASIS_OK)
                 return STASIS_NOMEM;
         for (uint64_t i = 0; i < count && i < room; i++) {
                 const uint8_t *at = dmp->file.at + width->runs.at + i * 2 * width->run_word;
@@ -67,21 +71,19 @@ enum { TAIL_GAPS_MAX = 65536 };
 
 struct bitmap {
         struct stasis_bytes bytes;
-        uint64_t bits, first_page, pages;  /* as the header says, cut to what can be */
-        uint64_t held, lost;               /* set bits with and without a page in the file */
+        uint64_t bits, first_page, pages; /* as the header says, cut to what can be */
+        uint64_t held, lost;              /* set bits with and without a page in the file */
 };
 
 static struct stasis_bytes summary(const struct dmp *dmp)
 {
         struct stasis_bytes bytes = bytes_slice(dmp->file, dmp->width->header_size, sizeof(struct dmp_summary));
-        bool is = bytes.at && (memcmp(bytes.at, DMP_SUMMARY_KERNEL, 8) == 0 || memcmp(bytes.at, DMP_SUMMARY_FULL, 8) == 0);
+        bool is = bytes.at &&
+                  (memcmp(bytes.at, DMP_SUMMARY_KERNEL, 8) == 0 || memcmp(bytes.at, DMP_SUMMARY_FULL, 8) == 0);
         return is ? bytes : (struct stasis_bytes){ NULL, 0 };
 }
 
-static uint64_t summary_u64(struct stasis_bytes header, size_t at)
-{
-        return load_le64(header.at + at);
-}
+static uint64_t summary_u64(struct stasis_bytes header, size_t at) { return load_le64(header.at + at); }
 
 /* The older second header of type 2 has other numbers in these places: they must agree with each other. */
 bool dmp_has_bitmap(const struct dmp *dmp)
@@ -101,7 +103,8 @@ static enum stasis_status find_bitmap(struct dmp *dmp, struct bitmap *bitmap, st
 {
         struct stasis_bytes header = summary(dmp);
         if (!header.at)
-                return stasis_fail(err, STASIS_CORRUPT, "no bitmap header (SDMP, FDMP) at 0x%x", dmp->width->header_size);
+                return stasis_fail(err, STASIS_CORRUPT, "no bitmap header (SDMP, FDMP) at 0x%x",
+                                   dmp->width->header_size);
         uint64_t at = dmp->width->header_size + sizeof(struct dmp_summary);
         bitmap->first_page = summary_u64(header, offsetof(struct dmp_summary, header_size));
         bitmap->pages = summary_u64(header, offsetof(struct dmp_summary, pages));
@@ -110,8 +113,9 @@ static enum stasis_status find_bitmap(struct dmp *dmp, struct bitmap *bitmap, st
                 return stasis_fail(err, STASIS_CORRUPT, "the first page would lie at 0x%" PRIx64 ", inside the header",
                                    bitmap->first_page);
         if (bitmap->first_page >= dmp->file.len)
-                return stasis_fail(err, STASIS_CORRUPT, "cut off: the first page should be at 0x%" PRIx64
-                                   ", the file ends at 0x%zx", bitmap->first_page, dmp->file.len);
+                return stasis_fail(err, STASIS_CORRUPT,
+                                   "cut off: the first page should be at 0x%" PRIx64 ", the file ends at 0x%zx",
+                                   bitmap->first_page, dmp->file.len);
         bitmap->bytes = bytes_slice(dmp->file, at, bitmap->first_page - at);
         uint64_t room = (uint64_t)bitmap->bytes.len * 8;
         if (room > FRAMES_MAX)
@@ -120,11 +124,14 @@ static enum stasis_status find_bitmap(struct dmp *dmp, struct bitmap *bitmap, st
                 return STASIS_OK;
         uint64_t said = bitmap->bits;
         bitmap->bits = room;
-        return stasis_image_remark(dmp->image, "the bitmap is said to have %" PRIu64 " bits; before the first page there is "
-                                   "room for %" PRIu64, said, room);
+        return stasis_image_remark(dmp->image,
+                                   "the bitmap is said to have %" PRIu64 " bits; before the first page there is "
+                                   "room for %" PRIu64,
+                                   said, room);
 }
 
-/* 64 bits from bit at (a multiple of 64) on, as far as there are bytes. The last byte may hold more than bits counts. */
+/* 64 bits from bit at (a multiple of 64) on, as far as there are bytes. The last byte may hold more than bits counts.
+ */
 static uint64_t word_at(const struct bitmap *bitmap, uint64_t at)
 {
         uint64_t word = 0;
@@ -175,8 +182,9 @@ static enum stasis_status account(struct dmp *dmp, const struct bitmap *bitmap)
                 status = stasis_image_remark(dmp->image, "the header counts %" PRIu64 " pages, its bitmap has %" PRIu64,
                                              bitmap->pages, bitmap->held + bitmap->lost);
         if (status == STASIS_OK && bitmap->lost)
-                status = stasis_image_remark(dmp->image, "cut off: %" PRIu64 " of %" PRIu64 " pages are not in the file",
-                                             bitmap->lost, bitmap->held + bitmap->lost);
+                status =
+                        stasis_image_remark(dmp->image, "cut off: %" PRIu64 " of %" PRIu64 " pages are not in the file",
+                                            bitmap->lost, bitmap->held + bitmap->lost);
         return status;
 }
 

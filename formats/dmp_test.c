@@ -14,13 +14,12 @@ START_TEST(full64)
         has_remark(image, NULL);
         ck_assert_uint_eq(byte_at(image, 0x101fff), 0xd3);
         const struct stasis_hints *h = stasis_image_hints(image);
-        ck_assert_uint_eq(h->known,
-                          STASIS_HINT_MACHINE | STASIS_HINT_ROOT | STASIS_HINT_KDBG | STASIS_HINT_PROCESS_HEAD
-                                  | STASIS_HINT_MODULE_HEAD | STASIS_HINT_PFN_DATABASE | STASIS_HINT_BUILD
-                                  | STASIS_HINT_PROCESSORS | STASIS_HINT_BUGCHECK | STASIS_HINT_SYSTEM_TIME
-                                  | STASIS_HINT_UP_TIME | STASIS_HINT_DUMP_TYPE | STASIS_HINT_PRODUCT_TYPE
-                                  | STASIS_HINT_SUITE_MASK | STASIS_HINT_CONTEXT | STASIS_HINT_EXCEPTION
-                                  | STASIS_HINT_COMMENT);
+        ck_assert_uint_eq(h->known, STASIS_HINT_MACHINE | STASIS_HINT_ROOT | STASIS_HINT_KDBG |
+                                            STASIS_HINT_PROCESS_HEAD | STASIS_HINT_MODULE_HEAD |
+                                            STASIS_HINT_PFN_DATABASE | STASIS_HINT_BUILD | STASIS_HINT_PROCESSORS |
+                                            STASIS_HINT_BUGCHECK | STASIS_HINT_SYSTEM_TIME | STASIS_HINT_UP_TIME |
+                                            STASIS_HINT_DUMP_TYPE | STASIS_HINT_PRODUCT_TYPE | STASIS_HINT_SUITE_MASK |
+                                            STASIS_HINT_CONTEXT | STASIS_HINT_EXCEPTION | STASIS_HINT_COMMENT);
         ck_assert_int_eq(h->machine, STASIS_MACHINE_X64);
         ck_assert_uint_eq(h->major, 15);
         ck_assert_uint_eq(h->build, 19041);
@@ -85,9 +84,9 @@ START_TEST(old32)
         RUNS(image, { 0x1000, 0x1000, 0x1000 }, { 0x100000, 0x2000, 0x2000 });
         has_remark(image, NULL);
         const struct stasis_hints *h = stasis_image_hints(image);
-        ck_assert_uint_eq(h->known, STASIS_HINT_MACHINE | STASIS_HINT_ROOT | STASIS_HINT_PROCESS_HEAD
-                                            | STASIS_HINT_MODULE_HEAD | STASIS_HINT_PFN_DATABASE | STASIS_HINT_BUILD
-                                            | STASIS_HINT_PROCESSORS | STASIS_HINT_BUGCHECK | STASIS_HINT_CONTEXT);
+        ck_assert_uint_eq(h->known, STASIS_HINT_MACHINE | STASIS_HINT_ROOT | STASIS_HINT_PROCESS_HEAD |
+                                            STASIS_HINT_MODULE_HEAD | STASIS_HINT_PFN_DATABASE | STASIS_HINT_BUILD |
+                                            STASIS_HINT_PROCESSORS | STASIS_HINT_BUGCHECK | STASIS_HINT_CONTEXT);
         ck_assert_uint_eq(h->root, 0x30000);
         ck_assert_uint_eq(h->build, 1381);
         ck_assert_uint_eq(h->kdbg, 0);
@@ -100,8 +99,9 @@ START_TEST(no_run_list)
         sample_dmp32_old(&sample);
         put_text(&sample, 0x64, "PAGE");
         struct stasis_image *image = open_sample(&sample);
-        has_remark(image, "the header has no list of runs: the pages behind it are taken to begin at physical address 0, "
-                          "which may be wrong");
+        has_remark(image,
+                   "the header has no list of runs: the pages behind it are taken to begin at physical address 0, "
+                   "which may be wrong");
         RUNS(image, { 0, 0x3000, 0x1000 });
         stasis_image_close(image);
 }
@@ -110,7 +110,8 @@ END_TEST
 /* Pages 1, 2, 63, 64, 76 of 77; what stands behind bit 76 does not count. */
 static void check_bitmap(const struct stasis_image *image, uint64_t first)
 {
-        RUNS(image, { 0x1000, 0x2000, first }, { 0x3f000, 0x2000, first + 0x2000 }, { 0x4c000, 0x1000, first + 0x4000 });
+        RUNS(image, { 0x1000, 0x2000, first }, { 0x3f000, 0x2000, first + 0x2000 },
+             { 0x4c000, 0x1000, first + 0x4000 });
         has_remark(image, NULL);
         has_no_gap(image);
         ck_assert_uint_eq(byte_at(image, 0x2000), 0xb2);
@@ -178,8 +179,9 @@ START_TEST(bitmap_lies)
         size_t count;
         const char *const *remark = stasis_image_remarks(image, &count);
         ck_assert_uint_eq(count, 2);
-        ck_assert_str_eq(remark[0], "the bitmap is said to have 1099511627776 bits; before the first page there is room for "
-                                    "320");
+        ck_assert_str_eq(remark[0],
+                         "the bitmap is said to have 1099511627776 bits; before the first page there is room for "
+                         "320");
         ck_assert_str_eq(remark[1], "the header counts 5 pages, its bitmap has 4");
         stasis_image_close(image);
         put64(&sample, 0x2020, 0x2038);
@@ -225,18 +227,22 @@ START_TEST(other_types)
 {
         sample_dmp64(&sample);
         put32(&sample, 0xf98, 4);
-        fails(&sample, STASIS_UNSUPPORTED, "t: triage dump (type 4): not read by this version; header: Windows 10 build 19041, "
-                                           "x64, bug check 0x1000007e");
+        fails(&sample, STASIS_UNSUPPORTED,
+              "t: triage dump (type 4): not read by this version; header: Windows 10 build 19041, "
+              "x64, bug check 0x1000007e");
         put32(&sample, 0xf98, 99);
-        fails(&sample, STASIS_UNSUPPORTED, "t: dump (type 99): not read by this version; header: Windows 10 build 19041, "
-                                           "x64, bug check 0x1000007e");
+        fails(&sample, STASIS_UNSUPPORTED,
+              "t: dump (type 99): not read by this version; header: Windows 10 build 19041, "
+              "x64, bug check 0x1000007e");
         put32(&sample, 0xf98, 2);
-        fails(&sample, STASIS_UNSUPPORTED, "t: kernel summary dump (type 2): not read by this version; header: Windows 10 build "
-                                           "19041, x64, bug check 0x1000007e");
+        fails(&sample, STASIS_UNSUPPORTED,
+              "t: kernel summary dump (type 2): not read by this version; header: Windows 10 build "
+              "19041, x64, bug check 0x1000007e");
         put32(&sample, 0xf98, 1);
         put32(&sample, 0x30, 0xaa64);
-        fails(&sample, STASIS_UNSUPPORTED, "t: full dump (type 1): not read by this version; header: Windows 10 build 19041, "
-                                           "ARM64, bug check 0x1000007e");
+        fails(&sample, STASIS_UNSUPPORTED,
+              "t: full dump (type 1): not read by this version; header: Windows 10 build 19041, "
+              "ARM64, bug check 0x1000007e");
 }
 END_TEST
 

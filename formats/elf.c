@@ -13,7 +13,10 @@
 struct member {
         uint8_t at, size;
 };
-#define M(type, name) { offsetof(struct type, name), sizeof(((struct type *)0)->name) }
+#define M(type, name) \
+        { \
+                offsetof(struct type, name), sizeof(((struct type *)0)->name) \
+        }
 
 static const struct elf_class {
         uint8_t bits, ehdr_size, phdr_size, sh_info;
@@ -31,10 +34,7 @@ static const struct elf_class {
         M(elf32_phdr, filesz), M(elf32_phdr, memsz),
 };
 
-static uint64_t get(const uint8_t *at, struct member member)
-{
-        return load_le(at + member.at, member.size);
-}
+static uint64_t get(const uint8_t *at, struct member member) { return load_le(at + member.at, member.size); }
 
 static const struct machine {
         uint16_t elf;
@@ -69,9 +69,11 @@ static enum stasis_status check_ident(struct elf *elf, struct stasis_error *err)
         if (elf->file.len < ELF_IDENT_END || memcmp(at, ELF_MAGIC, 4) != 0)
                 return stasis_fail(err, STASIS_CORRUPT, "no ELF header");
         if (at[EI_DATA] == ELF_BIG)
-                return stasis_fail(err, STASIS_UNSUPPORTED, "a big-endian ELF file: only little-endian machines are read");
+                return stasis_fail(err, STASIS_UNSUPPORTED,
+                                   "a big-endian ELF file: only little-endian machines are read");
         if (at[EI_DATA] != ELF_LITTLE || (at[EI_CLASS] != ELF_CLASS32 && at[EI_CLASS] != ELF_CLASS64))
-                return stasis_fail(err, STASIS_CORRUPT, "ELF header: class %d, byte order %d", at[EI_CLASS], at[EI_DATA]);
+                return stasis_fail(err, STASIS_CORRUPT, "ELF header: class %d, byte order %d", at[EI_CLASS],
+                                   at[EI_DATA]);
         if (load_le16(at + E_TYPE) != ELF_CORE)
                 return stasis_fail(err, STASIS_UNSUPPORTED, "an ELF file of type %d, not a core (4): no memory image",
                                    load_le16(at + E_TYPE));
@@ -108,8 +110,10 @@ static enum stasis_status real_phnum(struct elf *elf)
         if (sh_info.at && elf->phnum)
                 return STASIS_OK;
         elf->phnum = ELF_PHNUM_ELSEWHERE;
-        return stasis_image_remark(elf->image, "the number of segments should be in section 0, which is not in the file: "
-                                   "%d are tried", ELF_PHNUM_ELSEWHERE);
+        return stasis_image_remark(elf->image,
+                                   "the number of segments should be in section 0, which is not in the file: "
+                                   "%d are tried",
+                                   ELF_PHNUM_ELSEWHERE);
 }
 
 static enum stasis_status find_segments(struct elf *elf, struct stasis_error *err)
@@ -128,13 +132,15 @@ static enum stasis_status find_segments(struct elf *elf, struct stasis_error *er
         uint64_t left = elf->phoff < elf->file.len ? elf->file.len - elf->phoff : 0;
         uint64_t whole = left < class->phdr_size ? 0 : (left - class->phdr_size) / elf->phentsize + 1;
         if (whole == 0)
-                return stasis_fail(err, STASIS_CORRUPT, "cut off: the program headers should be at 0x%" PRIx64, elf->phoff);
+                return stasis_fail(err, STASIS_CORRUPT, "cut off: the program headers should be at 0x%" PRIx64,
+                                   elf->phoff);
         if (whole >= elf->phnum)
                 return STASIS_OK;
         uint64_t announced = elf->phnum;
         elf->phnum = whole;
-        return stasis_image_remark(elf->image, "cut off inside the program headers: %" PRIu64 " of %" PRIu64 " are there",
-                                   whole, announced);
+        return stasis_image_remark(elf->image,
+                                   "cut off inside the program headers: %" PRIu64 " of %" PRIu64 " are there", whole,
+                                   announced);
 }
 
 /* Linux' vmcore and kcore mark segments without a physical address (vmalloc ...) with all ones. */
@@ -195,13 +201,16 @@ static enum stasis_status say(struct elf *elf)
 {
         enum stasis_status status = STASIS_OK;
         if (elf->no_address)
-                status = stasis_image_remark(elf->image, "%" PRIu64 " segments have no physical address, and were skipped",
-                                             elf->no_address);
+                status = stasis_image_remark(
+                        elf->image, "%" PRIu64 " segments have no physical address, and were skipped", elf->no_address);
         if (status == STASIS_OK && elf->wrapping)
-                status = stasis_image_remark(elf->image, "%" PRIu64 " segments wrap around the address space, and were "
-                                             "skipped", elf->wrapping);
+                status = stasis_image_remark(elf->image,
+                                             "%" PRIu64 " segments wrap around the address space, and were "
+                                             "skipped",
+                                             elf->wrapping);
         if (status == STASIS_OK && elf->loads > 1 && elf->at_zero == elf->loads && elf->distinct_va)
-                status = stasis_image_remark(elf->image, "every segment has physical address 0: this looks like the core "
+                status = stasis_image_remark(elf->image,
+                                             "every segment has physical address 0: this looks like the core "
                                              "of one user process, not of a machine");
         return status;
 }

@@ -11,7 +11,7 @@ struct elf_notes { /* how many of each kind were met: the n-th of a kind speaks 
 };
 
 /* Reads every note of one PT_NOTE segment into the hints. A broken note ends the segment, with a remark. */
-enum stasis_status elf_read_notes(struct stasis_image *image, struct elf_notes *notes, struct stasis_bytes segment)
-        STASIS_MUST_CHECK;
+enum stasis_status elf_read_notes(struct stasis_image *image, struct elf_notes *notes,
+                                  struct stasis_bytes segment) STASIS_MUST_CHECK;
 
 #endif

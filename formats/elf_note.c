@@ -13,8 +13,8 @@ struct place {
 };
 #define P(wire, member, cpu_member) \
         { \
-                offsetof(struct wire, member), offsetof(struct stasis_cpu, cpu_member), sizeof(((struct wire *)0)->member), \
-                        sizeof(((struct stasis_cpu *)0)->cpu_member) \
+                offsetof(struct wire, member), offsetof(struct stasis_cpu, cpu_member), \
+                        sizeof(((struct wire *)0)->member), sizeof(((struct stasis_cpu *)0)->cpu_member) \
         }
 enum { RAX, RBX, RCX, RDX, RSI, RDI, RBP, RSP }; /* order of stasis_cpu.gpr */
 
@@ -30,40 +30,40 @@ static const struct place prstatus_x64[] = {
 };
 
 static const struct place prstatus_x86[] = {
-        P(prstatus_x86, eax, gpr[RAX]), P(prstatus_x86, ebx, gpr[RBX]), P(prstatus_x86, ecx, gpr[RCX]),
-        P(prstatus_x86, edx, gpr[RDX]), P(prstatus_x86, esi, gpr[RSI]), P(prstatus_x86, edi, gpr[RDI]),
-        P(prstatus_x86, ebp, gpr[RBP]), P(prstatus_x86, esp, gpr[RSP]), P(prstatus_x86, eip, rip),
-        P(prstatus_x86, eflags, rflags), P(prstatus_x86, cs, cs),       P(prstatus_x86, ds, ds),
-        P(prstatus_x86, es, es),        P(prstatus_x86, fs, fs),        P(prstatus_x86, gs, gs),
+        P(prstatus_x86, eax, gpr[RAX]),  P(prstatus_x86, ebx, gpr[RBX]), P(prstatus_x86, ecx, gpr[RCX]),
+        P(prstatus_x86, edx, gpr[RDX]),  P(prstatus_x86, esi, gpr[RSI]), P(prstatus_x86, edi, gpr[RDI]),
+        P(prstatus_x86, ebp, gpr[RBP]),  P(prstatus_x86, esp, gpr[RSP]), P(prstatus_x86, eip, rip),
+        P(prstatus_x86, eflags, rflags), P(prstatus_x86, cs, cs),        P(prstatus_x86, ds, ds),
+        P(prstatus_x86, es, es),         P(prstatus_x86, fs, fs),        P(prstatus_x86, gs, gs),
         P(prstatus_x86, ss, ss),
 };
 
 static const struct place qemu_cpu[] = {
-        P(qemu_cpu, rax, gpr[RAX]),     P(qemu_cpu, rbx, gpr[RBX]),     P(qemu_cpu, rcx, gpr[RCX]),
-        P(qemu_cpu, rdx, gpr[RDX]),     P(qemu_cpu, rsi, gpr[RSI]),     P(qemu_cpu, rdi, gpr[RDI]),
-        P(qemu_cpu, rbp, gpr[RBP]),     P(qemu_cpu, rsp, gpr[RSP]),     P(qemu_cpu, r8, gpr[8]),
-        P(qemu_cpu, r9, gpr[9]),        P(qemu_cpu, r10, gpr[10]),      P(qemu_cpu, r11, gpr[11]),
-        P(qemu_cpu, r12, gpr[12]),      P(qemu_cpu, r13, gpr[13]),      P(qemu_cpu, r14, gpr[14]),
-        P(qemu_cpu, r15, gpr[15]),      P(qemu_cpu, rip, rip),          P(qemu_cpu, rflags, rflags),
-        P(qemu_cpu, cs.selector, cs),   P(qemu_cpu, ds.selector, ds),   P(qemu_cpu, es.selector, es),
-        P(qemu_cpu, fs.selector, fs),   P(qemu_cpu, gs.selector, gs),   P(qemu_cpu, ss.selector, ss),
-        P(qemu_cpu, fs.base, fs_base),  P(qemu_cpu, gs.base, gs_base),  P(qemu_cpu, gdt.base, gdt_base),
+        P(qemu_cpu, rax, gpr[RAX]),      P(qemu_cpu, rbx, gpr[RBX]),    P(qemu_cpu, rcx, gpr[RCX]),
+        P(qemu_cpu, rdx, gpr[RDX]),      P(qemu_cpu, rsi, gpr[RSI]),    P(qemu_cpu, rdi, gpr[RDI]),
+        P(qemu_cpu, rbp, gpr[RBP]),      P(qemu_cpu, rsp, gpr[RSP]),    P(qemu_cpu, r8, gpr[8]),
+        P(qemu_cpu, r9, gpr[9]),         P(qemu_cpu, r10, gpr[10]),     P(qemu_cpu, r11, gpr[11]),
+        P(qemu_cpu, r12, gpr[12]),       P(qemu_cpu, r13, gpr[13]),     P(qemu_cpu, r14, gpr[14]),
+        P(qemu_cpu, r15, gpr[15]),       P(qemu_cpu, rip, rip),         P(qemu_cpu, rflags, rflags),
+        P(qemu_cpu, cs.selector, cs),    P(qemu_cpu, ds.selector, ds),  P(qemu_cpu, es.selector, es),
+        P(qemu_cpu, fs.selector, fs),    P(qemu_cpu, gs.selector, gs),  P(qemu_cpu, ss.selector, ss),
+        P(qemu_cpu, fs.base, fs_base),   P(qemu_cpu, gs.base, gs_base), P(qemu_cpu, gdt.base, gdt_base),
         P(qemu_cpu, idt.base, idt_base), P(qemu_cpu, cr0, cr[0]),       P(qemu_cpu, cr2, cr[2]),
-        P(qemu_cpu, cr3, cr[3]),        P(qemu_cpu, cr4, cr[4]),
+        P(qemu_cpu, cr3, cr[3]),         P(qemu_cpu, cr4, cr[4]),
 };
 
 static const struct place vbox_cpu[] = {
-        P(vbox_cpu, rax, gpr[RAX]),     P(vbox_cpu, rbx, gpr[RBX]),     P(vbox_cpu, rcx, gpr[RCX]),
-        P(vbox_cpu, rdx, gpr[RDX]),     P(vbox_cpu, rsi, gpr[RSI]),     P(vbox_cpu, rdi, gpr[RDI]),
-        P(vbox_cpu, rbp, gpr[RBP]),     P(vbox_cpu, rsp, gpr[RSP]),     P(vbox_cpu, r8, gpr[8]),
-        P(vbox_cpu, r9, gpr[9]),        P(vbox_cpu, r10, gpr[10]),      P(vbox_cpu, r11, gpr[11]),
-        P(vbox_cpu, r12, gpr[12]),      P(vbox_cpu, r13, gpr[13]),      P(vbox_cpu, r14, gpr[14]),
-        P(vbox_cpu, r15, gpr[15]),      P(vbox_cpu, rip, rip),          P(vbox_cpu, rflags, rflags),
-        P(vbox_cpu, cs.selector, cs),   P(vbox_cpu, ds.selector, ds),   P(vbox_cpu, es.selector, es),
-        P(vbox_cpu, fs.selector, fs),   P(vbox_cpu, gs.selector, gs),   P(vbox_cpu, ss.selector, ss),
-        P(vbox_cpu, fs.base, fs_base),  P(vbox_cpu, gs.base, gs_base),  P(vbox_cpu, gdt.base, gdt_base),
+        P(vbox_cpu, rax, gpr[RAX]),      P(vbox_cpu, rbx, gpr[RBX]),    P(vbox_cpu, rcx, gpr[RCX]),
+        P(vbox_cpu, rdx, gpr[RDX]),      P(vbox_cpu, rsi, gpr[RSI]),    P(vbox_cpu, rdi, gpr[RDI]),
+        P(vbox_cpu, rbp, gpr[RBP]),      P(vbox_cpu, rsp, gpr[RSP]),    P(vbox_cpu, r8, gpr[8]),
+        P(vbox_cpu, r9, gpr[9]),         P(vbox_cpu, r10, gpr[10]),     P(vbox_cpu, r11, gpr[11]),
+        P(vbox_cpu, r12, gpr[12]),       P(vbox_cpu, r13, gpr[13]),     P(vbox_cpu, r14, gpr[14]),
+        P(vbox_cpu, r15, gpr[15]),       P(vbox_cpu, rip, rip),         P(vbox_cpu, rflags, rflags),
+        P(vbox_cpu, cs.selector, cs),    P(vbox_cpu, ds.selector, ds),  P(vbox_cpu, es.selector, es),
+        P(vbox_cpu, fs.selector, fs),    P(vbox_cpu, gs.selector, gs),  P(vbox_cpu, ss.selector, ss),
+        P(vbox_cpu, fs.base, fs_base),   P(vbox_cpu, gs.base, gs_base), P(vbox_cpu, gdt.base, gdt_base),
         P(vbox_cpu, idt.base, idt_base), P(vbox_cpu, cr0, cr[0]),       P(vbox_cpu, cr2, cr[2]),
-        P(vbox_cpu, cr3, cr[3]),        P(vbox_cpu, cr4, cr[4]),        P(vbox_cpu, kernel_gs_base, kernel_gs_base),
+        P(vbox_cpu, cr3, cr[3]),         P(vbox_cpu, cr4, cr[4]),       P(vbox_cpu, kernel_gs_base, kernel_gs_base),
 };
 
 #define REGISTERS (STASIS_CPU_GPR | STASIS_CPU_SEGMENT)
@@ -124,7 +124,8 @@ struct note {
 
 static enum stasis_status short_note(struct stasis_image *image, const char *what, size_t len)
 {
-        return stasis_image_remark(image, "a %s note of %zu bytes is of no known shape, and was passed over", what, len);
+        return stasis_image_remark(image, "a %s note of %zu bytes is of no known shape, and was passed over", what,
+                                   len);
 }
 
 static enum stasis_status note_prstatus(struct stasis_image *image, struct elf_notes *notes, const struct note *note)
@@ -132,7 +133,7 @@ static enum stasis_status note_prstatus(struct stasis_image *image, struct elf_n
         if (note->type != NOTE_PRSTATUS)
                 return STASIS_OK;
         /* The size decides, as an EM_386 core may come in either class; other machines have other sizes. */
-        const struct registers *registers = note->desc.len == sizeof(struct prstatus_x64) ? &registers_prstatus_x64
+        const struct registers *registers = note->desc.len == sizeof(struct prstatus_x64)   ? &registers_prstatus_x64
                                             : note->desc.len == sizeof(struct prstatus_x86) ? &registers_prstatus_x86
                                                                                             : NULL;
         if (!registers || image->hints.machine == STASIS_MACHINE_ARM64)
@@ -168,7 +169,8 @@ static enum stasis_status note_vbox_core(struct stasis_image *image, struct elf_
         notes->vbox_known = version >= VBOX_FORMAT_FIRST && version <= VBOX_FORMAT_LAST;
         if (notes->vbox_known)
                 return STASIS_OK;
-        return stasis_image_remark(image, "VirtualBox core of format version 0x%x: its CPU registers are not read", version);
+        return stasis_image_remark(image, "VirtualBox core of format version 0x%x: its CPU registers are not read",
+                                   version);
 }
 
 static enum stasis_status note_vbox_cpu(struct stasis_image *image, struct elf_notes *notes, const struct note *note)
@@ -194,8 +196,8 @@ static const struct {
         const char *name;
         enum stasis_status (*read)(struct stasis_image *, struct elf_notes *, const struct note *);
 } readers[] = {
-        { "CORE", note_prstatus },       { "QEMU", note_qemu },
-        { "VBCORE", note_vbox_core },    { "VBCPU", note_vbox_cpu },
+        { "CORE", note_prstatus },         { "QEMU", note_qemu },
+        { "VBCORE", note_vbox_core },      { "VBCPU", note_vbox_cpu },
         { "VMCOREINFO", note_vmcoreinfo },
 };
 
@@ -225,7 +227,8 @@ enum stasis_status elf_read_notes(struct stasis_image *image, struct elf_notes *
                 uint32_t namesz = (uint32_t)cursor_le(&c, 4), descsz = (uint32_t)cursor_le(&c, 4);
                 note.type = (uint32_t)cursor_le(&c, 4);
                 if (!take_padded(&c, namesz, &note.name) || !take_padded(&c, descsz, &note.desc))
-                        return stasis_image_remark(image, "a note runs past the end of its segment; the rest is not read");
+                        return stasis_image_remark(image,
+                                                   "a note runs past the end of its segment; the rest is not read");
                 for (size_t i = 0; i < COUNT(readers) && status == STASIS_OK; i++)
                         if (is_named(note.name, readers[i].name))
                                 status = readers[i].read(image, notes, &note);

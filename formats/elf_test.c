@@ -31,8 +31,8 @@ START_TEST(qemu_registers)
         for (unsigned c = 0; c < 2; c++) {
                 const struct stasis_cpu *cpu = &hints->cpu[c];
                 ck_assert_str_eq(cpu->origin, "QEMU note");
-                ck_assert_uint_eq(cpu->known, STASIS_CPU_GPR | STASIS_CPU_SEGMENT | STASIS_CPU_CONTROL | STASIS_CPU_BASES
-                                                      | STASIS_CPU_KERNEL_GS);
+                ck_assert_uint_eq(cpu->known, STASIS_CPU_GPR | STASIS_CPU_SEGMENT | STASIS_CPU_CONTROL |
+                                                      STASIS_CPU_BASES | STASIS_CPU_KERNEL_GS);
                 for (unsigned i = 0; i < 16; i++)
                         ck_assert_uint_eq(cpu->gpr[i], 0xc000 + 0x100 * c + order[i]);
                 ck_assert_uint_eq(cpu->rip, 0xc010 + 0x100 * c);
@@ -50,8 +50,8 @@ START_TEST(qemu_registers)
                 ck_assert_uint_eq(cpu->cr[4], 0x6f8);
                 ck_assert_uint_eq(cpu->kernel_gs_base, UINT64_C(0xfffff80000001000) + c);
         }
-        ck_assert_uint_eq(hints->known, STASIS_HINT_MACHINE | STASIS_HINT_PROCESSORS | STASIS_HINT_ROOT | STASIS_HINT_PAE
-                                                | STASIS_HINT_VMCOREINFO);
+        ck_assert_uint_eq(hints->known, STASIS_HINT_MACHINE | STASIS_HINT_PROCESSORS | STASIS_HINT_ROOT |
+                                                STASIS_HINT_PAE | STASIS_HINT_VMCOREINFO);
         ck_assert_int_eq(hints->machine, STASIS_MACHINE_X64);
         ck_assert_uint_eq(hints->root, 0x1aa000);
         ck_assert_uint_eq(hints->processors, 2);
@@ -137,8 +137,8 @@ START_TEST(virtualbox)
         const struct stasis_cpu *cpu = &hints->cpu[0];
         ck_assert_str_eq(cpu->origin, "VirtualBox note");
         /* rax rbx rcx rdx rsi rdi r8..r15 rip rsp rbp rflags = 0xb0 ... */
-        const uint64_t want[] = { 0xb0, 0xb1, 0xb2, 0xb3, 0xb4, 0xb5, 0xc0, 0xbf, 0xb6, 0xb7, 0xb8, 0xb9, 0xba, 0xbb, 0xbc,
-                                  0xbd };
+        const uint64_t want[] = { 0xb0, 0xb1, 0xb2, 0xb3, 0xb4, 0xb5, 0xc0, 0xbf,
+                                  0xb6, 0xb7, 0xb8, 0xb9, 0xba, 0xbb, 0xbc, 0xbd };
         for (unsigned i = 0; i < 16; i++)
                 ck_assert_uint_eq(cpu->gpr[i], want[i]);
         ck_assert_uint_eq(cpu->rip, 0xbe);
@@ -241,7 +241,8 @@ START_TEST(contradiction)
         put64(&sample, PHDR + 2 * PHDR_LEN + P_PADDR, 0x800);
         put64(&sample, PHDR + 2 * PHDR_LEN + P_MEMSZ, 0x1000);
         struct stasis_image *image = open_sample(&sample);
-        RUNS(image, { 0, 0x1000, DATA }, { 0x1000, 0x800, DATA + 0x1800 }, { UINT64_C(0x100000000), 0x1800, DATA + 0x2000 });
+        RUNS(image, { 0, 0x1000, DATA }, { 0x1000, 0x800, DATA + 0x1800 },
+             { UINT64_C(0x100000000), 0x1800, DATA + 0x2000 });
         stasis_image_close(image);
 }
 END_TEST
@@ -254,8 +255,9 @@ START_TEST(user_process)
         struct stasis_image *image = open_sample(&sample);
         size_t count;
         const char *const *remark = stasis_image_remarks(image, &count);
-        ck_assert_str_eq(remark[0], "every segment has physical address 0: this looks like the core of one user process, not "
-                                    "of a machine");
+        ck_assert_str_eq(remark[0],
+                         "every segment has physical address 0: this looks like the core of one user process, not "
+                         "of a machine");
         stasis_image_close(image);
 }
 END_TEST

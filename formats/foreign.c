@@ -17,7 +17,10 @@ static const struct magic {
         const char *at, *what;
 } magics[] = {
         { 3, "\x1f\x8b\x08", "gzip-compressed" UNPACK },
-        { 6, "\xfd" "7zXZ\0", "xz-compressed" UNPACK },
+        { 6,
+          "\xfd"
+          "7zXZ\0",
+          "xz-compressed" UNPACK },
         { 4, "\x28\xb5\x2f\xfd", "zstd-compressed" UNPACK },
         { 4, "\x04\x22\x4d\x18", "lz4-compressed" UNPACK },
         { 4, "PK\3\4", "a zip archive" UNPACK },

@@ -34,8 +34,8 @@ const struct stasis_format *stasis_format_by_name(const char *name); /* NULL whe
  * what to do, for a file that no reader claims (raw alone bids on everything) and that is plainly something else.
  */
 enum stasis_status stasis_format_choose(struct stasis_bytes head, uint64_t file_size,
-                                        const struct stasis_format **ret_format, struct stasis_error *err)
-        STASIS_MUST_CHECK;
+                                        const struct stasis_format **ret_format,
+                                        struct stasis_error *err) STASIS_MUST_CHECK;
 /* What the file plainly is, although no memory image ("xz-compressed: unpack it first"), or NULL. */
 const char *stasis_foreign(struct stasis_bytes head);
 

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of readers, and the contest that finds the one for a file. A new reader is registered here, and nowhere else. */
+/* The table of readers, and the contest that finds the one for a file. A new reader is registered here, and nowhere
+ * else. */
 #include <string.h>
 
 #include "../src/base/error.h"
 #include "format.h"
 
 const struct stasis_format *const stasis_formats[] = {
-        &stasis_format_elf,
-        &stasis_format_dmp,
-        &stasis_format_lime,
-        &stasis_format_raw,
-        NULL,
+        &stasis_format_elf, &stasis_format_dmp, &stasis_format_lime, &stasis_format_raw, NULL,
 };
 
 enum { BID_ANYTHING = 1 /* raw's bid: it takes every file, and so is evidence of nothing */ };

@@ -46,8 +46,8 @@ static enum stasis_status check_first(const struct lime_range *range, struct sta
 /* After a range that cannot be, nothing tells where the next one begins. */
 static enum stasis_status stop(struct stasis_image *image, uint64_t off, const char *why)
 {
-        return stasis_image_remark(image, "at 0x%" PRIx64 ": %s; the last %" PRIu64 " bytes of the file are not read", off, why,
-                                   image->map.bytes.len - off);
+        return stasis_image_remark(image, "at 0x%" PRIx64 ": %s; the last %" PRIu64 " bytes of the file are not read",
+                                   off, why, image->map.bytes.len - off);
 }
 
 static enum stasis_status read_ranges(struct stasis_image *image, struct stasis_error *err)

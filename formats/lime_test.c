@@ -43,8 +43,9 @@ START_TEST(bad_ranges)
         sample_lime(&sample);
         put32(&sample, 0x2840, 0);
         struct stasis_image *image = open_sample(&sample);
-        has_remark(image, "at 0x2840: no LiME header, where the next range should begin; the last 4128 bytes of the file are "
-                          "not read");
+        has_remark(image,
+                   "at 0x2840: no LiME header, where the next range should begin; the last 4128 bytes of the file are "
+                   "not read");
         RUNS(image, { 0x1000, 0x1000, 0x20 }, { 0x100000, 0x1800, 0x1040 });
         stasis_image_close(image);
 
@@ -57,7 +58,8 @@ START_TEST(bad_ranges)
         sample_lime(&sample);
         put64(&sample, 0x2840 + 16, 0x1000);
         image = open_sample(&sample);
-        has_remark(image, "at 0x2840: a range that ends before it begins; the last 4128 bytes of the file are not read");
+        has_remark(image,
+                   "at 0x2840: a range that ends before it begins; the last 4128 bytes of the file are not read");
         stasis_image_close(image);
 
         sample_lime(&sample);

@@ -15,9 +15,10 @@ static enum stasis_status raw_open(struct stasis_image *image, void *priv, struc
 {
         (void)priv;
         uint64_t size = image->map.bytes.len;
-        if (size % PAGE_SIZE && stasis_image_remark(image, "size is not a multiple of the page size: the last page has "
-                                                    "%u of %d bytes", (unsigned)(size % PAGE_SIZE), PAGE_SIZE)
-                                        != STASIS_OK)
+        if (size % PAGE_SIZE && stasis_image_remark(image,
+                                                    "size is not a multiple of the page size: the last page has "
+                                                    "%u of %d bytes",
+                                                    (unsigned)(size % PAGE_SIZE), PAGE_SIZE) != STASIS_OK)
                 return STASIS_NOMEM;
         return stasis_image_add_run(image, 0, size, 0, err);
 }

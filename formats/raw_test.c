@@ -32,7 +32,8 @@ START_TEST(contest)
                 ck_assert_str_eq(stasis_image_format(image), kind->format);
                 stasis_image_close(image);
                 const struct stasis_image_options options = { .format = "raw" };
-                ck_assert_int_eq(stasis_image_open_memory(sample.at, sample.len, "t", &options, &image, NULL), STASIS_OK);
+                ck_assert_int_eq(stasis_image_open_memory(sample.at, sample.len, "t", &options, &image, NULL),
+                                 STASIS_OK);
                 RUNS(image, { 0, sample.len, 0 }); /* by name, whatever it looks like */
                 stasis_image_close(image);
         }
@@ -47,7 +48,8 @@ START_TEST(by_wrong_name)
         for (size_t i = 0; i < 3; i++) {
                 const struct stasis_image_options options = { .format = names[i] };
                 struct stasis_image *image = NULL;
-                ck_assert_int_eq(stasis_image_open_memory(sample.at, sample.len, "t", &options, &image, NULL), STASIS_CORRUPT);
+                ck_assert_int_eq(stasis_image_open_memory(sample.at, sample.len, "t", &options, &image, NULL),
+                                 STASIS_CORRUPT);
         }
 }
 END_TEST
@@ -60,7 +62,9 @@ START_TEST(foreign)
                 const char *word;
         } cases[] = {
                 { "\x1f\x8b\x08", 3, "gzip" },
-                { "\xfd" "7zXZ\0", 6, "xz-compressed: unpack it first" },
+                { "\xfd"
+                  "7zXZ\0",
+                  6, "xz-compressed: unpack it first" },
                 { "\x28\xb5\x2f\xfd", 4, "zstd" },
                 { "PK\3\4", 4, "zip" },
                 { "7z\xbc\xaf\x27\x1c", 6, "7z" },
@@ -80,7 +84,8 @@ START_TEST(foreign)
                 memset(&sample, 0, sizeof sample);
                 sample.len = 0x1000;
                 memcpy(sample.at, cases[i].magic, cases[i].len);
-                ck_assert_int_eq(stasis_image_open_memory(sample.at, sample.len, "t", NULL, &image, &err), STASIS_UNSUPPORTED);
+                ck_assert_int_eq(stasis_image_open_memory(sample.at, sample.len, "t", NULL, &image, &err),
+                                 STASIS_UNSUPPORTED);
                 ck_assert_msg(strstr(err.text, cases[i].word), "%s", err.text);
                 ck_assert_ptr_nonnull(strstr(err.text, "--format raw"));
         }
@@ -94,8 +99,9 @@ START_TEST(program)
         put32(&sample, 0x3c, 0x80);
         put_text(&sample, 0x80, "PE");
         sample.len = 0x1000;
-        fails(&sample, STASIS_UNSUPPORTED, "t: a Windows program (PE), not a memory image (--format raw reads it as raw memory "
-                                           "all the same)");
+        fails(&sample, STASIS_UNSUPPORTED,
+              "t: a Windows program (PE), not a memory image (--format raw reads it as raw memory "
+              "all the same)");
         sample.at[0x81] = 0; /* two letters at the start prove nothing */
         struct stasis_image *image = open_sample(&sample);
         stasis_image_close(image);

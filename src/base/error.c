@@ -6,9 +6,14 @@
 #include "error.h"
 
 static const char *const status_name[] = {
-        [STASIS_OK] = "ok",         [STASIS_ABSENT] = "absent", [STASIS_CORRUPT] = "corrupt",
-        [STASIS_UNSUPPORTED] = "unsupported", [STASIS_LIMIT] = "limit",   [STASIS_IO] = "io",
-        [STASIS_NOMEM] = "out of memory", [STASIS_USAGE] = "usage",
+        [STASIS_OK] = "ok",
+        [STASIS_ABSENT] = "absent",
+        [STASIS_CORRUPT] = "corrupt",
+        [STASIS_UNSUPPORTED] = "unsupported",
+        [STASIS_LIMIT] = "limit",
+        [STASIS_IO] = "io",
+        [STASIS_NOMEM] = "out of memory",
+        [STASIS_USAGE] = "usage",
 };
 
 const char *stasis_status_name(enum stasis_status status)

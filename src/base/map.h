@@ -9,8 +9,8 @@
 
 struct stasis_map {
         struct stasis_bytes bytes;
-        bool owned;                 /* mapped by us (munmap on close) or borrowed memory */
-        _Atomic uint64_t *touched;  /* one bit a 4 KiB page of the file; lazily backed */
+        bool owned;                /* mapped by us (munmap on close) or borrowed memory */
+        _Atomic uint64_t *touched; /* one bit a 4 KiB page of the file; lazily backed */
         size_t touched_len;
         _Atomic uint64_t touched_count;
         /* What may be resident now: generation of the last touch of each 64 KiB window; only for owned mappings. */
@@ -23,8 +23,8 @@ struct stasis_map {
  * A file that is cut short by somebody else while we hold it makes reading past its new end a SIGBUS: an image must
  * not change while it is examined. Pipes, directories and empty files are refused; block devices work.
  */
-enum stasis_status stasis_map_open(const char *path, struct stasis_map *ret_map, struct stasis_error *err)
-        STASIS_MUST_CHECK;
+enum stasis_status stasis_map_open(const char *path, struct stasis_map *ret_map,
+                                   struct stasis_error *err) STASIS_MUST_CHECK;
 enum stasis_status stasis_map_borrow(const void *bytes, size_t len, struct stasis_map *ret_map,
                                      struct stasis_error *err) STASIS_MUST_CHECK;
 void stasis_map_close(struct stasis_map *map);

@@ -70,8 +70,8 @@ enum stasis_status stasis_image_open(const char *path, const struct stasis_image
 }
 
 enum stasis_status stasis_image_open_memory(const void *bytes, size_t len, const char *name,
-                                            const struct stasis_image_options *options,
-                                            struct stasis_image **ret_image, struct stasis_error *err)
+                                            const struct stasis_image_options *options, struct stasis_image **ret_image,
+                                            struct stasis_error *err)
 {
         name = name ? name : "memory";
         _cleanup_(stasis_image_closep) struct stasis_image *image = calloc(1, sizeof *image);
@@ -100,25 +100,13 @@ void stasis_image_close(struct stasis_image *image)
         free(image);
 }
 
-const char *stasis_image_path(const struct stasis_image *image)
-{
-        return image->path;
-}
+const char *stasis_image_path(const struct stasis_image *image) { return image->path; }
 
-const char *stasis_image_format(const struct stasis_image *image)
-{
-        return image->format->name;
-}
+const char *stasis_image_format(const struct stasis_image *image) { return image->format->name; }
 
-const char *stasis_image_format_title(const struct stasis_image *image)
-{
-        return image->title;
-}
+const char *stasis_image_format_title(const struct stasis_image *image) { return image->title; }
 
-uint64_t stasis_image_file_size(const struct stasis_image *image)
-{
-        return image->map.bytes.len;
-}
+uint64_t stasis_image_file_size(const struct stasis_image *image) { return image->map.bytes.len; }
 
 const struct stasis_run *stasis_image_runs(const struct stasis_image *image, size_t *ret_count)
 {
@@ -132,10 +120,7 @@ const struct stasis_gap *stasis_image_gaps(const struct stasis_image *image, siz
         return image->gap;
 }
 
-const struct stasis_hints *stasis_image_hints(const struct stasis_image *image)
-{
-        return &image->hints;
-}
+const struct stasis_hints *stasis_image_hints(const struct stasis_image *image) { return &image->hints; }
 
 const char *const *stasis_image_remarks(const struct stasis_image *image, size_t *ret_count)
 {
@@ -224,7 +209,4 @@ enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_
         return STASIS_OK;
 }
 
-uint64_t stasis_image_pages_touched(const struct stasis_image *image)
-{
-        return image->map.touched_count;
-}
+uint64_t stasis_image_pages_touched(const struct stasis_image *image) { return image->map.touched_count; }

@@ -45,8 +45,8 @@ struct stasis_image {
 enum stasis_status stasis_image_add_run(struct stasis_image *image, uint64_t pa, uint64_t len, uint64_t off,
                                         struct stasis_error *err) STASIS_MUST_CHECK;
 /* why is static or in the arena. A gap that continues the one added before it, for the same reason, prolongs it. */
-enum stasis_status stasis_image_add_gap(struct stasis_image *image, uint64_t pa, uint64_t len, const char *why)
-        STASIS_MUST_CHECK;
+enum stasis_status stasis_image_add_gap(struct stasis_image *image, uint64_t pa, uint64_t len,
+                                        const char *why) STASIS_MUST_CHECK;
 enum stasis_status stasis_image_remark(struct stasis_image *image, const char *fmt, ...)
         STASIS_PRINTF(2, 3) STASIS_MUST_CHECK;
 /*

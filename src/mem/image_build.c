@@ -30,7 +30,8 @@ enum stasis_status stasis_image_add_run(struct stasis_image *image, uint64_t pa,
         uint64_t end, size = image->map.bytes.len, held = len;
         if (add_overflows(pa, len, &end))
                 return stasis_fail(err, STASIS_CORRUPT,
-                                   "run at 0x%" PRIx64 ": length 0x%" PRIx64 " wraps around the address space", pa, len);
+                                   "run at 0x%" PRIx64 ": length 0x%" PRIx64 " wraps around the address space", pa,
+                                   len);
         if (!image->format->read_page)
                 held = off >= size ? 0 : len <= size - off ? len : size - off;
         if (held && !push_run(image, pa, held, off))
@@ -58,8 +59,8 @@ enum stasis_status stasis_image_add_gap(struct stasis_image *image, uint64_t pa,
 static enum stasis_status push_remark(struct stasis_image *image, const char *text)
 {
         char *copy = stasis_arena_strndup(&image->arena, text, strlen(text));
-        if (!copy || !stasis_grow(&image->remark, &image->remark_capacity, image->remark_count + 1,
-                                  sizeof *image->remark))
+        if (!copy ||
+            !stasis_grow(&image->remark, &image->remark_capacity, image->remark_count + 1, sizeof *image->remark))
                 return STASIS_NOMEM;
         image->remark[image->remark_count++] = copy;
         return STASIS_OK;
@@ -139,8 +140,8 @@ static void trim(struct seal *seal, const struct stasis_run *last, struct stasis
 }
 
 /* One more run, in sorted order, onto the sealed ones. */
-static enum stasis_status seal_run(struct stasis_image *image, struct seal *seal, size_t *count,
-                                   struct stasis_run run, struct stasis_error *err)
+static enum stasis_status seal_run(struct stasis_image *image, struct seal *seal, size_t *count, struct stasis_run run,
+                                   struct stasis_error *err)
 {
         struct stasis_run *last = *count ? &image->run[*count - 1] : NULL;
         bool linear = !image->format->read_page;
@@ -215,13 +216,15 @@ static enum stasis_status say(struct stasis_image *image, const struct seal *sea
 {
         enum stasis_status status = STASIS_OK;
         if (seal->same)
-                status = stasis_image_remark(image, "%zu runs are listed more than once, with the same place in the file",
-                                             seal->same);
+                status = stasis_image_remark(
+                        image, "%zu runs are listed more than once, with the same place in the file", seal->same);
         if (status == STASIS_OK && seal->trimmed)
-                status = stasis_image_remark(image, "%zu runs claim memory that another one holds, and were trimmed; "
+                status = stasis_image_remark(image,
+                                             "%zu runs claim memory that another one holds, and were trimmed; "
                                              "the first: 0x%" PRIx64 " (file 0x%" PRIx64 ") under 0x%" PRIx64
-                                             " (file 0x%" PRIx64 ")", seal->trimmed, seal->first_trimmed.pa,
-                                             seal->first_trimmed.off, seal->first_kept.pa, seal->first_kept.off);
+                                             " (file 0x%" PRIx64 ")",
+                                             seal->trimmed, seal->first_trimmed.pa, seal->first_trimmed.off,
+                                             seal->first_kept.pa, seal->first_kept.off);
         if (status == STASIS_OK && image->remark_dropped) {
                 char text[64];
                 snprintf(text, sizeof text, "%zu more remarks are not shown", image->remark_dropped);

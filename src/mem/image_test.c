@@ -15,7 +15,8 @@ static struct stasis_image *open_raw(size_t len)
         struct stasis_error err;
         for (size_t i = 0; i < sizeof bytes; i++)
                 bytes[i] = (uint8_t)(i / 4096 + 1);
-        ck_assert_msg(stasis_image_open_memory(bytes, len, "test", &options, &image, &err) == STASIS_OK, "%s", err.text);
+        ck_assert_msg(stasis_image_open_memory(bytes, len, "test", &options, &image, &err) == STASIS_OK, "%s",
+                      err.text);
         return image;
 }
 
@@ -141,8 +142,9 @@ END_TEST
 /* Gaps lose what runs hold, and what another gap claims already. */
 START_TEST(gaps)
 {
-        static const uint64_t want[][2] = { { 0x0000, 0x1000 }, { 0x3000, 0x1000 }, { 0x5000, 0x4800 },
-                                            { 0x9800, 0x0800 }, { 0xd000, 0x1000 } };
+        static const uint64_t want[][2] = {
+                { 0x0000, 0x1000 }, { 0x3000, 0x1000 }, { 0x5000, 0x4800 }, { 0x9800, 0x0800 }, { 0xd000, 0x1000 }
+        };
         struct stasis_image *image = open_empty();
         size_t count;
         add(image, 0x1000, 0x2000, 0x0000);

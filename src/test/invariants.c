@@ -64,8 +64,8 @@ static const char *gaps_broken(const struct stasis_image *image)
                         return "a gap is empty, wraps or has no reason";
                 if (i + 1 < count && gap[i + 1].pa < gap[i].pa + gap[i].len)
                         return "gaps are not sorted and disjoint";
-                if (stasis_image_read(image, gap[i].pa, &byte, 1) == STASIS_OK
-                    || stasis_image_read(image, gap[i].pa + gap[i].len - 1, &byte, 1) == STASIS_OK)
+                if (stasis_image_read(image, gap[i].pa, &byte, 1) == STASIS_OK ||
+                    stasis_image_read(image, gap[i].pa + gap[i].len - 1, &byte, 1) == STASIS_OK)
                         return "a byte of a gap can be read";
         }
         return NULL;

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "samples.h"
 
-static void clear(struct sample *s)
-{
-        memset(s, 0, sizeof *s);
-}
+static void clear(struct sample *s) { memset(s, 0, sizeof *s); }
 
 void sample_raw(struct sample *s)
 {
@@ -56,9 +53,9 @@ static size_t note(struct sample *s, size_t at, const char *name, uint32_t type,
 }
 
 /*
- * QEMU's own note, 440 bytes: version, size, then rax rbx rcx rdx rsi rdi rsp rbp r8..r15 rip rflags (8 bytes each, from
- * 8), ten segments of 24 bytes from 152 (selector, limit, flags, pad, base: cs ds es fs gs ss ldt tr gdt idt), cr0..cr4
- * from 392, kernel_gs_base at 432. Register n of CPU c is 0xc000 + 0x100 * c + n.
+ * QEMU's own note, 440 bytes: version, size, then rax rbx rcx rdx rsi rdi rsp rbp r8..r15 rip rflags (8 bytes each,
+ * from 8), ten segments of 24 bytes from 152 (selector, limit, flags, pad, base: cs ds es fs gs ss ldt tr gdt idt),
+ * cr0..cr4 from 392, kernel_gs_base at 432. Register n of CPU c is 0xc000 + 0x100 * c + n.
  */
 static void qemu_state(struct sample *s, size_t at, unsigned cpu)
 {
@@ -84,8 +81,8 @@ void sample_elf64(struct sample *s)
         elf64_header(s, 62, 64, 4);
         for (unsigned cpu = 0; cpu < 2; cpu++) {
                 at = note(s, at, "CORE", 1, 336, &desc);
-                put32(s, desc + 32, cpu + 1);                         /* pr_pid */
-                put64(s, desc + 112 + 8 * 16, 0xbad0 + cpu);          /* rip: QEMU's note knows better */
+                put32(s, desc + 32, cpu + 1);                /* pr_pid */
+                put64(s, desc + 112 + 8 * 16, 0xbad0 + cpu); /* rip: QEMU's note knows better */
         }
         for (unsigned cpu = 0; cpu < 2; cpu++) {
                 at = note(s, at, "QEMU", 0, 440, &desc);
@@ -104,7 +101,8 @@ void sample_elf64(struct sample *s)
         put_fill(s, at + 0x2000, 0x1800, 0x33);
 }
 
-/* PRSTATUS of i386, 144 bytes: ebx ecx edx esi edi ebp eax ds es fs gs orig_eax eip cs eflags esp ss from 72, 4 each. */
+/* PRSTATUS of i386, 144 bytes: ebx ecx edx esi edi ebp eax ds es fs gs orig_eax eip cs eflags esp ss from 72, 4 each.
+ */
 void sample_elf32(struct sample *s)
 {
         size_t desc, at = 52 + 2 * 32, notes = at;
@@ -152,9 +150,9 @@ void sample_elf_many(struct sample *s)
 }
 
 /*
- * VirtualBox: VBCORE (type 0xb00: magic, format version, size, version, revision, CPUs) and VBCPU (0xb01): rax rbx rcx rdx
- * rsi rdi r8..r15 rip rsp rbp rflags, six selectors of 24 bytes from 144 (base first, selector at 16), cr0 cr2 cr3 cr4
- * from 288, gdtr 384, idtr 400, MSR_K8_KERNEL_GS_BASE at 536.
+ * VirtualBox: VBCORE (type 0xb00: magic, format version, size, version, revision, CPUs) and VBCPU (0xb01): rax rbx rcx
+ * rdx rsi rdi r8..r15 rip rsp rbp rflags, six selectors of 24 bytes from 144 (base first, selector at 16), cr0 cr2 cr3
+ * cr4 from 288, gdtr 384, idtr 400, MSR_K8_KERNEL_GS_BASE at 536.
  */
 void sample_elf_vbox(struct sample *s)
 {
@@ -282,9 +280,9 @@ void sample_dmp64(struct sample *s)
 }
 
 /*
- * The second header: signature, "DUMP", HeaderSize (of all headers: the first page) at 0x20, pages at 0x28, bits at 0x30,
- * bitmap at 0x38. 77 bits, so that the last word and the last byte are broken ones: pages 1, 2, 63, 64, 76; the bits
- * behind the end are set too, and must not count.
+ * The second header: signature, "DUMP", HeaderSize (of all headers: the first page) at 0x20, pages at 0x28, bits at
+ * 0x30, bitmap at 0x38. 77 bits, so that the last word and the last byte are broken ones: pages 1, 2, 63, 64, 76; the
+ * bits behind the end are set too, and must not count.
  */
 static void dmp_summary(struct sample *s, const char *magic, size_t at)
 {

@@ -43,13 +43,13 @@ static inline void put_fill(struct sample *s, size_t at, size_t len, uint8_t val
 
 /* Each clears the sample first. */
 void sample_raw(struct sample *s);
-void sample_elf64(struct sample *s);      /* QEMU: two CPUs, VMCOREINFO, three loads, one with a gap */
-void sample_elf32(struct sample *s);      /* 32-bit class, PRSTATUS of 144 bytes */
-void sample_elf_many(struct sample *s);   /* e_phnum 0xffff, the count in section 0 before the program headers */
-void sample_elf_vbox(struct sample *s);   /* VBCORE and VBCPU */
-void sample_dmp32(struct sample *s);      /* full, as XP writes it */
-void sample_dmp32_old(struct sample *s);  /* full, as NT 4.0 writes it: PAGE filler in the later members */
-void sample_dmp64(struct sample *s);      /* full */
+void sample_elf64(struct sample *s);     /* QEMU: two CPUs, VMCOREINFO, three loads, one with a gap */
+void sample_elf32(struct sample *s);     /* 32-bit class, PRSTATUS of 144 bytes */
+void sample_elf_many(struct sample *s);  /* e_phnum 0xffff, the count in section 0 before the program headers */
+void sample_elf_vbox(struct sample *s);  /* VBCORE and VBCPU */
+void sample_dmp32(struct sample *s);     /* full, as XP writes it */
+void sample_dmp32_old(struct sample *s); /* full, as NT 4.0 writes it: PAGE filler in the later members */
+void sample_dmp64(struct sample *s);     /* full */
 void sample_dmp32_bitmap(struct sample *s);
 void sample_dmp64_bitmap(struct sample *s);
 void sample_lime(struct sample *s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every small image cut at every length, and with every byte of its headers changed in several ways: no crash, a sane
- * status with a line that says why, and of whatever opens all that must be true (invariants.c). The bytes are copied into
- * an allocation of exactly their size, so that a sanitizer sees one byte too far.
+ * status with a line that says why, and of whatever opens all that must be true (invariants.c). The bytes are copied
+ * into an allocation of exactly their size, so that a sanitizer sees one byte too far.
  *
  * `sweep --write DIR` writes the samples as seeds for the fuzz targets: DIR/<format>/<name>.
  */
@@ -60,7 +60,12 @@ END_TEST
 /* Eight bytes at a time take the values on which arithmetic breaks. */
 START_TEST(extremes_everywhere)
 {
-        static const uint64_t values[] = { 0, UINT64_MAX, UINT64_MAX - 0xfff, INT64_MAX, UINT64_C(1) << 63, UINT32_MAX,
+        static const uint64_t values[] = { 0,
+                                           UINT64_MAX,
+                                           UINT64_MAX - 0xfff,
+                                           INT64_MAX,
+                                           UINT64_C(1) << 63,
+                                           UINT32_MAX,
                                            UINT64_C(0x4547415045474150) };
         const struct sample_kind *kind = &sample_kinds[_i];
         kind->build(&sample);
