@@ -16,7 +16,7 @@
 
 #include <stasis/stasis.h>
 
-#define SECONDS 8          /* for each image and each way of failing */
+#define SECONDS 5          /* for each image and each way of failing */
 #define PAGES_MAX (1 << 20)
 
 enum way { WAY_NONE, WAY_ALLOC, WAY_ALLOC_ON, WAY_READ, WAY_PAGE, WAY_COUNT };
@@ -195,7 +195,7 @@ static void every_nth(enum way how, const void *bytes, size_t len, size_t total)
                 if (left < 0 && nth <= total)
                         nth = total + 1; /* the run in which nothing fails any more always comes */
         }
-        printf("  %s: %zu of %zu tried\n", way_name[how], tried, total);
+        printf("  %s: %zu of %zu tried\n", way_name[how], tried, total + 1);
 }
 
 static void every_page(const void *bytes, size_t len)

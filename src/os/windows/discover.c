@@ -96,6 +96,10 @@ static bool find_kernel(struct windows *w)
         if (try_roots(w, root, count))
                 return true;
         count = windows_roots_scan(w->image, root, WINDOWS_ROOTS_MAX, progress_adapter, w->system);
+        if (count == WINDOWS_NO_MEMORY) {
+                w->no_memory = true;
+                return false;
+        }
         system_trace(w->system, "root", count > 0, "scan of the whole image for self-mapping tables: %zu candidates", count);
         return try_roots(w, root, count);
 }
@@ -105,6 +109,10 @@ static bool find_by_shape(struct windows *w)
 {
         struct system_shape shape[8];
         size_t count = windows_system_by_shape(w, shape, 8);
+        if (count == WINDOWS_NO_MEMORY) {
+                w->no_memory = true;
+                return false;
+        }
         system_trace(w->system, "shape", count > 0, "System's process object searched by its shape: %zu candidates", count);
         for (size_t i = 0; i < count; i++) {
                 use_root(w, shape[i].paging, shape[i].root);
@@ -529,6 +537,8 @@ static enum stasis_status open_given_layout(struct windows *w, struct stasis_err
 static enum stasis_status not_found(struct windows *w, struct stasis_error *err)
 {
         const struct stasis_hints *h = stasis_image_hints(w->image);
+        if (w->no_memory)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
         if ((h->known & STASIS_HINT_MACHINE) && h->machine == STASIS_MACHINE_ARM64)
                 return stasis_fail(err, STASIS_UNSUPPORTED, "an ARM64 machine: this version reads x86 and x64 systems");
         return stasis_fail(err, STASIS_ABSENT, "no Windows kernel found: no page tables in the image lead to one");
@@ -545,7 +555,9 @@ enum stasis_status windows_discover(struct windows *w, struct stasis_error *err)
         find_version(w);
         find_process_head(w);
         if (!w->layout && !choose_layout(w)) {
-                if (!find_by_shape(w))
+                if (!find_by_shape(w) && w->no_memory)
+                        return stasis_fail(err, STASIS_NOMEM, "out of memory");
+                if (!w->layout)
                         return stasis_fail(err, STASIS_UNSUPPORTED,
                                            "a Windows kernel (build %u) at 0x%" PRIx64 ", but no layout fits its System process",
                                            w->version.build, w->pe.base);

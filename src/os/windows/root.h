@@ -31,6 +31,8 @@ size_t windows_roots_told(const struct stasis_image *image, struct windows_root 
  * place; la57: the same one level up). Deduplicated, ranked (a process's table is as good as the System one for kernel
  * addresses; prefer those with plausible kernel-half entries shared by many candidates).
  */
+/* WINDOWS_NO_MEMORY in place of a count where memory is exhausted: that is not "none found". */
+#define WINDOWS_NO_MEMORY SIZE_MAX
 size_t windows_roots_scan(const struct stasis_image *image, struct windows_root *ret_root, size_t max,
                           windows_progress *progress, void *progress_ctx);
 

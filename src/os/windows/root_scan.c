@@ -321,7 +321,7 @@ size_t windows_roots_scan(const struct stasis_image *image, struct windows_root 
         struct root_list list = { ret_root, 0, max < WINDOWS_ROOTS_MAX ? max : WINDOWS_ROOTS_MAX };
         size_t runs;
         if (!scan)
-                return 0;
+                return WINDOWS_NO_MEMORY;
         scan->image = image;
         scan->progress = progress;
         scan->progress_ctx = progress_ctx;

@@ -131,7 +131,8 @@ size_t windows_system_by_shape(const struct windows *w, struct system_shape *ret
                         search_run(&s, &run[i]);
                 }
         }
+        bool no_memory = !s.shape || !s.space;
         free(s.shape);
         free(s.space);
-        return s.count;
+        return no_memory ? WINDOWS_NO_MEMORY : s.count;
 }

@@ -85,6 +85,7 @@ struct windows {
 
         struct pe_image pe;
         bool has_pe, has_kdbg, has_shared;
+        bool no_memory;            /* a search was given up for want of memory: "not found" would be a lie */
         struct kdbg kdbg;
         struct kernel_version version;
         struct shared_data shared;
@@ -149,7 +150,10 @@ struct system_shape {
         const struct stasis_layout *layout;
         const struct stasis_paging *paging;
 };
-/* The whole image searched for System's process object by its shape, under every layout of the builds; best first. */
+/*
+ * The whole image searched for System's process object by its shape, under every layout of the builds; best first.
+ * WINDOWS_NO_MEMORY as windows_roots_scan.
+ */
 size_t windows_system_by_shape(const struct windows *w, struct system_shape *ret_shape, size_t max);
 
 /* ---- processors */
