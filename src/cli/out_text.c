@@ -17,28 +17,29 @@
 static const struct shown {
         enum stasis_what what;
         const char *key, *heading;
+        const char *or_key; /* shown where the first is absent or zero */
 } shown[] = {
-        { STASIS_PROCESSES, "pid", "PID" },
-        { STASIS_PROCESSES, "parent_pid", "PARENT" },
-        { STASIS_PROCESSES, "name", "NAME" },
-        { STASIS_PROCESSES, "thread_count", "THREADS" },
-        { STASIS_PROCESSES, "create_time", "CREATED" },
-        { STASIS_PROCESSES, "exit_time", "EXITED" },
-        { STASIS_PROCESSES, "directory_table_base", "ROOT" },
-        { STASIS_PROCESSES, "object", "OBJECT" },
-        { STASIS_THREADS, "pid", "PID" },
-        { STASIS_THREADS, "tid", "TID" },
-        { STASIS_THREADS, "process", "PROCESS" },
-        { STASIS_THREADS, "state", "STATE" },
-        { STASIS_THREADS, "wait_reason", "WAIT REASON" },
-        { STASIS_THREADS, "priority", "PRI" },
-        { STASIS_THREADS, "next_processor", "CPU" },
-        { STASIS_THREADS, "create_time", "CREATED" },
-        { STASIS_THREADS, "win32_start_address", "START" },
-        { STASIS_MODULES, "base", "BASE" },
-        { STASIS_MODULES, "size", "SIZE" },
-        { STASIS_MODULES, "name", "NAME" },
-        { STASIS_MODULES, "path", "PATH" },
+        { STASIS_PROCESSES, "pid", "PID", NULL },
+        { STASIS_PROCESSES, "ppid", "PARENT", NULL },
+        { STASIS_PROCESSES, "name", "NAME", NULL },
+        { STASIS_PROCESSES, "threads", "THREADS", NULL },
+        { STASIS_PROCESSES, "create_time", "CREATED", NULL },
+        { STASIS_PROCESSES, "exit_time", "EXITED", NULL },
+        { STASIS_PROCESSES, "directory_table_base", "ROOT", NULL },
+        { STASIS_PROCESSES, "object", "OBJECT", NULL },
+        { STASIS_THREADS, "pid", "PID", NULL },
+        { STASIS_THREADS, "tid", "TID", NULL },
+        { STASIS_THREADS, "process", "PROCESS", NULL },
+        { STASIS_THREADS, "state", "STATE", NULL },
+        { STASIS_THREADS, "wait_reason", "WAIT REASON", NULL },
+        { STASIS_THREADS, "priority", "PRI", NULL },
+        { STASIS_THREADS, "next_processor", "CPU", NULL },
+        { STASIS_THREADS, "create_time", "CREATED", NULL },
+        { STASIS_THREADS, "win32_start_address", "START", "start_address" },
+        { STASIS_MODULES, "base", "BASE", NULL },
+        { STASIS_MODULES, "size", "SIZE", NULL },
+        { STASIS_MODULES, "name", "NAME", NULL },
+        { STASIS_MODULES, "path", "PATH", NULL },
 };
 
 #define SHOWN_COUNT (sizeof(shown) / sizeof(shown[0]))
@@ -67,15 +68,22 @@ static const struct stasis_column *column_at(const struct list *list, size_t i)
         return &list->column[list->chosen[i]];
 }
 
+static const struct shown *shown_of(const struct list *list, const char *key)
+{
+        for (size_t j = 0; j < SHOWN_COUNT; j++)
+                if (shown[j].what == list->what && strcmp(shown[j].key, key) == 0)
+                        return &shown[j];
+        return NULL;
+}
+
 static void heading(const struct list *list, size_t i, struct text *ret_text)
 {
         const struct stasis_column *column = column_at(list, i);
+        const struct shown *known = shown_of(list, column->key);
 
-        for (size_t j = 0; j < SHOWN_COUNT; j++) {
-                if (shown[j].what == list->what && strcmp(shown[j].key, column->key) == 0) {
-                        text_str(ret_text, shown[j].heading);
-                        return;
-                }
+        if (known && (!list->cli->columns || !known->or_key)) {
+                text_str(ret_text, known->heading);
+                return;
         }
         for (const char *at = column->key; *at; at++) {
                 char upper = (char)toupper((unsigned char)*at);
@@ -125,7 +133,7 @@ static void flag_names(const struct stasis_column *column, uint64_t value, struc
                 text_free(&flag);
         }
         if (ret_text->len == 0)
-                text_str(ret_text, value ? "?" : "-");
+                text_printf(ret_text, "0x%llx", (unsigned long long)value);
 }
 
 /* Shorter than what stasis_fact_text says: seconds, the symbol without the address, flags without the word. */
@@ -171,6 +179,19 @@ static void add_cell(struct table *table, const struct stasis_column *column, co
         text_add(&table->cells, "", 1);
         table->cells.bad |= words.bad;
         text_free(&words);
+}
+
+/* Where no columns were asked for, one of them may stand in for another. */
+static const struct stasis_fact *cell_fact(const struct list *list, size_t i, const struct stasis_record *record)
+{
+        const struct stasis_column *column = column_at(list, i);
+        const struct stasis_fact *fact = value_find(record, column->key, list->chosen[i]);
+        const struct shown *known = list->cli->columns ? NULL : shown_of(list, column->key);
+
+        if (!known || !known->or_key || (fact && fact->absence == STASIS_PRESENT && fact->value))
+                return fact;
+        const struct stasis_fact *other = stasis_record_fact(record, known->or_key);
+        return other && other->absence == STASIS_PRESENT ? other : fact;
 }
 
 /* ---- printing */
@@ -351,10 +372,8 @@ static void record(struct list *list, const struct stasis_record *record)
                 put_detail(list->cli, record, all ? NULL : list->chosen, list->chosen_count);
                 return;
         }
-        for (size_t i = 0; i < list->chosen_count; i++) {
-                const struct stasis_column *column = column_at(list, i);
-                add_cell(table, column, value_find(record, column->key, list->chosen[i]));
-        }
+        for (size_t i = 0; i < list->chosen_count; i++)
+                add_cell(table, column_at(list, i), cell_fact(list, i, record));
         table->rows++;
         list->bad |= table->cells.bad;
         if (list->shown == 0 && !list->cli->quiet)

@@ -65,20 +65,17 @@ void put_title(struct cli *cli, const char *title)
         fprintf(cli->out, "%s\n", paint_off(cli));
 }
 
-/* The facts that name a system, in the order in which people say them; those that are absent are left out. */
+/* "Windows XP 5.1.2600.5512 Service Pack 3, x86": the facts that name a system; those that are absent are left out. */
 static void system_title(const struct stasis_record *record, struct text *title)
 {
-        static const char *const keys[] = { "name", "service_pack", "version", "build", "architecture", "machine" };
-        char value[256];
+        static const struct {
+                const char *key, *before;
+        } parts[] = { { "name", "" }, { "version", " " }, { "service_pack", " " }, { "machine", ", " } };
 
-        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-                for (size_t j = 0; j < record->count; j++) {
-                        if (strcmp(record->column[j].key, keys[i]) || record->fact[j].absence != STASIS_PRESENT)
-                                continue;
-                        stasis_fact_text(&record->column[j], &record->fact[j], value, sizeof(value));
-                        text_printf(title, "%s%s%s", title->len ? ", " : "", strcmp(keys[i], "build") ? "" : "build ",
-                                    value);
-                }
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+                const struct stasis_fact *fact = stasis_record_fact(record, parts[i].key);
+                if (fact && fact->absence == STASIS_PRESENT && fact->text && *fact->text)
+                        text_printf(title, "%s%s", title->len ? parts[i].before : "", fact->text);
         }
 }
 

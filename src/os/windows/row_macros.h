@@ -6,12 +6,16 @@
 #ifndef STASIS_OS_WINDOWS_ROW_MACROS_H
 #define STASIS_OS_WINDOWS_ROW_MACROS_H
 
-#define COLUMN(k, t, g, kd, h) .column = { .key = (k), .title = (t), .group = (g), .kind = STASIS_KIND_##kd, .help = (h) }
-#define ROW(k, t, g, kd, b, h, ...) { COLUMN(k, t, g, kd, h), .base = (b), .member = { __VA_ARGS__ } }
-#define ROW_D(k, t, g, kd, b, d, h, ...) { COLUMN(k, t, g, kd, h), .base = (b), .derive = (d), .member = { __VA_ARGS__ } }
-#define ROW_N(k, t, g, kd, b, n, h, ...) { COLUMN(k, t, g, kd, h), .base = (b), .names = (n), .member = { __VA_ARGS__ } }
+/* The member in the column is the first that is asked for: what documentation shows. Binding puts the one found in its place. */
+#define FIRST(first, ...) first
+#define COLUMN(k, t, g, kd, h, m) \
+        .column = { .key = (k), .title = (t), .group = (g), .member = (m), .kind = STASIS_KIND_##kd, .help = (h) }
+#define COLUMN_OF(k, t, g, kd, h, ...) COLUMN(k, t, g, kd, h, FIRST(__VA_ARGS__, NULL)), .member = { __VA_ARGS__ }
+#define ROW(k, t, g, kd, b, h, ...) { COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b) }
+#define ROW_D(k, t, g, kd, b, d, h, ...) { COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .derive = (d) }
+#define ROW_N(k, t, g, kd, b, n, h, ...) { COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .names = (n) }
 #define ROW_DN(k, t, g, kd, b, d, n, h, ...) \
-        { COLUMN(k, t, g, kd, h), .base = (b), .derive = (d), .names = (n), .member = { __VA_ARGS__ } }
-#define MADE(k, t, g, kd, d, h) { COLUMN(k, t, g, kd, h), .base = ON_NOTHING, .derive = (d) }
+        { COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .derive = (d), .names = (n) }
+#define MADE(k, t, g, kd, d, h) { COLUMN(k, t, g, kd, h, NULL), .base = ON_NOTHING, .derive = (d) }
 
 #endif
