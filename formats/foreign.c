@@ -2,8 +2,8 @@
 /*
  * Files that are plainly something other than physical memory. Read as raw memory they would give an empty answer or a
  * wrong one; so they are refused with a line that says what to do. Magics: the formats' own specifications (RFC 1952,
- * RFC 8878, .ZIP appnote 4.3.7, xz-file-format 2.1.1.1, 7zFormat.txt, bzip2 and lz4 frame documents, PE/COFF), and for
- * memory formats the projects named in docs/formats/README.md.
+ * RFC 8878, .ZIP appnote 4.3.7, xz-file-format 2.1.1.1, 7zFormat.txt, the lz4 frame document, PE/COFF); of memory
+ * formats as Volatility 3, makedumpfile, QEMU (migration stream, qcow2) and AVML know them.
  */
 #include <string.h>
 

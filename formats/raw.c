@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Raw memory: byte n of the file is byte n of physical memory. No header, no hints; docs/formats/raw.md. */
-#include "../src/base/bytes.h"
+#include "../src/base/error.h"
 #include "format.h"
 
 enum { PAGE_SIZE = 4096 };
@@ -15,11 +15,11 @@ static enum stasis_status raw_open(struct stasis_image *image, void *priv, struc
 {
         (void)priv;
         uint64_t size = image->map.bytes.len;
-        if (size % PAGE_SIZE && stasis_image_remark(image,
-                                                    "size is not a multiple of the page size: the last page has "
-                                                    "%u of %d bytes",
-                                                    (unsigned)(size % PAGE_SIZE), PAGE_SIZE) != STASIS_OK)
-                return STASIS_NOMEM;
+        unsigned rest = (unsigned)(size % PAGE_SIZE);
+        if (rest &&
+            stasis_image_remark(image, "size is not a multiple of the page size: the last page has %u of %d bytes",
+                                rest, PAGE_SIZE) != STASIS_OK)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
         return stasis_image_add_run(image, 0, size, 0, err);
 }
 
