@@ -26,7 +26,6 @@ enum {
         DEBUG_ENTRIES_MAX = 64,
         DEBUG_CODEVIEW = 2,
         EXPORT_LEN = 40,
-        EXPORT_NAMES_MAX = 0x10000, /* ordinals are 16 bits wide */
         PDB_PATH_MAX = 512
 };
 
@@ -40,12 +39,6 @@ enum {
 static enum stasis_status pe_read(struct stasis_space *space, uint64_t va, void *buf, size_t len)
 {
         return stasis_space_read(space, va, buf, len) == STASIS_OK ? STASIS_OK : STASIS_ABSENT;
-}
-
-/* Whether [rva, rva+len) lies wholly inside the image. */
-static bool inside(const struct pe_image *pe, uint64_t rva, uint64_t len)
-{
-        return rva <= pe->size && len <= pe->size - rva;
 }
 
 enum pe_group pe_section_group(const struct pe_section *section)
@@ -95,7 +88,7 @@ static void directory(const struct pe_image *pe, const uint8_t *table, size_t co
         uint32_t rva = load_le32(table + index * DIRECTORY_LEN);
         uint32_t len = load_le32(table + index * DIRECTORY_LEN + 4);
 
-        if (!rva || !inside(pe, rva, len))
+        if (!rva || !pe_holds(pe, rva, len))
                 return;
         *ret_rva = rva;
         *ret_len = len;
@@ -178,7 +171,7 @@ static void debug_codeview(struct stasis_space *space, struct pe_image *pe, uint
         uint8_t raw[24];
         char path[PDB_PATH_MAX];
 
-        if (len < 16 || !inside(pe, rva, len) || pe_read(space, pe->base + rva, raw, 16) != STASIS_OK)
+        if (len < 16 || !pe_holds(pe, rva, len) || pe_read(space, pe->base + rva, raw, 16) != STASIS_OK)
                 return;
         uint32_t magic = load_le32(raw);
         uint32_t head = magic == MAGIC_RSDS ? 24 : 16;
@@ -220,7 +213,7 @@ static void export_name(struct stasis_space *space, struct pe_image *pe)
         if (pe->export_len < EXPORT_LEN || pe_read(space, pe->base + pe->export_rva + 12, raw, 4) != STASIS_OK)
                 return;
         uint32_t rva = load_le32(raw);
-        if (rva && inside(pe, rva, 1))
+        if (rva && pe_holds(pe, rva, 1))
                 text_ascii(space, pe->base + rva, pe->export_name, sizeof(pe->export_name));
 }
 
@@ -249,113 +242,6 @@ enum stasis_status pe_open(struct stasis_space *space, uint64_t base, struct pe_
         debug_directory(space, &pe);
         export_name(space, &pe);
         *ret_pe = pe;
-        return STASIS_OK;
-}
-
-/* ---------------------------------------------------------------- exports */
-
-struct export_table {
-        uint32_t functions, names, ordinals; /* RVAs of the three arrays */
-        uint32_t function_count, name_count;
-};
-
-static enum stasis_status export_table(struct stasis_space *space, const struct pe_image *pe, struct export_table *ret)
-{
-        uint8_t raw[EXPORT_LEN];
-
-        if (pe->export_len < sizeof(raw) || pe_read(space, pe->base + pe->export_rva, raw, sizeof(raw)) != STASIS_OK)
-                return STASIS_ABSENT;
-        ret->function_count = load_le32(raw + 20);
-        ret->name_count = load_le32(raw + 24);
-        ret->functions = load_le32(raw + 28);
-        ret->names = load_le32(raw + 32);
-        ret->ordinals = load_le32(raw + 36);
-        if (ret->name_count > EXPORT_NAMES_MAX || !inside(pe, ret->functions, (uint64_t)ret->function_count * 4) ||
-            !inside(pe, ret->names, (uint64_t)ret->name_count * 4) ||
-            !inside(pe, ret->ordinals, (uint64_t)ret->name_count * 2))
-                return STASIS_CORRUPT;
-        return STASIS_OK;
-}
-
-/* Name number index against name, as strcmp orders them; false where it cannot be read. */
-static bool compare_name(struct stasis_space *space, const struct pe_image *pe, const struct export_table *table,
-                         uint32_t index, const char *name, int *ret_order)
-{
-        uint64_t rva;
-        size_t len = strlen(name) + 1, done = 0;
-
-        if (stasis_space_u(space, pe->base + table->names + UINT64_C(4) * index, 4, &rva) != STASIS_OK)
-                return false;
-        while (done < len) {
-                struct stasis_bytes view = { NULL, 0 };
-
-                if (inside(pe, rva + done, 1))
-                        view = stasis_space_view(space, pe->base + rva + done, len - done);
-                if (!view.len)
-                        return false;
-                for (size_t i = 0; i < view.len; i++, done++) {
-                        *ret_order = view.at[i] - (unsigned char)name[done];
-                        if (*ret_order)
-                                return true;
-                }
-        }
-        return true;
-}
-
-/*
- * Names are sorted in every honest image, so that a binary search touches few pages. A page that is not there, or a
- * table that is not sorted, sends us through all of them.
- */
-static bool find_name(struct stasis_space *space, const struct pe_image *pe, const struct export_table *table,
-                      const char *name, uint32_t *ret_index)
-{
-        int order;
-
-        for (uint32_t low = 0, high = table->name_count; low < high;) {
-                uint32_t middle = low + (high - low) / 2;
-
-                if (!compare_name(space, pe, table, middle, name, &order))
-                        break;
-                if (!order) {
-                        *ret_index = middle;
-                        return true;
-                }
-                if (order < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        for (uint32_t i = 0; i < table->name_count; i++) {
-                if (compare_name(space, pe, table, i, name, &order) && !order) {
-                        *ret_index = i;
-                        return true;
-                }
-        }
-        return false;
-}
-
-enum stasis_status pe_export(struct stasis_space *space, const struct pe_image *pe, const char *name, uint64_t *ret_va)
-{
-        struct export_table table;
-        uint32_t index;
-        uint64_t ordinal, rva;
-        enum stasis_status status = export_table(space, pe, &table);
-
-        if (status != STASIS_OK)
-                return status;
-        if (!find_name(space, pe, &table, name, &index) ||
-            stasis_space_u(space, pe->base + table.ordinals + UINT64_C(2) * index, 2, &ordinal) != STASIS_OK)
-                return STASIS_ABSENT;
-        if (ordinal >= table.function_count)
-                return STASIS_CORRUPT;
-        if (stasis_space_u(space, pe->base + table.functions + 4 * ordinal, 4, &rva) != STASIS_OK)
-                return STASIS_ABSENT;
-        if (!rva ||
-            (rva >= pe->export_rva && rva - pe->export_rva < pe->export_len)) /* a forwarder's text lies there */
-                return STASIS_ABSENT;
-        if (!inside(pe, rva, 1))
-                return STASIS_CORRUPT;
-        *ret_va = pe->base + rva;
         return STASIS_OK;
 }
 

@@ -35,6 +35,12 @@ struct pe_image {
         char export_name[64]; /* DLL name of the export directory, "" where not readable */
 };
 
+/* Whether [rva, rva+len) lies wholly inside the image. */
+static inline bool pe_holds(const struct pe_image *pe, uint64_t rva, uint64_t len)
+{
+        return rva <= pe->size && len <= pe->size - rva;
+}
+
 /* STASIS_ABSENT: not readable; STASIS_CORRUPT: no PE there. A PE whose debug or export data is not there still opens.
  */
 enum stasis_status pe_open(struct stasis_space *space, uint64_t base, struct pe_image *ret_pe) STASIS_MUST_CHECK;
