@@ -173,7 +173,7 @@ START_TEST(table)
         struct ran ran = run("threads mem");
         const char *line = strstr(ran.out, "  4   12");
 
-        ck_assert_ptr_nonnull(strstr(ran.out, "mem: raw memory, 16896 bytes\nWindows XP\n"));
+        ck_assert_ptr_nonnull(strstr(ran.out, "mem: raw memory, 16 KiB of memory\nWindows XP\n"));
         ck_assert_ptr_nonnull(line);
         ck_assert_ptr_nonnull(strstr(line, "System    Ready    -15"));
         ck_assert_ptr_nonnull(strstr(line, "2004-12-28 12:00:00"));

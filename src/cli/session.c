@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,11 +124,13 @@ enum cli_exit cli_open_image(struct cli *cli)
 {
         struct stasis_image_options options = { .format = cli->reader };
         struct stasis_error err = { 0 };
+        struct stat st;
 
         enum stasis_status status = stasis_image_open(cli->image_path, &options, &cli->image, &err);
         if (status == STASIS_OK)
                 return CLI_COMPLETE;
-        if (status == STASIS_CORRUPT && !cli->reader)
+        bool empty = stat(cli->image_path, &st) == 0 && st.st_size == 0;
+        if (status == STASIS_CORRUPT && !cli->reader && !empty)
                 return cli_fail_library(cli, &err, "'--reader raw' reads the file as plain memory");
         return cli_fail_library(cli, &err, NULL);
 }
