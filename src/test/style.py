@@ -107,7 +107,11 @@ def documents(root, names):
         complain(f"docs/formats/{name}.md", 1, "the reader has no page")
     for name in described - readers:
         complain(f"docs/formats/{name}.md", 1, "no reader of this name in formats/formats.c")
+    suites = read(root, "src/test/meson.build")
     for path in names:
+        case = re.fullmatch(r"testdata/golden/([^/]+)/recipe", path)
+        if case and f"'{case.group(1)}'" not in suites:
+            complain(path, 1, "not in the list of src/test/meson.build")
         if path.endswith(".md"):
             links(root, path, read(root, path))
 
