@@ -28,10 +28,11 @@ static size_t name_match(const char *name, const char *path)
 }
 
 /*
- * The member that path starts with: one that is the whole path, else the longest structure in front of a dot ("a.b" may be
- * a member by itself, part of a foreign structure a).
+ * The member that path starts with: one that is the whole path, else the longest structure in front of a dot ("a.b" may
+ * be a member by itself, part of a foreign structure a).
  */
-static bool member_step(const struct layout_view *view, const char *path, struct stasis_member *ret_member, size_t *ret_len)
+static bool member_step(const struct layout_view *view, const char *path, struct stasis_member *ret_member,
+                        size_t *ret_len)
 {
         struct layout_walk walk = { .view = *view };
         size_t best = 0;
@@ -49,7 +50,8 @@ static bool member_step(const struct layout_view *view, const char *path, struct
         return best > 0;
 }
 
-/* Follows path from its first structure; ret_view and ret_base: the structure that the member lies in, and where that starts. */
+/* Follows path from its first structure; ret_view and ret_base: the structure that the member lies in, and where that
+ * starts. */
 static bool path_find(const struct stasis_layout *layout, const char *path, struct stasis_member *ret_member,
                       struct layout_view *ret_view, uint32_t *ret_base)
 {
@@ -122,7 +124,8 @@ static uint64_t bit_mask(const struct stasis_name *name)
 }
 
 /* All bit-fields of the structure that lie in [word->offset, word->offset + word->size). */
-static size_t bits_collect(const struct layout_view *view, const struct stasis_member *word, struct bit_name bits[BITS_MAX])
+static size_t bits_collect(const struct layout_view *view, const struct stasis_member *word,
+                           struct bit_name bits[BITS_MAX])
 {
         struct layout_walk walk = { .view = *view };
         size_t count = 0;
@@ -174,20 +177,15 @@ size_t stasis_layout_bits(const struct stasis_layout *layout, const char *path, 
 
 size_t stasis_layout_enum(const struct stasis_layout *layout, const char *name, struct stasis_name *names, size_t max)
 {
-        return layout->builtin ? layout_builtin_enum(layout, name, names, max) : layout_isf_enum(layout, name, names, max);
+        return layout->builtin ? layout_builtin_enum(layout, name, names, max)
+                               : layout_isf_enum(layout, name, names, max);
 }
 
 /* ---- the layout itself */
 
-const char *stasis_layout_name(const struct stasis_layout *layout)
-{
-        return layout->name;
-}
+const char *stasis_layout_name(const struct stasis_layout *layout) { return layout->name; }
 
-uint8_t stasis_layout_pointer_size(const struct stasis_layout *layout)
-{
-        return layout->pointer_size;
-}
+uint8_t stasis_layout_pointer_size(const struct stasis_layout *layout) { return layout->pointer_size; }
 
 void stasis_layout_version(const struct stasis_layout *layout, uint32_t ret_version[4])
 {

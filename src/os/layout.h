@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Structure layouts by name: built-in tables (src/os/layouts/), or a Volatility 3 ISF JSON. Test for the member, not for the
- * version. Lookups cost string compares: bind once, walk with offsets.
+ * Structure layouts by name: built-in tables (src/os/layouts/), or a Volatility 3 ISF JSON. Test for the member, not
+ * for the version. Lookups cost string compares: bind once, walk with offsets.
  */
 #ifndef STASIS_OS_LAYOUT_H
 #define STASIS_OS_LAYOUT_H
@@ -10,18 +10,25 @@
 
 struct stasis_layout;
 
-enum stasis_type { STASIS_TYPE_UNSIGNED, STASIS_TYPE_SIGNED, STASIS_TYPE_POINTER, STASIS_TYPE_STRUCT, STASIS_TYPE_OPAQUE };
+enum stasis_type {
+        STASIS_TYPE_UNSIGNED,
+        STASIS_TYPE_SIGNED,
+        STASIS_TYPE_POINTER,
+        STASIS_TYPE_STRUCT,
+        STASIS_TYPE_OPAQUE
+};
 
 struct stasis_member {
-        uint32_t offset;    /* from the start of the first structure of the path */
-        uint32_t size;      /* of one element, in bytes */
-        uint32_t count;     /* 1 where it is no array */
-        uint8_t bit, bits;  /* bits == 0: no bit-field; else within a size-byte word at offset */
+        uint32_t offset;   /* from the start of the first structure of the path */
+        uint32_t size;     /* of one element, in bytes */
+        uint32_t count;    /* 1 where it is no array */
+        uint8_t bit, bits; /* bits == 0: no bit-field; else within a size-byte word at offset */
         enum stasis_type type;
         const char *target; /* struct: its name; pointer: what it points to; NULL where not told */
 };
 
-/* path: "_KTHREAD.WaitReason", "_ETHREAD.Tcb.ApcState.Process" (crosses embedded structures). False where there is none. */
+/* path: "_KTHREAD.WaitReason", "_ETHREAD.Tcb.ApcState.Process" (crosses embedded structures). False where there is
+ * none. */
 bool stasis_layout_member(const struct stasis_layout *layout, const char *path, struct stasis_member *ret_member);
 /* 0 where the structure is not known. */
 uint32_t stasis_layout_sizeof(const struct stasis_layout *layout, const char *structure);
@@ -33,7 +40,7 @@ size_t stasis_layout_bits(const struct stasis_layout *layout, const char *path, 
 /* Values of an enumeration ("_KWAIT_REASON"), by value; how many there are, at most max filled. 0: not known. */
 size_t stasis_layout_enum(const struct stasis_layout *layout, const char *name, struct stasis_name *names, size_t max);
 
-const char *stasis_layout_name(const struct stasis_layout *layout);    /* "10.0.19041.1237-x64" or the ISF's path */
+const char *stasis_layout_name(const struct stasis_layout *layout); /* "10.0.19041.1237-x64" or the ISF's path */
 uint8_t stasis_layout_pointer_size(const struct stasis_layout *layout);
 /* Version as four numbers, what it was measured on; 0 where not known. */
 void stasis_layout_version(const struct stasis_layout *layout, uint32_t ret_version[4]);
@@ -51,13 +58,21 @@ struct stasis_kernel_id {
         uint32_t timestamp, image_size; /* PE */
         uint16_t machine;               /* PE: 0x14c, 0x8664 */
         uint32_t build;
-        uint32_t service_pack;          /* CSD: major service pack, where known */
-        bool kdbg_sizes;                /* the next ones come from KDBG (2003 and later) */
-        uint16_t size_eprocess, size_ethread, size_prcb, kthread_state, kthread_teb, kthread_next_processor, eprocess_peb;
+        uint32_t service_pack; /* CSD: major service pack, where known */
+        bool kdbg_sizes;       /* the next ones come from KDBG (2003 and later) */
+        uint16_t size_eprocess, size_ethread, size_prcb, kthread_state, kthread_teb, kthread_next_processor,
+                eprocess_peb;
 };
 
 /* NEAREST: the build is not in the tables, this is the next lower one that is. */
-enum stasis_match { STASIS_MATCH_NONE, STASIS_MATCH_NEAREST, STASIS_MATCH_BUILD, STASIS_MATCH_KDBG, STASIS_MATCH_PE, STASIS_MATCH_PDB };
+enum stasis_match {
+        STASIS_MATCH_NONE,
+        STASIS_MATCH_NEAREST,
+        STASIS_MATCH_BUILD,
+        STASIS_MATCH_KDBG,
+        STASIS_MATCH_PE,
+        STASIS_MATCH_PDB
+};
 
 struct stasis_layout_choice {
         const struct stasis_layout *layout;
@@ -77,8 +92,8 @@ const struct stasis_layout *stasis_layout_by_name(const char *name);
 bool stasis_symbol_rva(const struct stasis_pdb_id *pdb, const char *symbol, uint32_t *ret_rva);
 
 /* A Volatility 3 ISF JSON, plain or .xz. Its own handle: close it. Its symbols answer stasis_layout_symbol. */
-enum stasis_status stasis_layout_open_isf(const char *path, struct stasis_layout **ret_layout, struct stasis_error *err)
-        STASIS_MUST_CHECK;
+enum stasis_status stasis_layout_open_isf(const char *path, struct stasis_layout **ret_layout,
+                                          struct stasis_error *err) STASIS_MUST_CHECK;
 void stasis_layout_close(struct stasis_layout *layout); /* of ISF ones only; NULL and built-in ones are ignored */
 bool stasis_layout_symbol(const struct stasis_layout *layout, const char *symbol, uint64_t *ret_rva);
 

@@ -4,10 +4,7 @@
 
 #include "layouts/table.h"
 
-static const char *name_at(uint16_t name)
-{
-        return layout_names + 2 * (size_t)name;
-}
+static const char *name_at(uint16_t name) { return layout_names + 2 * (size_t)name; }
 
 /* The group of this name, by binary search; -1 where there is none. */
 static ptrdiff_t group_find(const struct layout_group *groups, size_t count, const char *name, size_t len)
@@ -96,8 +93,9 @@ bool layout_builtin_next(struct layout_walk *walk)
         const struct layout_shape *shape = &layout_shapes[item->shape];
         struct stasis_member *member = &walk->member;
         struct layout_view target;
-        *member = (struct stasis_member){ .size = shape->size, .count = shape->count, .bit = shape->bit, .bits = shape->bits,
-                                          .type = shape->type };
+        *member = (struct stasis_member){
+                .size = shape->size, .count = shape->count, .bit = shape->bit, .bits = shape->bits, .type = shape->type
+        };
         if (shape->type == STASIS_TYPE_STRUCT) {
                 member->target = name_at(layout_structs[shape->target].name);
                 if (view_open(walk->view.layout, shape->target, &target))

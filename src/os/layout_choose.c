@@ -11,7 +11,8 @@
 static const struct {
         uint32_t build, line;
 } enabled[] = {
-        { 18363, 18362 }, { 19042, 19041 }, { 19043, 19041 }, { 19044, 19041 }, { 19045, 19041 }, { 22631, 22621 }, { 26200, 26100 },
+        { 6003, 6002 },   { 18363, 18362 }, { 19042, 19041 }, { 19043, 19041 },
+        { 19044, 19041 }, { 19045, 19041 }, { 22631, 22621 }, { 26200, 26100 },
 };
 
 static uint32_t line_of(uint32_t build)
@@ -30,11 +31,11 @@ static const struct {
 struct candidate {
         const struct stasis_layout *layout;
         enum stasis_match match;
-        bool pack;          /* its service pack is the one that was told */
-        bool whole;         /* its processor block is described whole */
-        uint8_t agree;      /* how much of KDBG agrees */
-        bool same_build;    /* not only the same line */
-        uint32_t distance;  /* from the revision told by PE */
+        bool pack;         /* its service pack is the one that was told */
+        bool whole;        /* its processor block is described whole */
+        uint8_t agree;     /* how much of KDBG agrees */
+        bool same_build;   /* not only the same line */
+        uint32_t distance; /* from the revision told by PE */
         uint32_t revision;
 };
 
@@ -45,10 +46,7 @@ struct question {
         uint32_t lower;              /* nearest lower line with layouts, where build has none; else 0 */
 };
 
-static uint8_t pointer_size_of(uint16_t machine)
-{
-        return machine == 0x14c ? 4 : machine == 0x8664 ? 8 : 0;
-}
+static uint8_t pointer_size_of(uint16_t machine) { return machine == 0x14c ? 4 : machine == 0x8664 ? 8 : 0; }
 
 static bool pack_agrees(const struct stasis_layout *layout, uint32_t service_pack)
 {
@@ -67,10 +65,7 @@ static uint32_t offset_of(const struct stasis_layout *layout, const char *path)
 }
 
 /* The processor block of some sources ends where the published part does. */
-static bool prcb_whole(const struct stasis_layout *layout)
-{
-        return stasis_layout_sizeof(layout, "_KPRCB") > 0x700;
-}
+static bool prcb_whole(const struct stasis_layout *layout) { return stasis_layout_sizeof(layout, "_KPRCB") > 0x700; }
 
 #define KDBG_ALL 7
 
@@ -124,7 +119,8 @@ static bool line_known(uint32_t build, uint8_t pointer_size)
 {
         for (size_t i = 0; i < layout_builtin_count; i++) {
                 const struct stasis_layout *layout = &layout_builtin[i];
-                if (line_of(layout->version[2]) == line_of(build) && (!pointer_size || layout->pointer_size == pointer_size))
+                if (line_of(layout->version[2]) == line_of(build) &&
+                    (!pointer_size || layout->pointer_size == pointer_size))
                         return true;
         }
         return false;
@@ -176,14 +172,17 @@ static enum stasis_match match_of(const struct question *q, const struct candida
 static struct candidate candidate_of(const struct question *q, const struct stasis_layout *layout)
 {
         const uint32_t *version = layout->version;
-        uint32_t told = q->revision[3];
+        uint32_t told =
+                line_of(version[2]) == line_of(q->build) ? q->revision[3] : 0; /* of other builds it says nothing */
         struct candidate c = {
                 .layout = layout,
                 .pack = pack_agrees(layout, q->id->service_pack),
                 .whole = prcb_whole(layout),
                 .agree = q->id->kdbg_sizes ? kdbg_agrees(layout, q->id) : 0,
                 .same_build = version[2] == q->build,
-                .distance = told == 0 ? 0 : version[3] > told ? version[3] - told : told - version[3],
+                .distance = told == 0           ? 0
+                            : version[3] > told ? version[3] - told
+                                                : told - version[3],
                 .revision = version[3],
         };
         c.match = match_of(q, &c);

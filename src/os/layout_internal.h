@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the built-in tables and ISF files have in common for layout.c: a structure is opened by name, its members are walked. */
+/* What the built-in tables and ISF files have in common for layout.c: a structure is opened by name, its members are
+ * walked. */
 #ifndef STASIS_OS_LAYOUT_INTERNAL_H
 #define STASIS_OS_LAYOUT_INTERNAL_H
 
@@ -8,9 +9,9 @@
 struct stasis_layout {
         const char *name;
         uint32_t version[4];
-        uint16_t number;      /* built-in: which one, in the order of the tables */
+        uint16_t number; /* built-in: which one, in the order of the tables */
         uint8_t pointer_size;
-        uint8_t profile;      /* built-in ones of one profile agree in what a thread decoder reads */
+        uint8_t profile; /* built-in ones of one profile agree in what a thread decoder reads */
         bool builtin, derived;
 };
 
@@ -22,8 +23,8 @@ struct isf_struct;
 struct layout_view {
         const struct stasis_layout *layout;
         uint32_t size;
-        uint16_t def;                  /* built-in */
-        const struct isf_struct *isf;  /* else */
+        uint16_t def;                 /* built-in */
+        const struct isf_struct *isf; /* else */
 };
 
 /* Its members, by place: name (dotted for the parts of unnamed or small foreign structures) and where it is. */
@@ -31,13 +32,14 @@ struct layout_walk {
         struct layout_view view;
         const char *name;
         struct stasis_member member;
-        uint32_t at;                   /* next symbol (built-in) or next member (ISF) */
-        uint32_t last, end, top;       /* built-in: start and end of the last member, farthest end so far */
+        uint32_t at;             /* next symbol (built-in) or next member (ISF) */
+        uint32_t last, end, top; /* built-in: start and end of the last member, farthest end so far */
         uint16_t stack[LAYOUT_RULE_DEPTH];
         uint8_t depth;
 };
 
-bool layout_builtin_open(const struct stasis_layout *layout, const char *name, size_t len, struct layout_view *ret_view);
+bool layout_builtin_open(const struct stasis_layout *layout, const char *name, size_t len,
+                         struct layout_view *ret_view);
 bool layout_builtin_next(struct layout_walk *walk);
 size_t layout_builtin_enum(const struct stasis_layout *layout, const char *name, struct stasis_name *names, size_t max);
 
@@ -45,7 +47,8 @@ bool layout_isf_open(const struct stasis_layout *layout, const char *name, size_
 bool layout_isf_next(struct layout_walk *walk);
 size_t layout_isf_enum(const struct stasis_layout *layout, const char *name, struct stasis_name *names, size_t max);
 bool layout_isf_symbol(const struct stasis_layout *layout, const char *symbol, uint64_t *ret_rva);
-/* The same as stasis_layout_open_isf, over bytes in memory: JSON, or xz around it. name is shown in messages and kept. */
+/* The same as stasis_layout_open_isf, over bytes in memory: JSON, or xz around it. name is shown in messages and kept.
+ */
 enum stasis_status layout_isf_parse(struct stasis_bytes bytes, const char *name, struct stasis_layout **ret_layout,
                                     struct stasis_error *err) STASIS_MUST_CHECK;
 void layout_isf_close(struct stasis_layout *layout);

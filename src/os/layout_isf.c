@@ -15,7 +15,7 @@
 #include "../base/error.h"
 #include "../base/guard.h"
 
-#define TEXT_MAX (UINT64_C(1) << 30)       /* of JSON: the largest seen (Linux with every type) has less than a tenth */
+#define TEXT_MAX (UINT64_C(1) << 30) /* of JSON: the largest seen (Linux with every type) has less than a tenth */
 #define LZMA_MEMORY_MAX (UINT64_C(1) << 28) /* xz -9e needs a quarter */
 
 const void *isf_find(const void *items, size_t count, size_t item_size, const char *name, size_t len)
@@ -35,10 +35,7 @@ const void *isf_find(const void *items, size_t count, size_t item_size, const ch
         return NULL;
 }
 
-static const struct isf *isf_of(const struct stasis_layout *layout)
-{
-        return (const struct isf *)layout;
-}
+static const struct isf *isf_of(const struct stasis_layout *layout) { return (const struct isf *)layout; }
 
 bool layout_isf_open(const struct stasis_layout *layout, const char *name, size_t len, struct layout_view *ret_view)
 {
@@ -113,18 +110,16 @@ static enum stasis_status lzma_failed(lzma_ret ret, const char *name, struct sta
         if (ret == LZMA_MEM_ERROR)
                 return stasis_fail(err, STASIS_NOMEM, "%s: no memory to unpack it", name);
         if (ret == LZMA_MEMLIMIT_ERROR)
-                return stasis_fail(err, STASIS_LIMIT, "%s: unpacking needs more than %u MiB", name, (unsigned)(LZMA_MEMORY_MAX >> 20));
+                return stasis_fail(err, STASIS_LIMIT, "%s: unpacking needs more than %u MiB", name,
+                                   (unsigned)(LZMA_MEMORY_MAX >> 20));
         return stasis_fail(err, STASIS_CORRUPT, "%s: damaged xz data", name);
 }
 
-static void lzma_endp(lzma_stream *stream)
-{
-        lzma_end(stream);
-}
+static void lzma_endp(lzma_stream *stream) { lzma_end(stream); }
 
 /* *ret_text is the caller's to free also on failure. */
-static enum stasis_status unpack(struct stasis_bytes packed, const char *name, struct stasis_bytes *ret_bytes, char **ret_text,
-                                 struct stasis_error *err)
+static enum stasis_status unpack(struct stasis_bytes packed, const char *name, struct stasis_bytes *ret_bytes,
+                                 char **ret_text, struct stasis_error *err)
 {
         _cleanup_(lzma_endp) lzma_stream stream = LZMA_STREAM_INIT;
         size_t capacity = 1 << 20;
@@ -134,8 +129,9 @@ static enum stasis_status unpack(struct stasis_bytes packed, const char *name, s
         while (ret == LZMA_OK) {
                 char *text = stream.total_out < TEXT_MAX ? realloc(*ret_text, capacity) : NULL;
                 if (!text)
-                        return stream.total_out < TEXT_MAX ? stasis_fail(err, STASIS_NOMEM, "%s: no memory to unpack it", name)
-                                                           : stasis_fail(err, STASIS_LIMIT, "%s: unpacks to more than 1 GiB", name);
+                        return stream.total_out < TEXT_MAX
+                                       ? stasis_fail(err, STASIS_NOMEM, "%s: no memory to unpack it", name)
+                                       : stasis_fail(err, STASIS_LIMIT, "%s: unpacks to more than 1 GiB", name);
                 *ret_text = text;
                 stream.next_out = (uint8_t *)text + stream.total_out;
                 stream.avail_out = capacity - (size_t)stream.total_out;
@@ -148,8 +144,8 @@ static enum stasis_status unpack(struct stasis_bytes packed, const char *name, s
         return STASIS_OK;
 }
 #else
-static enum stasis_status unpack(struct stasis_bytes packed, const char *name, struct stasis_bytes *ret_bytes, char **ret_text,
-                                 struct stasis_error *err)
+static enum stasis_status unpack(struct stasis_bytes packed, const char *name, struct stasis_bytes *ret_bytes,
+                                 char **ret_text, struct stasis_error *err)
 {
         (void)packed, (void)ret_bytes, (void)ret_text;
         return stasis_fail(err, STASIS_UNSUPPORTED, "%s: built without liblzma: unpack it first (xz -d)", name);
@@ -160,7 +156,10 @@ enum stasis_status layout_isf_parse(struct stasis_bytes bytes, const char *name,
                                     struct stasis_error *err)
 {
         _cleanup_free_ char *text = NULL;
-        if (bytes.len >= 6 && memcmp(bytes.at, "\xfd" "7zXZ", 6) == 0) {
+        if (bytes.len >= 6 && memcmp(bytes.at,
+                                     "\xfd"
+                                     "7zXZ",
+                                     6) == 0) {
                 enum stasis_status status = unpack(bytes, name, &bytes, &text, err);
                 if (status != STASIS_OK)
                         return status;

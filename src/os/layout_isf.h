@@ -18,7 +18,7 @@ struct isf_member {
 struct isf_struct {
         const char *name;
         uint32_t size;
-        uint32_t first, count; /* members */
+        uint32_t first, count;      /* members */
         struct stasis_bytes fields; /* of the text, while it is parsed */
 };
 struct isf_enum {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Volatility 3's ISF JSON (its schema-6.x: metadata, base_types, user_types, enums, symbols) into tables. Other sections may stand
- * in any order, and types refer to each other by name, so the text is gone through once for the sections, then section by section.
+ * Volatility 3's ISF JSON (its schema-6.x: metadata, base_types, user_types, enums, symbols) into tables. Other
+ * sections may stand in any order, and types refer to each other by name, so the text is gone through once for the
+ * sections, then section by section.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,10 @@
 #include "layout_isf.h"
 #include "layout_json.h"
 
-#define SIZE_LIMIT (1u << 28)     /* of anything; offsets too */
-#define FIELDS_MAX (1u << 22)     /* read in all: unnamed members that hold each other multiply */
-#define ANONYMOUS_MAX 8           /* unnamed structures in unnamed structures */
-#define SUBTYPES_MAX 16           /* arrays of arrays, pointers to pointers */
+#define SIZE_LIMIT (1u << 28) /* of anything; offsets too */
+#define FIELDS_MAX (1u << 20) /* read in all: unnamed members that hold each other multiply */
+#define ANONYMOUS_MAX 8       /* unnamed structures in unnamed structures */
+#define SUBTYPES_MAX 16       /* arrays of arrays, pointers to pointers */
 
 struct parse {
         struct isf *isf;
@@ -51,10 +52,7 @@ static uint32_t reasonable(struct parse *p, uint64_t value)
         return (uint32_t)value;
 }
 
-static int by_name(const void *a, const void *b)
-{
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 #define table_sort(table) \
         do { \
@@ -256,7 +254,8 @@ static void type_pointer(struct parse *p, const struct type_parts *t, struct sta
 static void type_bits(struct parse *p, const struct type_parts *t, struct stasis_member *m)
 {
         struct json inner = t->inner;
-        struct type_parts word = t->has_inner ? type_read(&inner) : (struct type_parts){ .kind = { "", 0 }, .name = { "", 0 } };
+        struct type_parts word =
+                t->has_inner ? type_read(&inner) : (struct type_parts){ .kind = { "", 0 }, .name = { "", 0 } };
         type_plain(p->isf, &word, m);
         if (t->bits == 0 || t->bit >= 64 || t->bits > 64 || m->size > 8 || t->bit + t->bits > (uint64_t)m->size * 8) {
                 parse_fail(p, STASIS_CORRUPT);
@@ -323,16 +322,34 @@ static struct field field_read(struct parse *p, struct json *j)
 
 struct level {
         struct json at;
+        const struct isf_struct *s;
         uint32_t base; /* where the (unnamed) structure lies in the outermost one */
 };
 
-static struct json fields_of(const struct isf_struct *s)
+static struct level level_of(const struct isf_struct *s, uint32_t base)
 {
         const char *at = (const char *)s->fields.at;
-        return (struct json){ .at = at, .end = at + s->fields.len };
+        return (struct level){ .at = { .at = at, .end = at + s->fields.len }, .s = s, .base = base };
 }
 
-/* One field: a member; of an unnamed structure its members instead, by going one level down. Returns the level to go on with. */
+/*
+ * Goes down into an unnamed structure, so that its members are found flat. False where that is none, where it lies in
+ * itself or where it lies too deep: then it is a member like others.
+ */
+static bool level_down(const struct isf *isf, struct level *levels, unsigned depth, const struct stasis_member *m)
+{
+        if (m->type != STASIS_TYPE_STRUCT || depth + 1 == ANONYMOUS_MAX)
+                return false;
+        const struct isf_struct *s =
+                isf_find(isf->structs.at, isf->structs.count, sizeof *s, m->target, strlen(m->target));
+        for (unsigned i = 0; i <= depth; i++)
+                if (levels[i].s == s)
+                        return false;
+        levels[depth + 1] = level_of(s, m->offset);
+        return s->fields.len > 0 && json_open(&levels[depth + 1].at);
+}
+
+/* One field: a member, or a level down. Returns the level to go on with. */
 static unsigned field_add(struct parse *p, struct level *levels, unsigned depth, struct json_text key)
 {
         struct level *level = &levels[depth];
@@ -343,13 +360,8 @@ static unsigned field_add(struct parse *p, struct level *levels, unsigned depth,
         }
         struct stasis_member m = type_member(p, f.type);
         m.offset = reasonable(p, (uint64_t)level->base + f.offset);
-        const struct isf_struct *inner = NULL;
-        if (f.anonymous && m.type == STASIS_TYPE_STRUCT && depth + 1 < ANONYMOUS_MAX)
-                inner = isf_find(p->isf->structs.at, p->isf->structs.count, sizeof *inner, m.target, strlen(m.target));
-        if (inner) {
-                levels[depth + 1] = (struct level){ .at = fields_of(inner), .base = m.offset };
-                return json_open(&levels[depth + 1].at) ? depth + 1 : depth;
-        }
+        if (f.anonymous && level_down(p->isf, levels, depth, &m))
+                return depth + 1;
         struct isf_member *new = table_add(p, &p->isf->members);
         if (new)
                 *new = (struct isf_member){ .name = keep(p, key), .member = m };
@@ -359,7 +371,7 @@ static unsigned field_add(struct parse *p, struct level *levels, unsigned depth,
 /* Second pass: the members of one structure. */
 static void struct_members(struct parse *p, struct isf_struct *s)
 {
-        struct level levels[ANONYMOUS_MAX] = { { .at = fields_of(s) } };
+        struct level levels[ANONYMOUS_MAX] = { level_of(s, 0) };
         unsigned depth = 0;
         s->first = (uint32_t)p->isf->members.count;
         if (s->fields.len == 0 || !json_open(&levels[0].at))
@@ -376,14 +388,16 @@ static void struct_members(struct parse *p, struct isf_struct *s)
                         depth--;
         }
         s->count = (uint32_t)p->isf->members.count - s->first;
-        s->fields = (struct stasis_bytes){ NULL, 0 };
 }
 
 /* ---- metadata */
 
 static int hex_digit(char c)
 {
-        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        return c >= '0' && c <= '9'   ? c - '0'
+               : c >= 'a' && c <= 'f' ? c - 'a' + 10
+               : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                      : -1;
 }
 
 /* "1B4A6F5E0766C552C90710C8ACC0295C": the first three groups are numbers, little-endian in the RSDS record. */
@@ -495,6 +509,8 @@ static void sections_read(struct parse *p, struct json section[SECTIONS])
         table_sort(&isf->structs);
         for (size_t i = 0; i < isf->structs.count && p->status == STASIS_OK; i++)
                 struct_members(p, &isf->structs.at[i]);
+        for (size_t i = 0; i < isf->structs.count; i++) /* the text goes away */
+                isf->structs.at[i].fields = (struct stasis_bytes){ NULL, 0 };
         if (section[SECTION_SYMBOLS].at)
                 each_object(p, &section[SECTION_SYMBOLS], each_symbol);
         table_sort(&isf->symbols);
@@ -506,7 +522,8 @@ enum stasis_status layout_isf_parse_text(struct stasis_bytes bytes, const char *
         struct json j = { .at = (const char *)bytes.at, .end = (const char *)bytes.at + bytes.len };
         struct json section[SECTIONS] = { { .at = NULL } };
         if (!sections_find(&j, section))
-                return stasis_fail(err, STASIS_CORRUPT, "%s: not an ISF: no JSON object with base_types and user_types", name);
+                return stasis_fail(err, STASIS_CORRUPT, "%s: not an ISF: no JSON object with base_types and user_types",
+                                   name);
         struct isf *isf = calloc(1, sizeof *isf);
         if (!isf)
                 return stasis_fail(err, STASIS_NOMEM, "%s: no memory", name);

@@ -118,7 +118,8 @@ uint64_t json_number(struct json *j)
         const char *at = j->at + negative;
         bare(j);
         for (; at < j->at && *at >= '0' && *at <= '9'; at++)
-                if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, (uint64_t)(*at - '0'), &value))
+                if (__builtin_mul_overflow(value, 10, &value) ||
+                    __builtin_add_overflow(value, (uint64_t)(*at - '0'), &value))
                         j->bad = true;
         return negative ? -value : value;
 }

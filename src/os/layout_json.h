@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pull reader of JSON text for ISF files. No tree: the tree of a large symbol file takes a gigabyte, what we keep of it a few
- * megabytes. A value can be left where it is (json_skip) and read later from a copy of the reader. bad sticks.
+ * A pull reader of JSON text for ISF files. No tree: the tree of a large symbol file takes a gigabyte, what we keep of
+ * it a few megabytes. A value can be left where it is (json_skip) and read later from a copy of the reader. bad sticks.
  */
 #ifndef STASIS_OS_LAYOUT_JSON_H
 #define STASIS_OS_LAYOUT_JSON_H
@@ -25,7 +25,8 @@ bool json_open(struct json *j);
 /* The next key of the object, reader at its value; false at the end of the object. */
 bool json_key(struct json *j, struct json_text *ret_key);
 bool json_is(struct json_text text, const char *what);
-/* Scalars; another kind of value is skipped and gives the empty one. Fractions are cut off; too large a number is bad. */
+/* Scalars; another kind of value is skipped and gives the empty one. Fractions are cut off; too large a number is bad.
+ */
 struct json_text json_string(struct json *j);
 uint64_t json_number(struct json *j); /* negative ones as two's complement */
 bool json_true(struct json *j);

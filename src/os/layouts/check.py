@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: MIT
 """check.py LAYOUT-DUMP [FACTS_DIR]: compares every member of every facts file with what the library answers.
 
-FACTS_DIR: a folder with the facts' *.json; without one ../shared/facts/windows/layouts.tar.xz is unpacked. 77: no facts there.
-Some layouts are also turned into ISF files (isf.py) and asked through that reader. What is known to differ on purpose between tables and facts is in three rules: signs that Volatility 2 lost, integers that are enumerations, and what
-omit.txt leaves out.
+FACTS_DIR: a folder with the facts' *.json; without one ../shared/facts/windows/layouts.tar.xz is unpacked. Exit
+status 77: no facts there.
+Some layouts are also turned into ISF files (isf.py) and asked through that reader. What is known to differ on purpose
+between tables and facts is in three rules: signs that Volatility 2 lost, integers that are enumerations, what omit.txt
+leaves out.
 """
 import json
 import lzma
@@ -22,8 +24,8 @@ ISF_EVERY = 10  # layouts: one of so many is also asked as an ISF made of it
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[2]
 INTEGERS = {'u8': (1, 'unsigned'), 'u16': (2, 'unsigned'), 'u32': (4, 'unsigned'), 'u64': (8, 'unsigned'),
-            'wchar': (2, 'unsigned'), 'i8': (1, 'signed'), 'i16': (2, 'signed'), 'i32': (4, 'signed'), 'i64': (8, 'signed'),
-            'f64': (8, 'opaque')}
+            'i8': (1, 'signed'), 'i16': (2, 'signed'), 'i32': (4, 'signed'), 'i64': (8, 'signed'),
+            'wchar': (2, 'unsigned'), 'f64': (8, 'opaque')}
 
 
 def omitted():
@@ -86,8 +88,8 @@ def agrees_isf(want, got, field):
 
 
 def ask(program, layout, questions):
-    answers = subprocess.run([program, layout], input='\n'.join(questions) + '\n', capture_output=True, text=True, check=True)
-    return answers.stdout.splitlines()
+    text = '\n'.join(questions) + '\n'
+    return subprocess.run([program, layout], input=text, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def check_layout(program, data, name, isf=None):
@@ -96,7 +98,8 @@ def check_layout(program, data, name, isf=None):
     compare = agrees_isf if isf else agrees
     for struct, definition in data['structs'].items():
         questions.append('s %s' % struct)
-        checks.append(('%s size' % struct, lambda got, want=definition['size']: int(got, 16) == want, definition['size']))
+        size = definition['size']
+        checks.append(('%s size' % struct, lambda got, want=size: int(got, 16) == want, size))
         for member, field in definition['fields'].items():
             member = member.replace('[]', '')
             path = '%s.%s' % (struct, member)
@@ -117,7 +120,8 @@ def check_layout(program, data, name, isf=None):
     answers = ask(program, isf or name, questions)
     if len(answers) != len(checks):
         return len(checks), ['%s: %d answers to %d questions' % (name, len(answers), len(checks))]
-    bad = ['%s: %s: %s, want %s' % (name, what, got, want) for (what, test, want), got in zip(checks, answers) if not test(got)]
+    bad = ['%s: %s: %s, want %s' % (name, what, got, want)
+           for (what, test, want), got in zip(checks, answers) if not test(got)]
     return len(checks), bad
 
 

@@ -12,20 +12,21 @@ import sys
 
 HERE = pathlib.Path(__file__).parent
 ARCHES = ('x86', 'x64')
-WIDTH = 130
+WIDTH = 118
 BITS = {'u8': 8, 'u16': 16, 'u32': 32, 'u64': 64, 'i8': 8, 'i16': 16, 'i32': 32, 'i64': 64}
 
 # Which file a structure's rows go to; the first pattern that matches.
 THEMES = (
-    ('thread', r'_KTHREAD|_ETHREAD|_KAPC|_KWAIT|_CLIENT_ID|_TERMINATION_PORT|_PS_(IMP|CLIENT)|_KLOCK|_KSTACK|_KERNEL_STACK|_UMS|'
-               r'_THREAD|_RTL_THREAD|_GROUP_AFFINITY|_LPCP|_ALPC|_KALPC|_PORT_MESSAGE'),
+    ('thread', r'_KTHREAD|_ETHREAD|_KAPC|_KWAIT|_CLIENT_ID|_TERMINATION_PORT|_PS_(IMP|CLIENT)|_KLOCK|_KSTACK|_THREAD|'
+               r'_UMS|_KERNEL_STACK|_RTL_THREAD|_GROUP_AFFINITY|_LPCP|_ALPC|_KALPC|_PORT_MESSAGE'),
     ('process', r'_KPROCESS$|_EPROCESS|_EJOB|_PS_|_EWOW64|_WOW64|_TOKEN|_SEP?_|_SID|_LUID|_SECURITY'),
-    ('processor', r'_KPCR|_KPRCB|_KPROCESSOR|_KSPECIAL|_CONTEXT|_KTRAP|_KEXCEPTION|_KTSS|_KGDT|_KIDT|_KDESC|_DESC|_XS|_FX|_FN|'
-                  r'_FLOAT|_KFLOAT|_M128A|_MACHINE|_EXCEPTION'),
+    ('processor', r'_KPCR|_KPRCB|_KPROCESSOR|_KSPECIAL|_CONTEXT|_KTRAP|_KEXCEPTION|_KTSS|_KGDT|_KIDT|_KDESC|_DESC|_XS|'
+                  r'_FX|_FN|_FLOAT|_KFLOAT|_M128A|_MACHINE|_EXCEPTION'),
     ('user', r'_TEB|_PEB|_NT_TIB|_LDR|_KLDR|_RTL_USER|_CURDIR|_GDI|_ACTIVATION|_RTL_ACT|_KUSER|_UNLOADED'),
-    ('memory', r'_MM|_MI_|_MDL|_POOL|_CONTROL_AREA|_SEG|_SUBSECTION|_SECTION|_HARDWARE_PTE|_PHYS|PO_|_PO_|_RTL_(AVL|BAL)'),
-    ('object', r'_OBJECT|_HANDLE|_DEVICE|_DRIVER|_FILE|_IR|_IO_|_K(EVENT|MUTANT|SEMA|TIMER|QUEUE|PRIQ|GATE|DPC)|_DISPATCHER|_OWNER|'
-               r'_ERESOURCE|_CM_|_WAIT_CONTEXT|_WORK'),
+    ('memory', r'_MM|_MI_|_MDL|_POOL|_CONTROL_AREA|_SEG|_SUBSECTION|_SECTION|_HARDWARE_PTE|_PHYS|PO_|_PO_|'
+               r'_RTL_(AVL|BAL)'),
+    ('object', r'_OBJECT|_HANDLE|_DEVICE|_DRIVER|_FILE|_IR|_IO_|_K(EVENT|MUTANT|SEMA|TIMER|QUEUE|PRIQ|GATE|DPC)|'
+               r'_DISPATCHER|_OWNER|_ERESOURCE|_CM_|_WAIT_CONTEXT|_WORK'),
     ('misc', r''),
 )
 
@@ -57,7 +58,7 @@ class Facts:
             self.settle_enums(arch)
 
     def repair_signs(self, arch):
-        """Volatility 2 tables say u8 where the PDB says CHAR: take i8 from the nearest layout of a source that keeps signs."""
+        """Volatility 2 says u8 for CHAR: take i8 from the nearest layout of a source that keeps signs."""
         signs = {}
         for at, data in enumerate(self.layouts[arch]):
             if data['metadata']['source'] == 'vol2':
@@ -91,7 +92,9 @@ class Facts:
             for name, struct in data['structs'].items():
                 for member, field in struct['fields'].items():
                     seen = enums.get((name, member))
-                    if not seen or field['type'] not in ('i32', 'u32', 'enum') or 'bit_length' in field or field.get('enum'):
+                    if not seen or field['type'] not in ('i32', 'u32', 'enum'):
+                        continue
+                    if 'bit_length' in field or field.get('enum'):
                         continue
                     best = min(seen, key=lambda s: (s[0], abs(s[1] - at)))[2]
                     self.settled += field['type'] != 'enum' or bool(best.get('enum'))
@@ -161,8 +164,8 @@ def struct_rows(name, layouts):
 
 
 def write(name, lines):
-    (HERE / name).write_text('# SPDX-License-Identifier: MIT\n# Made by distill.py; README.md tells the form.\n' + '\n'.join(lines) +
-                             '\n')
+    head = ['# SPDX-License-Identifier: MIT', '# Made by distill.py; README.md tells the form.']
+    (HERE / name).write_text('\n'.join(head + lines) + '\n')
 
 
 def write_structs(facts):
@@ -191,8 +194,9 @@ def write_enums(facts):
                 (d['label'], 'yes' if d in having else '-') for d in facts.layouts[arch]), '   ')
             rows = {(n, v) for d in having for n, v in d['enums'][name]['values'].items()}
             for value_name, value in sorted(rows, key=lambda r: (r[1], r[0])):
-                lines += wrap(' %s %d' % (value_name, value), points(
-                    (d['label'], 'yes' if d['enums'][name]['values'].get(value_name) == value else '-') for d in having), '   ')
+                held = ((d['label'], 'yes' if (value_name, value) in d['enums'][name]['values'].items() else '-')
+                        for d in having)
+                lines += wrap(' %s %d' % (value_name, value), points(held), '   ')
     write('enums.txt', lines)
 
 

@@ -7,8 +7,9 @@ import uuid
 
 from source import Source
 
-BASE = {'u8': (1, 'UNSIGNED'), 'u16': (2, 'UNSIGNED'), 'u32': (4, 'UNSIGNED'), 'u64': (8, 'UNSIGNED'), 'wchar': (2, 'UNSIGNED'),
-        'i8': (1, 'SIGNED'), 'i16': (2, 'SIGNED'), 'i32': (4, 'SIGNED'), 'i64': (8, 'SIGNED'), 'f64': (8, 'OPAQUE')}
+BASE = {'u8': (1, 'UNSIGNED'), 'u16': (2, 'UNSIGNED'), 'u32': (4, 'UNSIGNED'), 'u64': (8, 'UNSIGNED'),
+        'i8': (1, 'SIGNED'), 'i16': (2, 'SIGNED'), 'i32': (4, 'SIGNED'), 'i64': (8, 'SIGNED'),
+        'wchar': (2, 'UNSIGNED'), 'f64': (8, 'OPAQUE')}
 
 
 class Pool:
@@ -40,8 +41,8 @@ class Names(Pool):
 
 class Grammar:
     """
-    Sequences with much in common, as Re-Pair has it: a pair of neighbours that is frequent becomes a symbol of its own, again and
-    again. Symbols from len(items) on are rules, each two symbols; a sequence is what it comes down to.
+    Sequences with much in common, as Re-Pair has it: a pair of neighbours that is frequent becomes a symbol of its own,
+    again and again. Symbols from len(items) on are rules, each two symbols; a sequence is what it comes down to.
     """
     FREQUENT = 3  # a rarer pair costs as much as it saves
     DEPTH = 40    # of LAYOUT_RULE_DEPTH in table.h
@@ -58,7 +59,8 @@ class Grammar:
             counts = collections.Counter()
             for sequence in self.sequences:
                 counts.update(zip(sequence, sequence[1:]))
-            ranked = sorted(((n, pair) for pair, n in counts.items() if n >= self.FREQUENT), key=lambda r: (-r[0], r[1]))
+            frequent = ((n, pair) for pair, n in counts.items() if n >= self.FREQUENT)
+            ranked = sorted(frequent, key=lambda r: (-r[0], r[1]))
             if not ranked:
                 break
             chosen, used = {}, set()
@@ -114,8 +116,8 @@ class Generator:
 
     def sequence(self, layout, members):
         """
-        Members by place, each as (name, shape, step); table.h tells what a step is. Steps count from the end of what comes
-        before, so that versions, and x86 and x64, differ in few of them.
+        Members by place, each as (name, shape, step); table.h tells what a step is. Steps count from the end of what
+        comes before, so that versions, and x86 and x64, differ in few of them.
         """
         rows = sorted((offset, shape.partition(':')[2] if shape[0] in 'ui' else '', member, shape)
                       for member, (offset, shape) in members.items())
@@ -211,15 +213,20 @@ def varint(n):
     return out + [n]
 
 
+def symbol_order(source):
+    """By place in the kernel that knows most of them, so that steps from one to the next are small."""
+    known = max(source.kernels, key=lambda k: (sum(v is not None for v in k[4]), [int(n) for n in k[2].split('.')]))[4]
+    return sorted(range(len(source.symbols)), key=lambda i: (known[i] is None, known[i] or 0, i))
+
+
 def kernel_tables(source, number):
-    """Per kernel: its identity, and a byte stream of its symbols' places: 0 absent, else 1 + zigzag(step from the last one)."""
-    reference = max(source.kernels, key=lambda k: (sum(v is not None for v in k[4]), [int(n) for n in k[2].split('.')]))[4]
-    order = sorted(range(len(source.symbols)), key=lambda i: (reference[i] is None, reference[i], i) if reference[i] is not None
-                   else (True, 0, i))
+    """Per kernel: its identity, and a byte stream of its symbols' places: 0 absent, else 1 + zigzag(step)."""
+    order = symbol_order(source)
     labels = {(l.arch, l.label): i for l, i in number.items()}
     rows, stream = [], []
     for arch, label, version, pdb, places in sorted(source.kernels, key=lambda k: uuid.UUID(k[3][:32]).bytes_le):
-        rows.append((uuid.UUID(pdb[:32]).bytes_le, int(pdb[32:], 16), labels[arch, label], version.split('.'), len(stream)))
+        guid = uuid.UUID(pdb[:32]).bytes_le
+        rows.append((guid, int(pdb[32:], 16), labels[arch, label], version.split('.'), len(stream)))
         last = 0
         for i in order:
             stream += [0] if places[i] is None else varint(1 + zigzag(places[i] - last))
@@ -249,80 +256,102 @@ class Writer:
 
 
 def c_string(text):
-    return '"%s%s"' % (text, '\\0' if len(text) % 2 == 0 else '')
+    """With a second zero byte where the next string would start at an odd place."""
+    return '"%s%s" "\\0"' % (text, '\\0' if len(text) % 2 == 0 else '')
 
 
-def emit(gen, out):
-    source, writer = gen.source, Writer(out)
-    grammar, defs, symbols_of_defs = gen.grammar, [], []
-    for size, sequence in zip(gen.sizes, grammar.sequences):
-        defs.append((size, len(symbols_of_defs)))
-        symbols_of_defs += sequence
-    symbols, kernels, stream = kernel_tables(source, gen.number)
-    symbol_names = [gen.names.add(s) for s in symbols]
-    layout_rows = []
-    for layout, profile in zip(gen.layouts, gen.profiles()):
-        layout_rows.append(('.name = "%s"' % layout.name, '.pointer_size = %d' % layout.pointer_size,
-                            '.version = { %s }' % ', '.join(map(str, layout.version)), '.builtin = true',
-                            '.number = %d' % gen.number[layout], '.profile = %d' % profile,
-                            '.derived = %s' % str(layout.derived).lower()))
-    covers = sorted((int(c.split('.')[0]), int(c.split('.')[1]), i) for l, i in gen.number.items() for c in l.covers)
-    values = []
-    enum_defs = []
-    for definition in gen.enum_defs.items:
-        enum_defs.append(len(values))
-        values += [(name, value) for value, name in definition]
-    pe_rows = sorted((stamp, size >> 12, int(v.split('.')[2]), int(v.split('.')[3])) for stamp, size, v in source.pe_ids)
-    for what, top in (('names', gen.names.size // 2), ('symbols', len(symbols_of_defs)),
-                      ('items', len(grammar.items.items) + len(grammar.rules)), ('shapes', len(gen.shapes.items)), ('runs', len(gen.runs)), ('layouts', len(gen.layouts) * 256 + 255)):
-        if top > 0xffff:
-            raise SystemExit('gen.py: too many %s for 16 bits: %d' % (what, top))
-
-    out.write('\nconst char layout_names[] =\n' + '\n'.join('        ' + c_string(n) + ' "\\0"' for n in gen.names.items) + ';\n')
-    writer.array('const struct stasis_layout layout_builtin', layout_rows)
-    writer.array('const struct layout_cover layout_covers', covers)
+def emit_structs(gen, writer):
+    grammar, defs, sequence = gen.grammar, [], []
+    for size, symbols in zip(gen.sizes, grammar.sequences):
+        defs.append((size, len(sequence)))
+        sequence += symbols
     writer.array('const struct layout_shape layout_shapes',
                  [(s, c, t, 'STASIS_TYPE_' + k, b, n) for s, c, t, k, b, n in gen.shapes.items])
     writer.array('const struct layout_item layout_items', grammar.items.items)
     writer.array('const struct layout_rule layout_rules', grammar.rules)
-    writer.array('const uint16_t layout_sequence', symbols_of_defs)
-    writer.array('const struct layout_def layout_defs', defs + [(0, len(symbols_of_defs))])
+    writer.array('const uint16_t layout_sequence', sequence)
+    writer.array('const struct layout_def layout_defs', defs + [(0, len(sequence))])
     writer.array('const struct layout_run layout_runs', gen.runs)
     writer.array('const struct layout_group layout_structs', gen.structs + [(0, len(gen.runs))])
+    writer.number('size_t layout_item_count', len(grammar.items.items))
+    writer.number('size_t layout_struct_count', len(gen.structs))
+    fits(sequence=len(sequence), symbols=len(grammar.items.items) + len(grammar.rules), shapes=len(gen.shapes.items),
+         runs=len(gen.runs), defs=len(defs))
+
+
+def emit_enums(gen, writer):
+    values, defs = [], []
+    for definition in gen.enum_defs.items:
+        defs.append(len(values))
+        values += [(name, value) for value, name in definition]
     writer.array('const struct layout_group layout_enums', gen.enums + [(0, len(gen.enum_runs))])
     writer.array('const struct layout_run layout_enum_runs', gen.enum_runs)
-    writer.array('const uint16_t layout_enum_defs', enum_defs + [len(values)])
+    writer.array('const uint16_t layout_enum_defs', defs + [len(values)])
     writer.array('const struct layout_value layout_values', values)
-    writer.array('const uint16_t layout_symbols', symbol_names)
+    writer.number('size_t layout_enum_count', len(gen.enums))
+    fits(values=len(values))
+
+
+def emit_layouts(gen, writer):
+    rows = []
+    for layout, profile in zip(gen.layouts, gen.profiles()):
+        rows.append(('.name = "%s"' % layout.name, '.pointer_size = %d' % layout.pointer_size,
+                     '.version = { %s }' % ', '.join(map(str, layout.version)), '.builtin = true',
+                     '.number = %d' % gen.number[layout], '.profile = %d' % profile,
+                     '.derived = %s' % str(layout.derived).lower()))
+    covers = sorted((*map(int, cover.split('.')), i) for layout, i in gen.number.items() for cover in layout.covers)
+    writer.array('const struct stasis_layout layout_builtin', rows)
+    writer.array('const struct layout_cover layout_covers', covers)
+    writer.number('size_t layout_builtin_count', len(gen.layouts))
+    writer.number('size_t layout_cover_count', len(covers))
+    if len(gen.layouts) > 255:
+        raise SystemExit('gen.py: too many layouts for 8 bits')
+
+
+def emit_kernels(gen, writer):
+    symbols, kernels, stream = kernel_tables(gen.source, gen.number)
+    writer.array('const uint16_t layout_symbols', [gen.names.add(s) for s in symbols])
     writer.array('const struct layout_kernel layout_kernels',
                  [('{ %s }' % ', '.join(map(str, guid)), age, layout, '{ %s }' % ', '.join(version), at)
                   for guid, age, layout, version, at in kernels])
     writer.array('const uint8_t layout_places', stream)
-    writer.array('const struct layout_pe layout_pes', pe_rows)
-    out.write('\n')
-    writer.number('size_t layout_builtin_count', len(gen.layouts))
-    writer.number('size_t layout_cover_count', len(covers))
-    writer.number('size_t layout_item_count', len(grammar.items.items))
-    writer.number('size_t layout_struct_count', len(gen.structs))
-    writer.number('size_t layout_enum_count', len(gen.enums))
-    writer.number('size_t layout_symbol_count', len(symbol_names))
+    writer.number('size_t layout_symbol_count', len(symbols))
     writer.number('size_t layout_kernel_count', len(kernels))
     writer.number('size_t layout_place_count', len(stream))
-    writer.number('size_t layout_pe_count', len(pe_rows))
-    return {'names': gen.names.size, 'items': len(grammar.items.items) * 6, 'rules': len(grammar.rules) * 4,
-            'sequence': len(symbols_of_defs) * 2, 'shapes': len(gen.shapes.items) * 10, 'defs': len(defs) * 4, 'runs': len(gen.runs) * 4, 'places': len(stream),
-            'pes': len(pe_rows) * 10, 'values': len(values) * 8}
+
+
+def emit_pe(gen, writer):
+    rows = []
+    for stamp, size, version in gen.source.pe_ids:
+        major, minor, build, revision = map(int, version.split('.'))
+        if (major, minor) != (10, 0):
+            raise SystemExit('gen.py: pe_ids.txt: only versions 10.0 have room: %s' % version)
+        rows.append((stamp, size >> 12, build, revision))
+    writer.array('const struct layout_pe layout_pes', sorted(rows))
+    writer.number('size_t layout_pe_count', len(rows))
+
+
+def fits(**counts):
+    for what, count in counts.items():
+        if count > 0xffff:
+            raise SystemExit('gen.py: too many %s for 16 bits: %d' % (what, count))
+
+
+def emit(gen, out):
+    writer = Writer(out)
+    for part in (emit_structs, emit_enums, emit_layouts, emit_kernels, emit_pe):
+        part(gen, writer)
+    fits(names=gen.names.size // 2)
+    out.write('\nconst char layout_names[] =\n%s;\n' % '\n'.join('        ' + c_string(n) for n in gen.names.items))
 
 
 def main():
-    if len(sys.argv) < 2:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
     gen = Generator(Source())
     gen.build()
     with open(sys.argv[1], 'w') as out:
-        sizes = emit(gen, out)
-    if '-v' in sys.argv:
-        print(sizes, sum(sizes.values()))
+        emit(gen, out)
 
 
 if __name__ == '__main__':

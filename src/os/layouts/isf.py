@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: MIT
 """isf.py FACTS.json [STRUCT...] > ISF.json: a layout of the facts in the form of a Volatility 3 ISF, for tests.
 
-Every third group of members that share a place is wrapped into an unnamed union (a field with "anonymous": true), as debug
-information of other compilers has them. With STRUCT names only these are kept.
+Every third group of members that share a place is wrapped into an unnamed union (a field with "anonymous": true), as
+debug information of other compilers has them. With STRUCT names only these are kept.
 """
 import json
 import sys
 
 BASES = {'u8': ('unsigned char', 1, False), 'u16': ('unsigned short', 2, False), 'u32': ('unsigned long', 4, False),
-         'u64': ('unsigned long long', 8, False), 'i8': ('char', 1, True), 'i16': ('short', 2, True), 'i32': ('long', 4, True),
-         'i64': ('long long', 8, True), 'wchar': ('wchar', 2, False), 'f64': ('double', 8, True)}
+         'u64': ('unsigned long long', 8, False), 'wchar': ('wchar', 2, False), 'i8': ('char', 1, True),
+         'i16': ('short', 2, True), 'i32': ('long', 4, True), 'i64': ('long long', 8, True), 'f64': ('double', 8, True)}
 
 
 def base_types(pointer_size):
@@ -44,8 +44,8 @@ class Isf:
     def wrap(self, fields, group):
         offset = fields[group[0]]['offset']
         inner = {m: {'type': fields.pop(m)['type'], 'offset': 0} for m in group}
-        fields['__anonymous_%d' % self.unnamed] = {'type': {'kind': 'union', 'name': self.new_type(inner, 8)}, 'offset': offset,
-                                                   'anonymous': True}
+        name = '__anonymous_%d' % self.unnamed
+        fields[name] = {'type': {'kind': 'union', 'name': self.new_type(inner, 8)}, 'offset': offset, 'anonymous': True}
 
     def new_type(self, fields, size):
         name = '__unnamed_%x' % self.unnamed
@@ -70,8 +70,10 @@ class Isf:
         else:
             out = {'kind': 'struct', 'name': self.opaque_type(member, field, definition)}
         if 'bit_length' in field:
-            out = {'kind': 'bitfield', 'bit_position': field['bit_position'], 'bit_length': field['bit_length'], 'type': out}
-        for count in reversed(field['count'] if isinstance(field.get('count'), list) else [field['count']] if 'count' in field else []):
+            out = {'kind': 'bitfield', 'bit_position': field['bit_position'], 'bit_length': field['bit_length'],
+                   'type': out}
+        counts = field.get('count', [])
+        for count in reversed(counts if isinstance(counts, list) else [counts]):
             out = {'kind': 'array', 'count': max(count, 1), 'subtype': out}
         return out
 
@@ -84,7 +86,8 @@ class Isf:
         fields = {}
         for name, (full, child) in inside.items():
             if '.' not in name:
-                fields[name] = {'type': self.type_of(full, child, definition), 'offset': child['offset'] - field['offset']}
+                offset = child['offset'] - field['offset']
+                fields[name] = {'type': self.type_of(full, child, definition), 'offset': offset}
         return self.new_type(fields, field.get('elem_size', field['size']))
 
     def document(self):

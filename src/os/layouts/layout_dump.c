@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout-dump NAME|ISF-FILE: answers what is asked on standard input, a line each; check.py compares. Answers are in hex.
+ * layout-dump NAME|ISF-FILE: answers what is asked on standard input, a line each; check.py compares. Answers are in
+ * hex.
  *
  *   m PATH    offset size count bit bits type target, or -
  *   s STRUCT  its size
@@ -18,7 +19,8 @@ static void show_member(const struct stasis_layout *layout, const char *path)
         static const char *const types[] = { "unsigned", "signed", "pointer", "struct", "opaque" };
         struct stasis_member m;
         if (stasis_layout_member(layout, path, &m))
-                printf("%x %x %x %x %x %s %s\n", m.offset, m.size, m.count, m.bit, m.bits, types[m.type], m.target ? m.target : "");
+                printf("%x %x %x %x %x %s %s\n", m.offset, m.size, m.count, m.bit, m.bits, types[m.type],
+                       m.target ? m.target : "");
         else
                 printf("-\n");
 }
@@ -26,7 +28,8 @@ static void show_member(const struct stasis_layout *layout, const char *path)
 static void show_names(const struct stasis_layout *layout, char kind, const char *what)
 {
         struct stasis_name names[512];
-        size_t count = kind == 'e' ? stasis_layout_enum(layout, what, names, 512) : stasis_layout_bits(layout, what, names, 512);
+        size_t count = kind == 'e' ? stasis_layout_enum(layout, what, names, 512)
+                                   : stasis_layout_bits(layout, what, names, 512);
         for (size_t i = 0; i < count && i < 512; i++) {
                 if (kind == 'e')
                         printf("%s%d=%s", i ? " " : "", (int32_t)names[i].value, names[i].name);

@@ -4,8 +4,9 @@ import pathlib
 import re
 
 HERE = pathlib.Path(__file__).parent
-FILES = ['layouts.txt'] + sorted(p.name for p in HERE.glob('structs-*.txt')) + ['enums.txt', 'kernels.txt', 'pe_ids.txt',
-                                                                                'profiles.txt', 'derived.txt', 'omit.txt']
+FILES = ['layouts.txt', *sorted(p.name for p in HERE.glob('structs-*.txt')), 'enums.txt', 'kernels.txt', 'pe_ids.txt',
+         'profiles.txt', 'derived.txt', 'omit.txt']
+
 
 
 class Layout:
@@ -123,16 +124,18 @@ class Source:
         for layout in self.layouts['x86'] + self.layouts['x64']:
             for name in [n for n in layout.structs if structs.match(n)]:
                 size, kept = layout.structs[name]
-                layout.structs[name] = [size, {m: v for m, v in kept.items() if members and not any(p.match(m) for p in members)}]
+                layout.structs[name] = [size, {}]
+                if members:
+                    layout.structs[name][1] = {m: v for m, v in kept.items() if not any(p.match(m) for p in members)}
 
-    def do_borrow(self, words):
-        """borrow ARCH LABEL FROM STRUCT...: structures that a partial layout lacks and that did not change, from another."""
-        arch, label, origin = words[1:4]
+    def do_lend(self, words):
+        """lend ARCH FROM ENUM TO...: an enumeration that a PDB lacks, from another layout."""
+        arch, origin, name = words[1:4]
         by_label = {l.label: l for l in self.layouts[arch]}
-        for name in words[4:]:
-            if name in by_label[label].structs:
+        for label in words[4:]:
+            if name in by_label[label].enums:
                 raise SystemExit('%s: %s has %s' % (self.where, label, name))
-            by_label[label].structs[name] = by_label[origin].structs[name]
+            by_label[label].enums[name] = by_label[origin].enums[name]
 
 
 def statements(path):

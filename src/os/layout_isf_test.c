@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* ISF files. Texts are written here, after the schema of Volatility 3 (schema-6.x): no generator of ours is in between.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef HAVE_LZMA
+#include <lzma.h>
+#endif
+
+#include "layout_internal.h"
+
+#define BASES \
+        "\"base_types\":{\"unsigned long\":{\"size\":4,\"signed\":false,\"kind\":\"int\",\"endian\":\"little\"}," \
+        "\"char\":{\"endian\":\"little\",\"kind\":\"char\",\"signed\":true,\"size\":1}," \
+        "\"double\":{\"size\":8,\"signed\":true,\"kind\":\"float\",\"endian\":\"little\"}," \
+        "\"pointer\":{\"size\":8,\"signed\":false,\"kind\":\"int\",\"endian\":\"little\"}}"
+#define ULONG "{\"kind\":\"base\",\"name\":\"unsigned long\"}"
+#define FIELD(name, offset, type) "\"" name "\":{\"offset\":" #offset ",\"type\":" type "}"
+#define BIT(name, position, length) \
+        FIELD(name, 8, \
+              "{\"kind\":\"bitfield\",\"bit_length\":" #length ",\"bit_position\":" #position ",\"type\":" ULONG "}")
+
+/* user_types stands before what it refers to: the order is free. */
+static const char text[] =
+        "{ \"user_types\": {\n"
+        "  \"_KTHREAD\": {\"kind\":\"struct\",\"size\":96,\"fields\":{" FIELD("Header", 0, "{\"kind\":\"struct\",\"name\":\"_HEADER\"}") "," FIELD(
+                "Flags",
+                8, ULONG) "," BIT("Alertable", 4, 1) "," BIT("Low", 0,
+                                                             4) "," BIT("Other", 2,
+                                                                        4) "," FIELD("Next", 16,
+                                                                                     "{\"kind\":\"pointer\","
+                                                                                     "\"subtype\":{\"kind\":\"struct\","
+                                                                                     "\"name\":\"_KTHREAD\"}}") "," FIELD("Routine",
+                                                                                                                          24, "{\"kind\":\"pointer\",\"subtype\":{\"kind\":\"function\"}}") "," FIELD("Elsewhere", 32, "{\"kind\":\"pointer\",\"subtype\":{\"kind\":\"struct\",\"name\":\"_ONLY_A_NAME\"}}") ","
+                                                                                                                                                                                                                                                                                                             "\"unnamed_field_0\":{\"anonymous\":true,\"offset\":40,\"type\":{\"kind\":\"union\",\"name\":\"__unnamed_1\"}}," FIELD("Table", 56, "{\"kind\":\"array\",\"count\":3,\"subtype\":{\"kind\":\"array\",\"count\":2,\"subtype\":" ULONG "}}") "," FIELD("Float",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  80,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "{\"kind\":\"base\",\"name\":\"double\"}") "," FIELD("Reason", 88, "{\"kind\":\"enum\",\"name\":\"_KWAIT_REASON\"}") "}},\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                       "  \"_HEADER\": {\"kind\":\"struct\",\"size\":8,\"fields\":{" FIELD("Type",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           3,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "{\"kind\":\"base\",\"name\":\"char\"}") "}},\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    "  \"__unnamed_1\": {\"kind\":\"union\",\"size\":16,\"fields\":{" FIELD(
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            "Inside",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            4,
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            ULONG) ","
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "\"unnamed_field_1\":{\"type\":{\"kind\":\"struct\",\"name\":\"_HEADER\"},\"anonymous\":true,\"offset\":8}}}},\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   " \"enums\": {\"_KWAIT_REASON\":{\"base\":\"long\",\"size\":4,\"constants\":{\"WrKernel\":26,\"Executive\":0,\"None\":-1}}},\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   " \"symbols\": {\"PsActiveProcessHead\":{\"address\":12705728},\"_text\":{\"address\":18446744071578845184}},\n " BASES
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   ",\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   " \"metadata\": {\"format\":\"6.2.0\",\"windows\":{\"pe\":{\"major\":10,\"minor\":0,\"revision\":19041,\"build\":7},"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "\"pdb\":{\"GUID\":\"000102030405060708090A0B0C0D0E0F\",\"age\":3,\"database\":\"ntkrnlmp.pdb\",\"machine_type\":34404}}} }\n";
+
+static struct stasis_layout *parsed(const char *json)
+{
+        struct stasis_layout *layout = NULL;
+        struct stasis_error err = { .text = "" };
+        enum stasis_status status = layout_isf_parse((struct stasis_bytes){ (const uint8_t *)json, strlen(json) },
+                                                     "test.json", &layout, &err);
+        ck_assert_msg(status == STASIS_OK, "%s", err.text);
+        return layout;
+}
+
+static struct stasis_member member_of(const struct stasis_layout *layout, const char *path)
+{
+        struct stasis_member m = { 0 };
+        ck_assert_msg(stasis_layout_member(layout, path, &m), "%s", path);
+        return m;
+}
+
+START_TEST(members)
+{
+        struct stasis_layout *layout = parsed(text);
+        ck_assert_uint_eq(stasis_layout_sizeof(layout, "_KTHREAD"), 96);
+        ck_assert_uint_eq(stasis_layout_pointer_size(layout), 8);
+        ck_assert_str_eq(stasis_layout_name(layout), "test.json");
+        struct stasis_member m = member_of(layout, "_KTHREAD.Header.Type");
+        ck_assert(m.offset == 3 && m.size == 1 && m.count == 1 && m.type == STASIS_TYPE_SIGNED);
+        m = member_of(layout, "_KTHREAD.Next");
+        ck_assert(m.offset == 16 && m.size == 8 && m.type == STASIS_TYPE_POINTER);
+        ck_assert_str_eq(m.target, "_KTHREAD");
+        ck_assert_ptr_null(member_of(layout, "_KTHREAD.Routine").target);
+        ck_assert_str_eq(member_of(layout, "_KTHREAD.Elsewhere").target, "_ONLY_A_NAME");
+        m = member_of(layout, "_KTHREAD.Table");
+        ck_assert(m.offset == 56 && m.size == 4 && m.count == 6);
+        ck_assert_int_eq(member_of(layout, "_KTHREAD.Float").type, STASIS_TYPE_OPAQUE);
+        m = member_of(layout, "_KTHREAD.Reason");
+        ck_assert(m.size == 4 && m.type == STASIS_TYPE_UNSIGNED);
+        ck_assert_str_eq(m.target, "_KWAIT_REASON");
+        m = member_of(layout, "_KTHREAD.Alertable");
+        ck_assert(m.offset == 8 && m.size == 4 && m.bit == 4 && m.bits == 1);
+        stasis_layout_close(layout);
+}
+END_TEST
+
+START_TEST(unnamed_members_are_flat)
+{
+        struct stasis_layout *layout = parsed(text);
+        struct stasis_member m;
+        ck_assert_uint_eq(member_of(layout, "_KTHREAD.Inside").offset, 44);
+        ck_assert_uint_eq(member_of(layout, "_KTHREAD.Type").offset, 40 + 8 + 3);
+        ck_assert(!stasis_layout_member(layout, "_KTHREAD.unnamed_field_0", &m));
+        stasis_layout_close(layout);
+}
+END_TEST
+
+START_TEST(names_and_symbols)
+{
+        struct stasis_layout *layout = parsed(text);
+        struct stasis_name names[8];
+        ck_assert_uint_eq(stasis_layout_bits(layout, "_KTHREAD.Flags", names, 8),
+                          2); /* Other overlaps Low, which comes first */
+        ck_assert(names[0].bit == 0 && names[0].len == 4 && names[1].bit == 4 && names[1].len == 1);
+        ck_assert_str_eq(names[1].name, "Alertable");
+        ck_assert_uint_eq(stasis_layout_enum(layout, "_KWAIT_REASON", names, 8), 3);
+        ck_assert_str_eq(names[0].name, "None");
+        ck_assert_str_eq(names[2].name, "WrKernel");
+        ck_assert_uint_eq(stasis_layout_enum(layout, "_NONE", names, 8), 0);
+        uint64_t rva = 0;
+        ck_assert(stasis_layout_symbol(layout, "PsActiveProcessHead", &rva) && rva == 12705728);
+        ck_assert(stasis_layout_symbol(layout, "_text", &rva) && rva == 0xffffffff81000000);
+        ck_assert(!stasis_layout_symbol(layout, "_tex", &rva));
+        ck_assert(!stasis_layout_symbol(stasis_layout_at(0), "_text", &rva));
+        stasis_layout_close(layout);
+}
+END_TEST
+
+START_TEST(identity)
+{
+        struct stasis_layout *layout = parsed(text);
+        struct stasis_pdb_id pdb;
+        uint32_t version[4];
+        stasis_layout_version(layout, version);
+        ck_assert(version[0] == 10 && version[1] == 0 && version[2] == 19041 && version[3] == 7);
+        static const uint8_t guid[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+        ck_assert(layout_isf_pdb(layout, &pdb) && pdb.age == 3);
+        ck_assert_mem_eq(pdb.guid, guid, 16);
+        ck_assert(!layout_isf_pdb(stasis_layout_at(0), &pdb));
+        stasis_layout_close(layout);
+
+        /* a PDB that the built-in tables know tells the version */
+        layout = parsed(
+                "{\"metadata\":{\"windows\":{\"pdb\":{\"age\":1,\"GUID\":\"1b4a6f5e0766c552c90710c8acc0295c\"}}},"
+                "\"user_types\":{}," BASES "}");
+        stasis_layout_version(layout, version);
+        ck_assert(version[0] == 10 && version[1] == 0 && version[2] == 19041 && version[3] == 1237);
+        stasis_layout_close(layout);
+}
+END_TEST
+
+/* Every one is refused with a line that names the file. */
+START_TEST(broken)
+{
+#define WITH(types) "{" BASES ",\"user_types\":{" types "}}"
+#define ONE(field) WITH("\"_S\":{\"kind\":\"struct\",\"size\":8,\"fields\":{\"f\":" field "}}")
+        static const char *const texts[] = {
+                "",
+                " ",
+                "[]",
+                "{}",
+                "x",
+                "{",
+                "\"",
+                "{\"user_types\":{}}",
+                "{" BASES "}",
+                "{" BASES ",\"user_types\":{}",
+                "{\"base_types\":{},\"user_types\":{}}", /* no pointer */
+                "{\"base_types\":{\"pointer\":{\"size\":16,\"kind\":\"int\"}},\"user_types\":{}}",
+                ONE("{\"offset\":0}"),
+                ONE("{\"offset\":-8,\"type\":" ULONG "}"),
+                ONE("{\"offset\":4294967296,\"type\":" ULONG "}"),
+                ONE("{\"offset\":99999999999999999999999,\"type\":" ULONG "}"),
+                ONE("{\"offset\":0,\"type\":{\"kind\":\"array\",\"count\":4294967295,\"subtype\":" ULONG "}}"),
+                ONE("{\"offset\":0,\"type\":{\"kind\":\"bitfield\",\"bit_position\":32,\"bit_length\":1,\"type\":" ULONG
+                    "}}"),
+                ONE("{\"offset\":0,\"type\":{\"kind\":\"bitfield\",\"bit_position\":0,\"bit_length\":0,\"type\":" ULONG
+                    "}}"),
+                ONE("{\"offset\":0,\"type\":{\"kind\":\"bitfield\",\"bit_position\":1,\"bit_length\":"
+                    "18446744073709551615,"
+                    "\"type\":" ULONG "}}"),
+                WITH("\"_S\":{\"kind\":\"struct\",\"size\":-1,\"fields\":{}}"),
+                "\xfd"
+                "7zXZ",
+                "\xfd"
+                "7zXZ\0not xz really",
+        };
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+                struct stasis_layout *layout = NULL;
+                struct stasis_error err = { .text = "" };
+                size_t len = i + 1 == sizeof texts / sizeof *texts ? 20 : strlen(texts[i]);
+                ck_assert_int_ne(layout_isf_parse((struct stasis_bytes){ (const uint8_t *)texts[i], len }, "bad.json",
+                                                  &layout, &err),
+                                 STASIS_OK);
+                ck_assert_ptr_null(layout);
+                ck_assert_msg(strncmp(err.text, "bad.json: ", 10) == 0, "%zu: %s", i, err.text);
+        }
+}
+END_TEST
+
+/* Cut anywhere, and nested deeper than anything real. */
+START_TEST(cut_and_deep)
+{
+        for (size_t len = 0; len + 2 < sizeof text; len++) {
+                struct stasis_layout *layout = NULL;
+                ck_assert_int_ne(
+                        layout_isf_parse((struct stasis_bytes){ (const uint8_t *)text, len }, "cut", &layout, NULL),
+                        STASIS_OK);
+        }
+        size_t deep = 1 << 20;
+        char *json = malloc(deep);
+        memset(json, '[', deep);
+        memcpy(json, "{\"x\":", 5);
+        struct stasis_layout *layout = NULL;
+        ck_assert_int_eq(layout_isf_parse((struct stasis_bytes){ (const uint8_t *)json, deep }, "deep", &layout, NULL),
+                         STASIS_CORRUPT);
+        free(json);
+
+        /* a structure that holds itself unnamed: not flattened */
+        struct stasis_member m;
+        layout = parsed(ONE("{\"offset\":1,\"anonymous\":true,\"type\":{\"kind\":\"struct\",\"name\":\"_S\"}}"));
+        ck_assert(stasis_layout_member(layout, "_S.f.f.f", &m) && m.offset == 3);
+        stasis_layout_close(layout);
+}
+END_TEST
+
+static enum stasis_status open_bytes(const void *bytes, size_t len, struct stasis_layout **ret_layout,
+                                     struct stasis_error *err)
+{
+        char path[] = "/tmp/stasis-isf-XXXXXX";
+        int fd = mkstemp(path);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(write(fd, bytes, len), (ssize_t)len);
+        close(fd);
+        enum stasis_status status = stasis_layout_open_isf(path, ret_layout, err);
+        unlink(path);
+        return status;
+}
+
+START_TEST(files)
+{
+        struct stasis_layout *layout = NULL;
+        struct stasis_error err;
+        ck_assert_int_eq(open_bytes(text, sizeof text - 1, &layout, &err), STASIS_OK);
+        ck_assert_uint_eq(stasis_layout_sizeof(layout, "_KTHREAD"), 96);
+        stasis_layout_close(layout);
+        layout = NULL;
+        ck_assert_int_eq(stasis_layout_open_isf("/tmp", &layout, &err), STASIS_USAGE);
+        ck_assert_int_eq(stasis_layout_open_isf("/tmp/there is no such file", &layout, &err), STASIS_IO);
+        ck_assert_ptr_null(layout);
+#ifdef HAVE_LZMA
+        static uint8_t packed[sizeof text + 1024];
+        size_t len = 0;
+        ck_assert_int_eq(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, NULL, (const uint8_t *)text, sizeof text - 1,
+                                                 packed, &len, sizeof packed),
+                         LZMA_OK);
+        ck_assert_int_eq(open_bytes(packed, len, &layout, &err), STASIS_OK);
+        ck_assert_uint_eq(stasis_layout_sizeof(layout, "_KTHREAD"), 96);
+        stasis_layout_close(layout);
+        layout = NULL;
+        ck_assert_int_eq(open_bytes(packed, len - 8, &layout, &err), STASIS_CORRUPT);
+        packed[len / 2] ^= 0x10;
+        ck_assert_int_eq(open_bytes(packed, len, &layout, &err), STASIS_CORRUPT);
+#endif
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("layout-isf");
+        TCase *tcase = tcase_create("isf");
+        tcase_add_test(tcase, members);
+        tcase_add_test(tcase, unnamed_members_are_flat);
+        tcase_add_test(tcase, names_and_symbols);
+        tcase_add_test(tcase, identity);
+        tcase_add_test(tcase, broken);
+        tcase_add_test(tcase, cut_and_deep);
+        tcase_add_test(tcase, files);
+        suite_add_tcase(suite, tcase);
+        SRunner *runner = srunner_create(suite);
+        srunner_run_all(runner, CK_ENV);
+        int failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
