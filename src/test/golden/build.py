@@ -111,7 +111,8 @@ def bench_recipe(ram, process_count, thread_count):
     recipe = load_recipe(os.path.join(DATA, "win10-19041-x64"))
     recipe["system"].update(ram=ram, stack_pages=1)
     system = next(p for p in recipe["process"] if p.get("system"))
-    system["thread"] = [t for t in system["thread"] if not set(t) & {"torn", "object", "cid_pid", "unlinked", "attached"}]
+    system["thread"] = [t for t in system["thread"] if not set(t) & {"torn", "object", "cid_pid", "unlinked",
+                                                                     "attached"}]
     recipe["process"] = [system]
     share, left = divmod(thread_count - len(system["thread"]), process_count - 1)
     tid = 10000

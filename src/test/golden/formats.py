@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Writers of one physical memory in every format the readers know. Files are sparse: what is zero is not written.
 
-raw; ELF as QEMU's dump-guest-memory writes it (CORE/NT_PRSTATUS and QEMU notes per processor, several PT_LOADs); Windows
-dumps, 32 and 64 bit: full (1), bitmap (5, 6, 7), and the header of NT 4.0 and 2000, which has no type and no block pointer.
+raw; ELF as QEMU's dump-guest-memory writes it (CORE/NT_PRSTATUS and QEMU notes per processor, several PT_LOADs);
+Windows dumps, 32 and 64 bit: full (1), bitmap (5, 6, 7), and the header of NT 4.0 and 2000, which has no type and no
+block pointer.
 """
 import struct
 
@@ -64,24 +65,27 @@ def _prstatus(system, number):
     r = _registers(system, number)
     if system.pointer == 8:
         order = ["r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi"]
-        regs = [r[n] for n in order] + [r["rax"], r["rip"], 0x10, r["rflags"], r["rsp"], 0x18, 0, r["pcr"], 0x2B, 0x2B, 0x53, 0x2B]
+        regs = [r[n] for n in order] + [r["rax"], r["rip"], 0x10, r["rflags"], r["rsp"], 0x18, 0, r["pcr"], 0x2B, 0x2B,
+                                        0x53, 0x2B]
         return bytes(32) + struct.pack("<I", number + 1) + bytes(76) + struct.pack("<27Q", *regs) + bytes(8)
     regs = [r[n] for n in ("rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rax")]
     regs += [0x23, 0x23, 0x30, 0, r["rax"], r["rip"], 8, r["rflags"], r["rsp"], 0x10]
-    return bytes(24) + struct.pack("<I", number + 1) + bytes(44) + struct.pack("<17I", *(v & 0xFFFFFFFF for v in regs)) + bytes(4)
+    packed = struct.pack("<17I", *(v & 0xFFFFFFFF for v in regs))
+    return bytes(24) + struct.pack("<I", number + 1) + bytes(44) + packed + bytes(4)
 
 
 def _qemu_state(system, number):
     r = _registers(system, number)
     wide = system.pointer == 8
     out = struct.pack("<II", 1, 440)
-    out += struct.pack("<18Q", *(r[n] for n in ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rsp", "rbp", "r8", "r9", "r10", "r11",
-                                                "r12", "r13", "r14", "r15", "rip", "rflags")))
+    order = "rax rbx rcx rdx rsi rdi rsp rbp r8 r9 r10 r11 r12 r13 r14 r15 rip rflags".split()
+    out += struct.pack("<18Q", *(r[n] for n in order))
     fs, gs = (0, r["pcr"]) if wide else (r["pcr"], 0)
-    segments = [(0x10 if wide else 8, 0), (0x2B if wide else 0x23, 0), (0x2B if wide else 0x23, 0), (0x53 if wide else 0x30, fs),
-                (0x2B if wide else 0, gs), (0x18 if wide else 0x10, 0), (0, 0), (0x40 if wide else 0x28, r["pcr"] + 0x800),
-                (0, r["pcr"] + 0x400), (0, r["pcr"] + 0x600)]
-    for selector, base in segments:
+    cs, ds, es, fs_selector, gs_selector, ss, tr = ((0x10, 0x2B, 0x2B, 0x53, 0x2B, 0x18, 0x40) if wide else
+                                                    (8, 0x23, 0x23, 0x30, 0, 0x10, 0x28))
+    pcr = r["pcr"]
+    for selector, base in [(cs, 0), (ds, 0), (es, 0), (fs_selector, fs), (gs_selector, gs), (ss, 0), (0, 0),
+                           (tr, pcr + 0x800), (0, pcr + 0x400), (0, pcr + 0x600)]:
         out += struct.pack("<IIIIQ", selector, 0xFFFFFFFF, 0, 0, base)
     cr4 = {"x86": 0x6D9, "pae": 0x6F9, "x64": 0x6F8, "la57": 0x16F8}[system.mode]
     out += struct.pack("<5Q", 0x80050031 if wide else 0x8001003B, 0, 0x7FFE0004, r["cr3"], cr4)
@@ -103,8 +107,9 @@ def _elf(system, out, wide):
     notes_at = head_size + row * (1 + len(loads))
     at = notes_at + len(notes)  # not aligned, as QEMU leaves it
     ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + bytes(9)
-    head = struct.pack("<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH", 4, 62 if system.pointer == 8 else 3, 1, 0, head_size, 0, 0, head_size, row,
-                       1 + len(loads), 0, 0, 0)
+    machine = 62 if system.pointer == 8 else 3
+    head = struct.pack("<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH", 4, machine, 1, 0, head_size, 0, 0, head_size,
+                       row, 1 + len(loads), 0, 0, 0)
     table = _phdr(wide, 4, notes_at, 0, len(notes))
     pages = system.phys.pages
     for start, count in loads:
@@ -136,9 +141,11 @@ def _context(system):
     r = _registers(system, 0)
     shape = system.places["structs"]["_CONTEXT"]
     out = bytearray(shape["size"])
-    values = {"ContextFlags": 0x10001F if system.pointer == 8 else 0x1003F, "Eip": r["rip"], "Rip": r["rip"], "Esp": r["rsp"],
-              "Rsp": r["rsp"], "Ebp": r["rbp"], "Rbp": r["rbp"], "Eax": r["rax"], "Rax": r["rax"], "EFlags": r["rflags"],
-              "SegCs": 0x10 if system.pointer == 8 else 8, "SegSs": 0x18 if system.pointer == 8 else 0x10}
+    wide = system.pointer == 8
+    values = {"ContextFlags": 0x10001F if wide else 0x1003F, "EFlags": r["rflags"], "SegCs": 0x10 if wide else 8,
+              "SegSs": 0x18 if wide else 0x10}
+    for name in ("ip", "sp", "bp", "ax"):
+        values.update({"E" + name: r["r" + name], "R" + name: r["r" + name]})
     for name, value in values.items():
         place = shape["members"].get(name)
         if place:
@@ -151,7 +158,8 @@ def _header32(system, kind, runs, body_size):
     h = bytearray(b"PAGE" * 1024)
     h[4:8] = b"DUMP"
     root = system.kernel.root
-    _put(h, 0x8, "IIIIIIII", 15, system.build, root, system.labels.at["MmPfnDatabase"], system.labels.at["PsLoadedModuleList"],
+    _put(h, 0x8, "IIIIIIII", 15, system.build, root, system.labels.at["MmPfnDatabase"],
+         system.labels.at["PsLoadedModuleList"],
          system.labels.at["PsActiveProcessHead"], 0x14C, system.cpus)
     _put(h, 0x28, "IIIII", *BUGCHECK)
     h[0x3C:0x5C] = b"golden".ljust(32, b"\0")
@@ -176,7 +184,8 @@ def _header64(system, kind, runs, body_size):
     h = bytearray(b"PAGE" * 2048)
     h[4:8] = b"DU64"
     _put(h, 0x8, "IIQQQQIII", 15, system.build, system.kernel.root, system.labels.at["MmPfnDatabase"],
-         system.labels.at["PsLoadedModuleList"], system.labels.at["PsActiveProcessHead"], 0x8664, system.cpus, BUGCHECK[0])
+         system.labels.at["PsLoadedModuleList"], system.labels.at["PsActiveProcessHead"], 0x8664, system.cpus,
+         BUGCHECK[0])
     _put(h, 0x40, "QQQQ", *BUGCHECK[1:])
     h[0x60:0x80] = b"golden".ljust(32, b"\0")
     _put(h, 0x80, "Q", system.labels.at.get("KdDebuggerDataBlock", 0))

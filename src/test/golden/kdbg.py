@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """KDDEBUGGER_DATA64, plain or as 64-bit kernels from Windows 8 on encode it while no debugger is connected.
 
-Places: the public wdbgexts.h block (facts/windows/REPORT.md section 4), spelled out here and not shared with the reader.
+Places: the public wdbgexts.h block (facts/windows/REPORT.md section 4), spelled out here and not shared with the
+reader.
 """
 import struct
 
 POINTERS = {
-    "KernBase": 0x18, "PsLoadedModuleList": 0x48, "PsActiveProcessHead": 0x50, "PspCidTable": 0x58, "KeTimeIncrement": 0x78,
+    "KernBase": 0x18, "PsLoadedModuleList": 0x48, "PsActiveProcessHead": 0x50, "PspCidTable": 0x58,
+    "KeTimeIncrement": 0x78,
     "KiBugcheckData": 0x88, "ObpRootDirectoryObject": 0x98, "MmPfnDatabase": 0xC0, "MmHighestUserAddress": 0x1C8,
     "MmSystemRangeStart": 0x1D0, "MmUserProbeAddress": 0x1D8, "MmLoadedUserImageList": 0x200, "NtBuildLab": 0x208,
     "KiProcessorBlock": 0x218, "MmUnloadedDrivers": 0x220, "CmNtCSDVersion": 0x268, "MmPhysicalMemoryBlock": 0x270,

@@ -22,6 +22,11 @@ def rsds(guid, age, name):
     return b"RSDS" + guid_bytes(guid) + struct.pack("<I", age) + name.encode() + b"\0"
 
 
+def debug_directory(timestamp, rva, record):
+    """One CodeView entry, its record 32 bytes behind."""
+    return struct.pack("<IIHHIIII", 0, timestamp, 0, 0, 2, len(record), rva + 0x20, rva + 0x20) + bytes(4) + record
+
+
 def exports(rva, dll, table):
     """An export directory: table maps names to RVAs; names sorted, as the loader's binary search wants them."""
     names = sorted(table)
@@ -40,7 +45,8 @@ def exports(rva, dll, table):
 def version_info(version):
     """VS_VERSIONINFO with nothing but its VS_FIXEDFILEINFO."""
     a, b, c, d = version
-    fixed = struct.pack("<13I", 0xFEEF04BD, 0x10000, a << 16 | b, c << 16 | d, a << 16 | b, c << 16 | d, 0x3F, 0, 0x40004,
+    fixed = struct.pack("<13I", 0xFEEF04BD, 0x10000, a << 16 | b, c << 16 | d, a << 16 | b, c << 16 | d, 0x3F, 0,
+                        0x40004,
                         3, 7, 0, 0)
     key = "VS_VERSION_INFO\0".encode("utf-16-le")
     head = 6 + len(key)
@@ -59,13 +65,18 @@ def resources(rva, version):
             + struct.pack("<IIII", rva + at + 16, len(data), 0, 0) + data)
 
 
-def build(pointer, size, timestamp, sections, checksum=0, entry=0x1000, os_version=(5, 1), base=0, directories=None, dll=False):
+def build(pointer, size, timestamp, sections, checksum=0, entry=0x1000, os_version=(5, 1), base=0, directories=None,
+          dll=False):
     """The headers. sections: [(name, rva, virtual size, flags)]; directories: {index: (rva, size)}."""
     wide = pointer == 8
     directories = directories or {}
     optional = struct.pack("<HBBIIIII", 0x20B if wide else 0x10B, 9, 0, sections[0][2], 0, 0, entry, sections[0][1])
-    optional += struct.pack("<Q", base & (1 << 64) - 1) if wide else struct.pack("<II", sections[-1][1], base & 0xFFFFFFFF)
-    optional += struct.pack("<IIHHHHHHIIIIHH", 0x1000, 0x200, *os_version, *os_version, *os_version, 0, size, 0x400, checksum,
+    if wide:
+        optional += struct.pack("<Q", base & (1 << 64) - 1)
+    else:
+        optional += struct.pack("<II", sections[-1][1], base & 0xFFFFFFFF)
+    optional += struct.pack("<IIHHHHHHIIIIHH", 0x1000, 0x200, *os_version, *os_version, *os_version, 0, size, 0x400,
+                            checksum,
                             1, 0)
     optional += struct.pack("<QQQQ" if wide else "<IIII", 0x40000, 0x1000, 0x100000, 0x1000) + struct.pack("<II", 0, 16)
     for i in range(16):
@@ -92,7 +103,7 @@ def small(pointer, size, timestamp, name, base, version, pdb=None, exported=None
         directories[0] = (0x2100, len(chunks[0x2100]))
     if pdb:
         record = rsds(pdb[0], pdb[1], pdb[2])
-        chunks[0x2000] = struct.pack("<IIHHIIII", 0, timestamp, 0, 0, 2, len(record), 0x2020, 0x2020) + bytes(4) + record
+        chunks[0x2000] = debug_directory(timestamp, 0x2000, record)
         directories[6] = (0x2000, 28)
     chunks[0x4000] = resources(0x4000, version)
     directories[2] = (0x4000, len(chunks[0x4000]))

@@ -22,62 +22,75 @@ WANTED = {
     "_UNICODE_STRING": "Length MaximumLength Buffer",
     "_DISPATCHER_HEADER": "Type Absolute Size Inserted SignalState WaitListHead",
     "_CLIENT_ID": "UniqueProcess UniqueThread",
-    "_KTHREAD": """Header.Type Header.Size Header.ThreadControlFlags Header.SignalState Header.WaitListHead MutantListHead
-        InitialStack StackLimit StackBase KernelStack Teb State Alerted Priority BasePriority PriorityDecrement DecrementCount
-        Quantum ApcState.ApcListHead ApcState.Process ApcState.KernelApcInProgress ApcState.UserApcPending
-        SavedApcState.ApcListHead SavedApcState.Process ApcStatePointer ApcStateIndex ApcQueueable ContextSwitches
-        WaitStatus WaitIrql WaitMode WaitNext WaitReason WaitBlockList WaitBlock WaitTime WaitBlockCount
-        KernelApcDisable UserAffinity Affinity NextProcessor SharedReadyQueue DeferredProcessor NextProcessorNumber
-        IdealProcessor UserIdealProcessor SoftAffinity
-        Preempted ProcessReadyQueue KernelStackResident EnableStackSwap LargeStack CallbackStack Win32Thread TrapFrame
-        PreviousMode KernelTime UserTime Alertable AutoAlignment Process ThreadListEntry FreezeCount SuspendCount DisableBoost
-        Queue QueueListEntry ServiceTable MiscFlags ThreadFlags Running SystemThread GuiThread CycleTime
-        SystemCallNumber FirstArgument ReadyTime""",
-    "_ETHREAD": """CreateTime NestedFaultCount ApcNeeded ExitTime KeyedWaitChain LpcReplyChain ExitStatus OfsChain PostBlockList
-        ForwardLinkShadow KeyedWaitValue ReaperLink TerminationPort TerminationPortList ActiveTimerListHead Cid.UniqueProcess
-        Cid.UniqueThread LpcReplySemaphore KeyedWaitSemaphore AlpcWaitSemaphore LpcReplyMessage LpcWaitingOnPort
-        LpcReplyMessageId LpcReceivedMessageId LpcReceivedMsgIdValid ImpersonationInfo ClientSecurity IrpList TopLevelIrp
-        DeviceToVerify ThreadsProcess StartAddress Win32StartAddress ThreadListEntry RundownProtect ThreadLock ReadClusterSize
-        GrantedAccess CrossThreadFlags SameThreadPassiveFlags SameThreadApcFlags ForwardClusterOnly DisablePageFaultClustering
+    "_KTHREAD": """
+        Header.Type Header.Size Header.ThreadControlFlags Header.SignalState Header.WaitListHead MutantListHead
+        InitialStack StackLimit StackBase KernelStack Teb State Alerted Priority BasePriority PriorityDecrement
+        DecrementCount Quantum ApcState.ApcListHead ApcState.Process ApcState.KernelApcInProgress
+        ApcState.UserApcPending SavedApcState.ApcListHead SavedApcState.Process ApcStatePointer ApcStateIndex
+        ApcQueueable ContextSwitches WaitStatus WaitIrql WaitMode WaitNext WaitReason WaitBlockList WaitBlock
+        WaitTime WaitBlockCount KernelApcDisable UserAffinity Affinity NextProcessor SharedReadyQueue
+        DeferredProcessor NextProcessorNumber IdealProcessor UserIdealProcessor SoftAffinity Preempted
+        ProcessReadyQueue KernelStackResident EnableStackSwap LargeStack CallbackStack Win32Thread TrapFrame
+        PreviousMode KernelTime UserTime Alertable AutoAlignment Process ThreadListEntry FreezeCount SuspendCount
+        DisableBoost Queue QueueListEntry ServiceTable MiscFlags ThreadFlags Running SystemThread GuiThread
+        CycleTime SystemCallNumber FirstArgument ReadyTime""",
+    "_ETHREAD": """
+        CreateTime NestedFaultCount ApcNeeded ExitTime KeyedWaitChain LpcReplyChain ExitStatus OfsChain
+        PostBlockList ForwardLinkShadow KeyedWaitValue ReaperLink TerminationPort TerminationPortList
+        ActiveTimerListHead Cid.UniqueProcess Cid.UniqueThread LpcReplySemaphore KeyedWaitSemaphore
+        AlpcWaitSemaphore LpcReplyMessage LpcWaitingOnPort LpcReplyMessageId LpcReceivedMessageId
+        LpcReceivedMsgIdValid ImpersonationInfo ClientSecurity IrpList TopLevelIrp DeviceToVerify ThreadsProcess
+        StartAddress Win32StartAddress ThreadListEntry RundownProtect ThreadLock ReadClusterSize GrantedAccess
+        CrossThreadFlags SameThreadPassiveFlags SameThreadApcFlags ForwardClusterOnly DisablePageFaultClustering
         ActiveFaultCount AlpcMessageId AlpcMessage AlpcReceiveAttributeSet ThreadName KernelStackReference
-        ActiveImpersonationInfo DeadThread HasTerminated LpcExitThreadCalled HardErrorsAreDisabled CacheManagerActive
-        MmLockOrdering BoostList IoBoostCount""",
-    "_KPROCESS": """Header.Type Header.Size Header.SignalState Header.WaitListHead ProfileListHead DirectoryTableBase
-        UserDirectoryTableBase ThreadListHead ReadyListHead Affinity BasePriority KernelTime UserTime StackCount State
-        ActiveProcessors QuantumReset ThreadQuantum""",
-    "_EPROCESS": """CreateTime ExitTime UniqueProcessId ActiveProcessLinks InheritedFromUniqueProcessId ImageFileName
-        ThreadListHead ActiveThreads Peb SectionBaseAddress Token ObjectTable ExitStatus Wow64Process WoW64Process Flags
-        PriorityClass GrantedAccess Session ActiveThreadsHighWatermark""",
+        ActiveImpersonationInfo DeadThread HasTerminated LpcExitThreadCalled HardErrorsAreDisabled
+        CacheManagerActive MmLockOrdering BoostList IoBoostCount""",
+    "_KPROCESS": """
+        Header.Type Header.Size Header.SignalState Header.WaitListHead ProfileListHead DirectoryTableBase
+        UserDirectoryTableBase ThreadListHead ReadyListHead Affinity BasePriority KernelTime UserTime StackCount
+        State ActiveProcessors QuantumReset ThreadQuantum""",
+    "_EPROCESS": """
+        CreateTime ExitTime UniqueProcessId ActiveProcessLinks InheritedFromUniqueProcessId ImageFileName
+        ThreadListHead ActiveThreads Peb SectionBaseAddress Token ObjectTable ExitStatus Wow64Process WoW64Process
+        Flags PriorityClass GrantedAccess Session ActiveThreadsHighWatermark""",
     "_PS_IMPERSONATION_INFORMATION": "Token CopyOnOpen EffectiveOnly ImpersonationLevel",
     "_PS_CLIENT_SECURITY_CONTEXT": "ImpersonationData ImpersonationToken ImpersonationLevel EffectiveOnly",
     "_KAPC_STATE": "ApcListHead Process",
     "_KWAIT_BLOCK": "WaitListEntry Thread Object NextWaitBlock WaitKey WaitType BlockState",
     "_KPCR": "NtTib SelfPcr Self Prcb CurrentPrcb PrcbData KdVersionBlock Number MajorVersion MinorVersion Irql",
-    "_KPRCB": """MajorVersion MinorVersion CurrentThread NextThread IdleThread Number SetMember ProcessorState
-        ProcessorState.ContextFrame ProcessorState.SpecialRegisters Context MHz VendorString DpcRoutineActive CpuType""",
+    "_KPRCB": """
+        MajorVersion MinorVersion CurrentThread NextThread IdleThread Number SetMember ProcessorState
+        ProcessorState.ContextFrame ProcessorState.SpecialRegisters Context MHz VendorString DpcRoutineActive
+        CpuType""",
     "_KAFFINITY_EX": "Count Size Bitmap",
     "_GROUP_AFFINITY": "Mask Group",
-    "_TEB": "NtTib.ExceptionList NtTib.StackBase NtTib.StackLimit NtTib.Self ClientId.UniqueProcess ClientId.UniqueThread "
-            "ProcessEnvironmentBlock LastErrorValue LastStatusValue WowTebOffset RealClientId.UniqueProcess",
-    "_TEB32": "NtTib.ExceptionList NtTib.StackBase NtTib.StackLimit NtTib.Self ClientId.UniqueProcess ClientId.UniqueThread "
-              "ProcessEnvironmentBlock LastErrorValue LastStatusValue WowTebOffset",
+    "_TEB": """
+        NtTib.ExceptionList NtTib.StackBase NtTib.StackLimit NtTib.Self ClientId.UniqueProcess ClientId.UniqueThread
+        ProcessEnvironmentBlock LastErrorValue LastStatusValue WowTebOffset RealClientId.UniqueProcess""",
+    "_TEB32": """
+        NtTib.ExceptionList NtTib.StackBase NtTib.StackLimit NtTib.Self ClientId.UniqueProcess ClientId.UniqueThread
+        ProcessEnvironmentBlock LastErrorValue LastStatusValue WowTebOffset""",
     "_PEB": "ImageBaseAddress Ldr BeingDebugged OSMajorVersion OSMinorVersion OSBuildNumber",
     "_PEB32": "ImageBaseAddress Ldr BeingDebugged OSMajorVersion OSMinorVersion OSBuildNumber",
-    "_PEB_LDR_DATA": "Length Initialized InLoadOrderModuleList InMemoryOrderModuleList InInitializationOrderModuleList",
-    "_LDR_DATA_TABLE_ENTRY": "InLoadOrderLinks InMemoryOrderLinks InInitializationOrderLinks DllBase EntryPoint SizeOfImage "
-                             "FullDllName BaseDllName LoadCount Flags TimeDateStamp CheckSum",
-    "_KLDR_DATA_TABLE_ENTRY": "InLoadOrderLinks DllBase EntryPoint SizeOfImage FullDllName BaseDllName LoadCount Flags "
-                              "TimeDateStamp CheckSum",
+    "_PEB_LDR_DATA": """
+        Length Initialized InLoadOrderModuleList InMemoryOrderModuleList InInitializationOrderModuleList""",
+    "_LDR_DATA_TABLE_ENTRY": """
+        InLoadOrderLinks InMemoryOrderLinks InInitializationOrderLinks DllBase EntryPoint SizeOfImage FullDllName
+        BaseDllName LoadCount Flags TimeDateStamp CheckSum""",
+    "_KLDR_DATA_TABLE_ENTRY": """
+        InLoadOrderLinks DllBase EntryPoint SizeOfImage FullDllName BaseDllName LoadCount Flags TimeDateStamp
+        CheckSum""",
     "_EWOW64PROCESS": "Peb Machine",
     "_WOW64_PROCESS": "Wow64",
     "_IRP": "Type Size ThreadListEntry Tail.Overlay.Thread StackCount",
     "_KTRAP_FRAME": "Eip SegCs EFlags HardwareEsp HardwareSegSs Ebp Ebx Esi Edi Rip Rsp SegSs Rbp PreviousMode",
     "_CONTEXT": "ContextFlags Eip SegCs EFlags Esp SegSs Ebp Eax Rip Rsp Rbp Rax",
-    "_KUSER_SHARED_DATA": """TickCountLowDeprecated TickCountLow TickCountMultiplier InterruptTime SystemTime TimeZoneBias
-        NtSystemRoot NtBuildNumber NtProductType NtMajorVersion NtMinorVersion SuiteMask NumberOfPhysicalPages TickCount
+    "_KUSER_SHARED_DATA": """
+        TickCountLowDeprecated TickCountLow TickCountMultiplier InterruptTime SystemTime TimeZoneBias NtSystemRoot
+        NtBuildNumber NtProductType NtMajorVersion NtMinorVersion SuiteMask NumberOfPhysicalPages TickCount
         ActiveProcessorCount KdDebuggerEnabled""",
-    "_DBGKD_GET_VERSION64": "MajorVersion MinorVersion ProtocolVersion Flags MachineType KernBase PsLoadedModuleList "
-                            "DebuggerDataList",
+    "_DBGKD_GET_VERSION64": """
+        MajorVersion MinorVersion ProtocolVersion Flags MachineType KernBase PsLoadedModuleList DebuggerDataList""",
 }
 # Lent to the 64-bit files under a name of their own.
 LENT_32 = {"_PEB_LDR_DATA": "_PEB_LDR_DATA32", "_LDR_DATA_TABLE_ENTRY": "_LDR_DATA_TABLE_ENTRY32"}
@@ -148,7 +161,8 @@ def flag_bits(structs, struct, word):
 def distil(facts, version, version32):
     data = json.load(open(os.path.join(facts, version + ".json")))
     structs = data["structs"]
-    out = {"name": version, "pointer_size": data["metadata"]["pointer_size"], "structs": {}, "flags": {}, "enums": {}, "lent": []}
+    out = {"name": version, "pointer_size": data["metadata"]["pointer_size"], "structs": {}, "flags": {}, "enums": {},
+           "lent": []}
     for struct, members in WANTED.items():
         if struct in structs:
             out["structs"][struct] = distil_struct(structs, struct, members.split())
@@ -190,7 +204,8 @@ def write(path, data):
                 f.write(f' "{key}": {{\n')
                 names = list(value)
                 for j, name in enumerate(names):
-                    f.write(f'  "{name}": {json.dumps(value[name], separators=(",", ":"))}{"," if j + 1 < len(names) else ""}\n')
+                    text = json.dumps(value[name], separators=(",", ":"))
+                    f.write(f'  "{name}": {text}{"," if j + 1 < len(names) else ""}\n')
                 f.write(f" }}{comma}\n")
             else:
                 f.write(f' "{key}": {json.dumps(value, separators=(",", ":"))}{comma}\n')

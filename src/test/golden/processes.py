@@ -12,7 +12,8 @@ USER = {
             "exe": 0x400000, "ntdll": 0x7C900000, "second": 0x7C800000},
     "x64": {"peb": 0x7FFFFFDF000, "teb": 0x7FFFFFDD000, "teb_step": -0x2000, "stack": 0x130000, "heap": 0x241000,
             "exe": 0x13F5E0000, "ntdll": 0x77A40000, "second": 0x77820000},
-    "x64-8": {"peb": 0x7E5D1F8000, "teb": 0x7E5D1FA000, "teb_step": 0x2000, "stack": 0x7E5D100000, "heap": 0x1D2A3B40000,
+    "x64-8": {"peb": 0x7E5D1F8000, "teb": 0x7E5D1FA000, "teb_step": 0x2000, "stack": 0x7E5D100000,
+              "heap": 0x1D2A3B40000,
               "exe": 0x7FF65D340000, "ntdll": 0x7FFB1E2C0000, "second": 0x7FFB1D110000},
     "wow": {"peb": 0x7EFDF000, "teb": 0x7EFDB000, "teb_step": -0x3000, "stack": 0x8E000, "heap": 0x241000,
             "exe": 0x400000, "ntdll": 0x77A40000, "second": 0x74FA0000, "peb32": 0x7EFDE000, "ntdll32": 0x77C20000},
@@ -28,7 +29,8 @@ class Process:
         self.size = system.struct_size("_EPROCESS", 0x288)
         self.space = system.kernel if self.kind == "kernel" else paging.Space(
             system.phys, system.mode, system.kernel.self_index, system.kernel)
-        va = system.symbol("KiInitialProcess", self.size) if idle else system.take("pool", self.size + 0x30, 0x20) + 0x30
+        va = system.symbol("KiInitialProcess", self.size) if idle else system.take("pool", self.size + 0x30,
+                                                                                   0x20) + 0x30
         self.object = system.object(va, "_EPROCESS", "_KPROCESS")
         if not idle:
             system.labels.define(f"process {self.pid}", va)
@@ -182,13 +184,15 @@ class Process:
         entries = []
         for module in modules:
             entry = system.object(self.take_user(system.struct_size(entry_kind), 16), entry_kind, space=self.space)
-            for name, value, size in (("DllBase", module["base"], pointer), ("EntryPoint", module["base"] + 0x1000, pointer),
+            for name, value, size in (("DllBase", module["base"], pointer),
+                                      ("EntryPoint", module["base"] + 0x1000, pointer),
                                       ("SizeOfImage", module["size"], 4)):
                 system.labels.put(self.space, entry.at(name), size, value)
             self.user_string(entry.at("FullDllName"), module["path"], pointer)
             self.user_string(entry.at("BaseDllName"), module["name"], pointer)
             entries.append(entry)
-        for head, link in (("InLoadOrderModuleList", "InLoadOrderLinks"), ("InMemoryOrderModuleList", "InMemoryOrderLinks"),
+        for head, link in (("InLoadOrderModuleList", "InLoadOrderLinks"),
+                           ("InMemoryOrderModuleList", "InMemoryOrderLinks"),
                            ("InInitializationOrderModuleList", "InInitializationOrderLinks")):
             # The executable is not in the initialisation order.
             listed = entries[1:] if head.startswith("InInit") else entries

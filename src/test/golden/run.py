@@ -7,9 +7,11 @@
 For each case (a folder of testdata/golden with a `recipe`; all of them by default) and each of its formats:
   - `threads` and `processes` tell every fact of the truth, and exactly its processes and threads;
   - the modules are the truth's, and the exit status and the codes of the notes are the recipe's;
+  - `translate` finds every page (a sample of them) where the recipe's tables put it;
   - the JSON is the same in every format, but for the image section (and the texts of a few system facts that a
     container's header adds);
-  - expect.txt and expect.json (where the case has them) are the raw image's output, byte for byte. --update writes them.
+  - expect.txt and expect.json (where the case has them) are the raw image's output, byte for byte. --update writes
+  them.
 """
 import argparse
 import json
@@ -24,6 +26,7 @@ import build  # noqa: E402
 NAMED = "IMAGE"                             # stands for the path in expected output
 # A dump's header tells more, and the dump holds a decoded debugger block, which tells the exact layout.
 HEADER_FACTS = {"kdbg", "system_time", "up_time", "build_lab", "service_pack", "absent", "layout", "layout_evidence"}
+SAMPLE = 200                                # addresses a process
 SHOWN = 25                                  # differences of one image
 
 
@@ -46,9 +49,10 @@ class Differences:
         return not self.list
 
 
-def stasis(binary, verb, image, *options):
-    done = subprocess.run([binary, verb, *options, os.path.basename(image)], capture_output=True, cwd=os.path.dirname(image),
-                          timeout=120)
+def stasis(binary, verb, image, *options, text=""):
+    """Runs the command on the image, text on its standard input: (exit status, standard output, standard error)."""
+    done = subprocess.run([binary, verb, os.path.basename(image), *options], input=text.encode(), capture_output=True,
+                          cwd=os.path.dirname(image), timeout=120)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -160,6 +164,24 @@ def check_modules(diff, binary, path, truth):
     diff.check("kernel modules", want, got)
 
 
+def check_translations(diff, binary, path, system):
+    """A sample of every address that was mapped, of the kernel and of each process, with its own root."""
+    for process in system.processes:
+        space = process.space
+        top = space.va_mask + 1
+        frames = sorted(space.frames.items())
+        want = {}
+        for page, pfn in frames[::1 + len(frames) // SAMPLE]:
+            va = page * 4096
+            want[va - top + (1 << 64) if system.pointer == 8 and va >= top // 2 else va] = pfn * 4096
+        _, text, _ = stasis(binary, "translate", path, "-", "--root", hex(space.root), "--mode", system.mode,
+                            "--format", "json", text="".join(f"{va:#x}\n" for va in want))
+        got = {number(t["va"]): number(t["pa"]) for t in json.loads(text)["translations"]}
+        for va, pa in want.items():
+            if got.get(va) != pa:
+                diff.add(f"pid {process.pid}: {va:#x} translates to {got.get(va)}, want {pa:#x}")
+
+
 def comparable(answer):
     """What must not depend on the container."""
     out = {k: v for k, v in answer.items() if k != "image"}
@@ -220,15 +242,17 @@ def run_case(binary, case, folder, update):
             compare_formats(diff, raw, comparable(answer))
         elif answer:
             raw = comparable(answer)
+            check_translations(diff, binary, path, system)
             _, table, _ = stasis(binary, "threads", path)
             check_expected(diff, case, "expect.txt", normalised(table, path), update)
             if recipe.get("expect_json"):
                 check_expected(diff, case, "expect.json", normalised(text, path), update)
         os.unlink(path)
         good &= diff.show()
-    facts = sum(len(t["facts"]) for t in system.truth["threads"])
-    print(f"{'ok  ' if good else 'FAIL'} {os.path.basename(case)}: {len(system.truth['threads'])} threads, {facts} facts, "
-          f"{' '.join(recipe['formats'])}")
+    threads = system.truth["threads"]
+    facts = sum(len(t["facts"]) for t in threads)
+    print(f"{'ok  ' if good else 'FAIL'} {os.path.basename(case)}: {len(threads)} threads, {facts} facts, "
+          f"{' '.join(recipe['formats'])}", flush=True)
     return good
 
 

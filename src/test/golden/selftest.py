@@ -37,7 +37,8 @@ def elf_runs(data):
     for i in range(count):
         at = phoff + i * size
         kind, = struct.unpack_from("<I", data, at)
-        offset, pa, length = ((*struct.unpack_from("<Q", data, at + 8), *struct.unpack_from("<QQ", data, at + 24)) if wide else
+        offset, pa, length = ((*struct.unpack_from("<Q", data, at + 8), *struct.unpack_from("<QQ", data, at + 24))
+                              if wide else
                               (*struct.unpack_from("<I", data, at + 4), *struct.unpack_from("<II", data, at + 12)))
         if kind == 1:
             out.append((pa, length, offset))
@@ -176,9 +177,10 @@ def run(case, folder):
         raw = raw or image
         for pfn, offset in image.pages.items():
             if pfn not in system.hidden:
-                assert image.data[offset:offset + 4096] == raw.physical(pfn << 12, 4096), f"{name}: frame {pfn:#x} differs"
-    print(f"{os.path.basename(os.path.abspath(case))}: {len(truth['processes'])} processes, {len(truth['threads'])} threads, "
-          f"{', '.join(recipe['formats'])}")
+                same = image.data[offset:offset + 4096] == raw.physical(pfn << 12, 4096)
+                assert same, f"{name}: frame {pfn:#x} differs"
+    counts = f"{len(truth['processes'])} processes, {len(truth['threads'])} threads"
+    print(f"{os.path.basename(os.path.abspath(case))}: {counts}, {', '.join(recipe['formats'])}")
 
 
 def main(argv):

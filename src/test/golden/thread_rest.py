@@ -102,7 +102,8 @@ class Rest:
 
     def _io(self):
         o, r, system = self.object, self.recipe, self.system
-        irps = [system.object(system.take("pool", system.struct_size("_IRP", 0x70)), "_IRP") for _ in range(r.get("irps", 0))]
+        irps = [system.object(system.take("pool", system.struct_size("_IRP", 0x70)), "_IRP")
+                for _ in range(r.get("irps", 0))]
         for irp in irps:
             irp.put("Type", 6)
             irp.put("Size", system.struct_size("_IRP") + 0x48)
@@ -127,12 +128,12 @@ class Rest:
         self.put("ActiveFaultCount", self.index % 3, "active_fault_count")
         references = 2 * (self.index % 4)
         self.put("RundownProtect", references, "rundown_protect", {"value": hex(references), "names": []})
-        self.put("ThreadLock", 0x10 if self.index % 2 else 0, "thread_lock", {"value": "0x10" if self.index % 2 else "0x0",
-                                                                             "names": []})
+        lock = 0x10 if self.index % 2 else 0
+        self.put("ThreadLock", lock, "thread_lock", {"value": hex(lock), "names": []})
         self._lists()
 
     def _lists(self):
-        """Lists of which the first entry is told. From Vista on PostBlockList shares its second half with StartAddress."""
+        """Lists, the first entry told. From Vista on PostBlockList shares its second half with StartAddress."""
         o, system = self.object, self.system
         for member, name, key in (("PostBlockList", "post_blocks", "post_block_list"),
                                   ("ActiveTimerListHead", "timers", "active_timers")):
@@ -162,7 +163,8 @@ class Rest:
         how = self.recipe.get("teb", "present")
         if how == "paged_out":
             # A page-file entry: not valid, not in transition, not a prototype; page file 0.
-            process.space.set_entry(va, (0x1234 + self.tid) << (12 if system.pointer == 4 and system.mode == "x86" else 32) | 0x80)
+            shift = 12 if system.mode == "x86" else 32
+            process.space.set_entry(va, (0x1234 + self.tid) << shift | 0x80)
             for key in ("teb_tid", "teb_pid", "teb_stack_base", "teb_stack_limit", "last_error"):
                 self.tell(key, None, ["paged out", "not in this image"])
             return
@@ -178,29 +180,31 @@ class Rest:
         handler = base - 0x24 if self.system.pointer == 4 else 0
         if self.process.wow64 and self.system.build < 10240:
             handler = teb.va + 0x2000
-        for name, value in (("NtTib.ExceptionList", handler), ("NtTib.StackBase", base), ("NtTib.StackLimit", limit),
-                            ("NtTib.Self", teb.va), ("ClientId.UniqueProcess", self.recipe.get("teb_pid", self.process.pid)),
-                            ("ClientId.UniqueThread", self.tid), ("ProcessEnvironmentBlock", peb), ("LastErrorValue", error),
-                            ("LastStatusValue", status)):
+        values = {"NtTib.ExceptionList": handler, "NtTib.StackBase": base, "NtTib.StackLimit": limit,
+                  "NtTib.Self": teb.va, "ClientId.UniqueProcess": self.process.pid, "ClientId.UniqueThread": self.tid,
+                  "ProcessEnvironmentBlock": peb, "LastErrorValue": error, "LastStatusValue": status}
+        for name, value in values.items():
             teb.put(name, value)
         if self.process.wow64:
             teb.put("WowTebOffset", 0x2000)
         if not teb.known("ClientId.UniqueThread"):
             return
-        self.truth.update(teb_stack_base=hex(base), teb_stack_limit=hex(limit), teb_pid=self.process.pid, teb_tid=self.tid,
-                          last_error=hex(error), last_status=hex(status), peb=hex(peb))
+        self.truth.update(teb_stack_base=hex(base), teb_stack_limit=hex(limit), teb_pid=self.process.pid,
+                          teb_tid=self.tid, last_error=hex(error), last_status=hex(status), peb=hex(peb))
         if handler:
             self.truth["teb_exception_list"] = hex(handler)
 
     def _write_teb32(self, teb64):
         teb = self.system.object(teb64 + 0x2000, "_TEB32", space=self.process.space)
         base = 0x480000 + self.index * 0x100000
-        for name, value in (("NtTib.ExceptionList", base - 0x24), ("NtTib.StackBase", base), ("NtTib.StackLimit", base - 0x3000),
-                            ("NtTib.Self", teb.va), ("ClientId.UniqueProcess", self.process.pid),
-                            ("ClientId.UniqueThread", self.tid), ("ProcessEnvironmentBlock", self.process.user["peb32"]),
-                            ("LastErrorValue", 3 + self.tid % 120), ("LastStatusValue", 0xC0000034), ("WowTebOffset", -0x2000)):
+        values = {"NtTib.ExceptionList": base - 0x24, "NtTib.StackBase": base, "NtTib.StackLimit": base - 0x3000,
+                  "NtTib.Self": teb.va, "ClientId.UniqueProcess": self.process.pid, "ClientId.UniqueThread": self.tid,
+                  "ProcessEnvironmentBlock": self.process.user["peb32"], "LastErrorValue": 3 + self.tid % 120,
+                  "LastStatusValue": 0xC0000034, "WowTebOffset": -0x2000}
+        for name, value in values.items():
             teb.put(name, value)
-        self.truth.update(teb32_stack_base=hex(base), teb32_stack_limit=hex(base - 0x3000), teb32_exception_list=hex(base - 0x24),
+        self.truth.update(teb32_stack_base=hex(base), teb32_stack_limit=hex(base - 0x3000),
+                          teb32_exception_list=hex(base - 0x24),
                           teb32_pid=self.process.pid, teb32_tid=self.tid, peb32=hex(self.process.user["peb32"]),
                           teb32_last_error=hex(3 + self.tid % 120), teb32_last_status="0xc0000034")
 
@@ -231,13 +235,15 @@ class Rest:
         for name, value in (("ThreadIoPriority", 2), ("ThreadPagePriority", 5)):
             self._set_flag(name, value)
         for word, key in (("MiscFlags", "misc_flags"), ("ThreadFlags", "thread_flags"),
-                          ("CrossThreadFlags", "cross_thread_flags"), ("SameThreadPassiveFlags", "same_thread_passive_flags"),
+                          ("CrossThreadFlags", "cross_thread_flags"),
+                          ("SameThreadPassiveFlags", "same_thread_passive_flags"),
                           ("SameThreadApcFlags", "same_thread_apc_flags")):
             if not o.has(word):
                 self.tell(key, None, ["not in this version", "not known"])
                 continue
             value = o.get(word) & 0xFFFFFFFF
-            names = [n for n, (bit, length) in places["flags"].get(word, {}).items() if length == 1 and value >> bit & 1]
+            names = [n for n, (bit, length) in places["flags"].get(word, {}).items()
+                     if length == 1 and value >> bit & 1]
             self.truth[key] = {"value": hex(value), "names": names}
 
     def _set_flag(self, name, value):

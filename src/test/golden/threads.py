@@ -10,7 +10,8 @@ from synth import PAGE, Ref
 from thread_rest import Rest
 from windows import filetime
 
-STATES = ["Initialized", "Ready", "Running", "Standby", "Terminated", "Waiting", "Transition", "DeferredReady", "GateWait",
+STATES = ["Initialized", "Ready", "Running", "Standby", "Terminated", "Waiting", "Transition", "DeferredReady",
+          "GateWait",
           "WaitingForProcessInSwap"]
 # Wait reasons for the versions whose PDB has no such enumeration (XP's numbers never changed).
 WAIT_REASONS = ["Executive", "FreePage", "PageIn", "PoolAllocation", "DelayExecution", "Suspended", "UserRequest",
@@ -21,9 +22,10 @@ WAIT_REASONS = ["Executive", "FreePage", "PageIn", "PoolAllocation", "DelayExecu
 # Keys whose member is ETHREAD's own, not KTHREAD's.
 BEHIND_KTHREAD = set("""tid pid create_time exit_time exit_status cross_thread_flags same_thread_passive_flags
     same_thread_apc_flags start_address win32_start_address lpc_received_message_id granted_access impersonating token
-    impersonation_level effective_only lpc_reply_message lpc_waiting_on_port lpc_reply_message_id alpc_message alpc_message_id
-    keyed_wait_value termination_port reaper_link irp_list top_level_irp device_to_verify read_cluster_size active_fault_count
-    rundown_protect thread_lock post_block_list active_timers thread_name""".split())
+    impersonation_level effective_only lpc_reply_message lpc_waiting_on_port lpc_reply_message_id alpc_message
+    alpc_message_id keyed_wait_value termination_port reaper_link irp_list top_level_irp device_to_verify
+    read_cluster_size active_fault_count rundown_protect thread_lock post_block_list active_timers
+    thread_name""".split())
 
 
 def iso(value):
@@ -57,7 +59,7 @@ class Thread(Rest):
     # ------------------------------------------------------------ writing and telling
 
     def put(self, member, value, key=None, told=None):
-        """Writes, and tells under key what a reader must say: the value, or null where this version lacks the member."""
+        """Writes, and tells under key what a reader must say: null where this version lacks the member."""
         written = self.object.put(member, value)
         if key and written and self.object.known(member):
             self.truth[key] = value if told is None else told
@@ -91,13 +93,14 @@ class Thread(Rest):
         if self.recipe.get("object") == "half":
             self._lose_second_half()
         if self.recipe.get("object") == "missing":
-            self.system.truth["notes"].append({"object": hex(self.object.va), "pid": self.process.pid, "why": "page missing"})
+            self.system.truth["notes"].append({"object": hex(self.object.va), "pid": self.process.pid,
+                                               "why": "page missing"})
             return
         self.system.truth["threads"].append({"facts": self.truth, "absent": self.absent})
 
     def _lose_second_half(self):
         """What lies behind the KTHREAD is on a page that the image does not hold."""
-        for key in BEHIND_KTHREAD & set(self.truth):
+        for key in sorted(BEHIND_KTHREAD & set(self.truth)):
             if self.absent.get(key) != ["not in this version", "not known"]:
                 self.tell(key, None, ["not in this image", "not known", "paged out"])
         for key in ("sources", "misc_flags", "teb_tid"):
@@ -118,7 +121,8 @@ class Thread(Rest):
         self.truth["pid"] = cid_pid
         o.put("Cid.UniqueProcess", cid_pid)
         o.put("Cid.UniqueThread", self.tid)
-        self.truth.update(object=hex(o.va), tid=self.tid, process=self.process.name, process_object=hex(self.process.object.va))
+        self.truth.update(object=hex(o.va), tid=self.tid, process=self.process.name,
+                          process_object=hex(self.process.object.va))
         if cid_pid != self.process.pid:
             system.truth["notes"].append({"object": hex(o.va), "pid": self.process.pid, "why": "cid"})
         if "name" in self.recipe and o.has("ThreadName"):
@@ -143,7 +147,8 @@ class Thread(Rest):
             for i in range(2):
                 self.system.labels.put(self.system.kernel, o.at("ApcStatePointer") + i * self.system.pointer,
                                        self.system.pointer, first[i])
-        self.truth.update(apc_state_index="AttachedApcEnvironment" if attached is not None else "OriginalApcEnvironment",
+        self.truth.update(apc_state_index="AttachedApcEnvironment" if attached is not None
+                          else "OriginalApcEnvironment",
                           attached=attached is not None)
         current = self.system.labels.at.get(f"process {attached}", own)
         self.truth["current_process"] = hex(current)
@@ -279,8 +284,10 @@ class Thread(Rest):
             return
         frame = system.object(trap, "_KTRAP_FRAME")
         code, stack = self.process.user["ntdll"] + 0x1100 + self.tid, self._user_stack()[1] - 0x100
-        for name, value in (("Eip", code), ("SegCs", 0x1B), ("EFlags", 0x246), ("HardwareEsp", stack), ("HardwareSegSs", 0x23),
-                            ("Rip", code), ("Rsp", stack), ("SegSs", 0x2B), ("Ebp", stack + 0x20), ("Rbp", stack + 0x20)):
+        for name, value in (("Eip", code), ("SegCs", 0x1B), ("EFlags", 0x246), ("HardwareEsp", stack),
+                            ("HardwareSegSs", 0x23),
+                            ("Rip", code), ("Rsp", stack), ("SegSs", 0x2B), ("Ebp", stack + 0x20),
+                            ("Rbp", stack + 0x20)):
             frame.put(name, value)
         if frame.has("Rip"):
             frame.put("SegCs", 0x33)

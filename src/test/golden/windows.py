@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The kernel of a Windows system as it lies in memory: image, symbols, debugger block, processors, shared page, modules.
+"""The kernel of a Windows system as it lies in memory: image, symbols, debugger block, processors, shared page,
+modules.
 
 A System owns physical memory, the kernel's address space, the labels and the truth. Processes and threads are made by
 processes.py and threads.py. Every place of a member comes from testdata/golden/places.
@@ -18,7 +19,8 @@ SIZES = {"u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "u64": 8, "i6
 DEFAULT_PLACES = {
     4: {"kernel": 0x804D7000, "hal": 0x806EC000, "driver": 0xF7B00000, "pool": 0x81F00000, "paged": 0xE1000000,
         "stacks": 0xF8A00000, "pcr": 0xFFDFF000, "pcr_step": -0x86D8000, "shared": 0xFFDF0000},
-    8: {"kernel": 0xFFFFF80002800000, "hal": 0xFFFFF80002600000, "driver": 0xFFFFF88000E00000, "pool": 0xFFFFFA8001800000,
+    8: {"kernel": 0xFFFFF80002800000, "hal": 0xFFFFF80002600000, "driver": 0xFFFFF88000E00000,
+        "pool": 0xFFFFFA8001800000,
         "paged": 0xFFFFF8A000001000, "stacks": 0xFFFFF88002000000, "pcr": 0xFFFFF880009E0000, "pcr_step": 0x20000,
         "shared": 0xFFFFF78000000000},
 }
@@ -226,7 +228,8 @@ class System:
 
     def finish_kernel_image(self):
         exported = {name: self.symbol(name) - self.base for name in
-                    ["PsInitialSystemProcess", "NtBuildNumber", "KdDebuggerEnabled", "KeNumberProcessors", "PsThreadType",
+                    ["PsInitialSystemProcess", "NtBuildNumber", "KdDebuggerEnabled", "KeNumberProcessors",
+                     "PsThreadType",
                      "PsProcessType", "MmHighestUserAddress", "MmSystemRangeStart", "InitSafeBootMode"]
                     + (["PsLoadedModuleList"] if self.build >= 6000 else [])}
         exported.update({"KeBugCheckEx": 0x1A00, "IoCompleteRequest": 0x1B40, "ZwClose": 0x1C80})
@@ -241,11 +244,11 @@ class System:
                     ("PAGE", self.data[1], self.edata - self.data[1], pe.TEXT_FLAGS),
                     (".edata", self.edata, 0x8000, pe.CONST_FLAGS), (".rsrc", self.rsrc, 0x8000, pe.CONST_FLAGS)]
         directories = {0: (self.edata, len(edata)), 2: (self.rsrc, len(resource)), 6: (debug, 28)}
-        head = pe.build(self.pointer, self.image_size, timestamp, sections, self.recipe.get("checksum", 0x20F1C3), 0x1000,
+        head = pe.build(self.pointer, self.image_size, timestamp, sections, self.recipe.get("checksum", 0x20F1C3),
+                        0x1000,
                         os_version, self.base, directories)
         self.kernel.write(self.base, head)
-        self.kernel.write(self.base + debug, struct.pack("<IIHHIIII", 0, timestamp, 0, 0, 2, len(record), debug + 0x20,
-                                                         debug + 0x20) + bytes(4) + record)
+        self.kernel.write(self.base + debug, pe.debug_directory(timestamp, debug, record))
         self.kernel.write(self.base + 0x1000, b"\x90" * 0x200)
         self.kernel.write(self.base + self.edata, edata)
         self.kernel.write(self.base + self.rsrc, resource)
