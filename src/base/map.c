@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "guard.h"
@@ -79,6 +80,8 @@ enum stasis_status stasis_map_open(const char *path, struct stasis_map *ret_map,
                 munmap(at, len);
                 return stasis_fail(err, STASIS_NOMEM, "%s: out of memory", path);
         }
+        ret_map->fd = fd;
+        fd = -1; /* the map's now */
         ret_map->bytes = (struct stasis_bytes){ at, len };
         ret_map->owned = true;
         return STASIS_OK;
@@ -93,13 +96,16 @@ enum stasis_status stasis_map_borrow(const void *bytes, size_t len, struct stasi
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         ret_map->bytes = (struct stasis_bytes){ bytes, len };
         ret_map->owned = false;
+        ret_map->fd = -1;
         return STASIS_OK;
 }
 
 void stasis_map_close(struct stasis_map *map)
 {
-        if (map->owned && map->bytes.at)
+        if (map->owned && map->bytes.at) {
                 munmap((void *)map->bytes.at, map->bytes.len);
+                close(map->fd);
+        }
         free((void *)map->touched);
         free((void *)map->window);
         memset(map, 0, sizeof *map);
@@ -147,4 +153,14 @@ void stasis_map_touch(struct stasis_map *map, uint64_t off, uint64_t len)
                 return;
         for (uint64_t window = off >> WINDOW_SHIFT; window <= last >> WINDOW_SHIFT; window++)
                 count_window(map, window);
+}
+
+uint64_t stasis_map_next_data(const struct stasis_map *map, uint64_t off)
+{
+        if (!map->owned || off >= map->bytes.len)
+                return off;
+        off_t data = lseek(map->fd, (off_t)off, SEEK_DATA);
+        if (data >= 0)
+                return (uint64_t)data;
+        return errno == ENXIO ? map->bytes.len : off; /* ENXIO: nothing but a hole to the end */
 }

@@ -10,6 +10,7 @@
 struct stasis_map {
         struct stasis_bytes bytes;
         bool owned;                /* mapped by us (munmap on close) or borrowed memory */
+        int fd;                    /* owned: kept to ask where the file has holes; else -1 */
         _Atomic uint64_t *touched; /* one bit a 4 KiB page of the file; lazily backed */
         size_t touched_len;
         _Atomic uint64_t touched_count;
@@ -35,5 +36,8 @@ void stasis_map_close(struct stasis_map *map);
  * Touch before reading, in pieces of at most about 1 MiB: what is read after one touch of everything is not bounded.
  */
 void stasis_map_touch(struct stasis_map *map, uint64_t off, uint64_t len);
+/* The first byte at or after off that the file stores; off itself where that is not known, the length where only a hole
+   follows. A hole reads as zeros: whoever searches for something else need not read it. */
+uint64_t stasis_map_next_data(const struct stasis_map *map, uint64_t off);
 
 #endif

@@ -200,6 +200,19 @@ struct stasis_bytes stasis_image_view(const struct stasis_image *image, uint64_t
         return (struct stasis_bytes){ image->map.bytes.at + off, len };
 }
 
+uint64_t stasis_image_skip_hole(const struct stasis_image *image, uint64_t pa)
+{
+        const struct stasis_run *run = image->format->read_page ? NULL : stasis_image_find(image, pa);
+        if (!run)
+                return pa;
+        uint64_t off = run->off + (pa - run->pa);
+        uint64_t ahead = stasis_map_next_data(&image->map, off) - off;
+        if (ahead >= run->len - (pa - run->pa))
+                return run->pa + run->len;
+        uint64_t page = (pa + ahead) & ~UINT64_C(0xfff);
+        return page > pa ? page : pa;
+}
+
 enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_t pa, uint64_t *ret_off)
 {
         const struct stasis_run *run = image->format->read_page ? NULL : stasis_image_find(image, pa);

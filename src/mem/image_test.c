@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../base/error.h"
 #include "image.h"
@@ -238,6 +241,29 @@ START_TEST(many_runs)
 }
 END_TEST
 
+/* A hole of 8 MiB, one byte, a hole to 32 MiB: a search reads one page. A file system without holes says "data" everywhere. */
+START_TEST(holes_are_skipped)
+{
+        char path[] = "/tmp/stasis-hole-XXXXXX";
+        int fd = mkstemp(path);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(ftruncate(fd, 32 << 20), 0);
+        ck_assert_int_eq(pwrite(fd, "x", 1, (8 << 20) + 5), 1);
+        bool has_holes = lseek(fd, 0, SEEK_DATA) > 0;
+        struct stasis_image *image = NULL;
+        ck_assert_int_eq(stasis_image_open(path, NULL, &image, NULL), STASIS_OK);
+        if (has_holes) {
+                ck_assert_uint_eq(stasis_image_skip_hole(image, 0), 8 << 20);
+                ck_assert_uint_eq(stasis_image_skip_hole(image, (8 << 20) + 4096), 32 << 20);
+        }
+        ck_assert_uint_eq(stasis_image_skip_hole(image, (8 << 20) + 5), (8 << 20) + 5);
+        ck_assert_uint_eq(stasis_image_skip_hole(image, UINT64_C(1) << 40), UINT64_C(1) << 40);
+        stasis_image_close(image);
+        close(fd);
+        unlink(path);
+}
+END_TEST
+
 START_TEST(cpus)
 {
         struct stasis_image *image = open_empty();
@@ -282,6 +308,7 @@ int main(void)
         tcase_add_test(tcase, reads);
         tcase_add_test(tcase, remarks_are_bounded);
         tcase_add_test(tcase, many_runs);
+        tcase_add_test(tcase, holes_are_skipped);
         tcase_add_test(tcase, cpus);
         tcase_add_test(tcase, open_fails);
         SRunner *runner = srunner_create(suite);

@@ -9,14 +9,15 @@
  *   la57  the same, one level up
  *
  * Sources: Intel SDM 3A "Paging"; "Windows Internals", 7th edition, part 1, chapter 5 (address space layouts, "x86 and
- * x64 address translation"); ReactOS 0.4 in two images of ours. The entry is writable, for the supervisor, no large page.
+ * x64 address translation"); ReactOS 0.4 in two images of ours. The entry is writable, for the supervisor, no large
+ * page.
  *
  * What raises a candidate above chance: KUSER_SHARED_DATA is found through it (at its fixed kernel address, with the
  * path of the system directory, "C:\..."), and other candidates share its kernel half.
  *
- * Bounds: a pass costs a look at each entry and, for a table that maps itself, two walks an entry that does. Tables that
- * map themselves through the same entry are a family; each family keeps its best few in places of its own, so that a file
- * full of one kind cannot push out the others.
+ * Bounds: a pass costs a look at each entry and, for a table that maps itself, two walks an entry that does. Tables
+ * that map themselves through the same entry are a family; each family keeps its best few in places of its own, so that
+ * a file full of one kind cannot push out the others.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -36,12 +37,19 @@
 #define SELF_MASK 0x87u
 
 enum {
-        FAMILY_X64 = 0, FAMILY_LA57 = 256, FAMILY_X86 = 512, FAMILY_PAE = 513, FAMILIES = 514,
-        FAMILY_MAX = 8, FAMILY_MAX_32 = 256, /* 32-bit systems have one family only */
+        FAMILY_X64 = 0,
+        FAMILY_LA57 = 256,
+        FAMILY_X86 = 512,
+        FAMILY_PAE = 513,
+        FAMILIES = 514,
+        FAMILY_MAX = 8,
+        FAMILY_MAX_32 = 256, /* 32-bit systems have one family only */
         CANDIDATES = FAMILY_X86 * FAMILY_MAX + 2 * FAMILY_MAX_32,
-        X86_SELF = 0x300, PAE_SELF = 3,
+        X86_SELF = 0x300,
+        PAE_SELF = 3,
         X64_SELVES_MAX = 4, /* a table that maps itself through more entries is something else */
-        PAE_SLOT = 32, HASH = 1024,
+        PAE_SLOT = 32,
+        HASH = 1024,
 };
 
 /* Ranks of what the scan finds; see root.c for those of what is told. */
@@ -85,6 +93,11 @@ static void visit_pages(struct scan *scan, uint64_t pa, uint64_t end, page_visit
 {
         uint8_t copy[PAGE];
         while (pa < end) {
+                uint64_t data = stasis_image_skip_hole(scan->image, pa);
+                if (data > pa) {
+                        pa = data + (-data & (PAGE - 1));
+                        continue;
+                }
                 struct stasis_bytes piece = stasis_image_view(scan->image, pa, end - pa < PIECE ? end - pa : PIECE);
                 if (piece.len < PAGE) {
                         if (stasis_image_read(scan->image, pa, copy, PAGE) == STASIS_OK)
@@ -161,17 +174,18 @@ static void keep(struct scan *scan, unsigned family, const struct candidate *fou
 
 static void keep_table(struct scan *scan, const struct stasis_paging *paging, uint64_t pa, unsigned family)
 {
-        keep(scan, family, &(struct candidate){
-                .paging = paging, .root = pa, .table = pa, .score = shared_data_score(scan->image, paging, pa),
-        });
+        keep(scan, family,
+             &(struct candidate){
+                     .paging = paging,
+                     .root = pa,
+                     .table = pa,
+                     .score = shared_data_score(scan->image, paging, pa),
+             });
 }
 
 /* ---- the first pass: tables that map themselves */
 
-static bool is_self(uint64_t entry, uint64_t pa)
-{
-        return (entry & FRAME) == pa && (entry & SELF_MASK) == SELF_BITS;
-}
+static bool is_self(uint64_t entry, uint64_t pa) { return (entry & FRAME) == pa && (entry & SELF_MASK) == SELF_BITS; }
 
 static void look_for_pae(struct scan *scan, uint64_t pa, const uint8_t *page)
 {
@@ -305,10 +319,12 @@ static void verdict(struct scan *scan, struct root_list *list)
                         if (!member[i].root)
                                 continue;
                         root_list_add(list, &(struct windows_root){
-                                .paging = member[i].paging, .root = member[i].root, .how = "self-map",
-                                .rank = rank_of(&member[i]),
-                                .seen = scan->family[family].seen,
-                        });
+                                                    .paging = member[i].paging,
+                                                    .root = member[i].root,
+                                                    .how = "self-map",
+                                                    .rank = rank_of(&member[i]),
+                                                    .seen = scan->family[family].seen,
+                                            });
                 }
         }
         root_list_sort(list);

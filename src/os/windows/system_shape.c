@@ -10,6 +10,7 @@
 #include "windows.h"
 
 #define SHAPES_MAX 128
+#define PIECE (UINT64_C(1) << 20)
 #define HITS_MAX 100000 /* "System" as text is common; a process object behind it is not */
 
 struct shape {
@@ -101,19 +102,30 @@ struct search {
         struct system_shape *ret;
 };
 
-static void search_run(struct search *s, const struct stasis_run *run)
+static const uint8_t system_name[8] = "System";
+
+static void search_piece(struct search *s, uint64_t piece_pa, struct stasis_bytes b)
 {
-        static const uint8_t name[8] = "System";
-        struct stasis_bytes b = stasis_image_view(s->w->image, run->pa, (size_t)run->len);
         const uint8_t *at = b.at, *end = b.at + b.len;
-        while (at && s->count < s->max && s->hits < HITS_MAX && (at = memmem(at, (size_t)(end - at), name, sizeof name))) {
-                uint64_t pa = run->pa + (uint64_t)(at - b.at);
+        while (at && s->count < s->max && s->hits < HITS_MAX &&
+               (at = memmem(at, (size_t)(end - at), system_name, sizeof system_name))) {
+                uint64_t pa = piece_pa + (uint64_t)(at - b.at);
                 at++;
                 if (pa % 4)
                         continue;
                 s->hits++;
                 for (size_t i = 0; i < s->shape_count && s->count < s->max; i++)
                         s->count += fits(s->w->image, s->space, &s->shape[i], pa, &s->ret[s->count]);
+        }
+}
+
+/* In pieces, so that what is resident stays bounded; they overlap by the name, so that none is cut. */
+static void search_run(struct search *s, const struct stasis_run *run)
+{
+        for (uint64_t pa = run->pa; pa - run->pa < run->len && s->count < s->max && s->hits < HITS_MAX; pa += PIECE) {
+                pa = stasis_image_skip_hole(s->w->image, pa);
+                struct stasis_bytes piece = stasis_image_view(s->w->image, pa, PIECE + sizeof system_name - 1);
+                search_piece(s, pa, piece);
         }
 }
 
