@@ -7,8 +7,8 @@ block pointer.
 """
 import struct
 
+from objects import SIZES
 from synth import PAGE
-import windows
 
 NAMES = ["raw", "elf", "elf64", "dmp-full", "dmp-bitmap", "dmp-bitmap-kernel", "dmp-bitmap-auto", "dmp-old"]
 BUGCHECK = (0xE2, 0x11, 0x22, 0x33, 0x44)  # MANUALLY_INITIATED_CRASH, with parameters that can be told apart
@@ -149,7 +149,7 @@ def _context(system):
     for name, value in values.items():
         place = shape["members"].get(name)
         if place:
-            size = windows.SIZES.get(place[1], system.pointer)
+            size = SIZES.get(place[1], system.pointer)
             out[place[0]:place[0] + size] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
     return out
 

@@ -3,8 +3,8 @@
 import paging
 import pe
 import threads
+from objects import filetime
 from synth import PAGE
-from windows import filetime
 
 # User addresses: 32-bit processes, 64-bit ones until 7, from 8 on, and WoW64 ones.
 USER = {

@@ -6,9 +6,9 @@ decoder that swaps two places is noticed. What was written is told to the truth,
 """
 import datetime
 
+from objects import filetime
 from synth import PAGE, Ref
 from thread_rest import Rest
-from windows import filetime
 
 STATES = ["Initialized", "Ready", "Running", "Standby", "Terminated", "Waiting", "Transition", "DeferredReady",
           "GateWait",

@@ -5,15 +5,13 @@ modules.
 A System owns physical memory, the kernel's address space, the labels and the truth. Processes and threads are made by
 processes.py and threads.py. Every place of a member comes from testdata/golden/places.
 """
-import datetime
 import struct
 
 import kdbg
 import paging
 import pe
+from objects import Object, filetime, size_of
 from synth import PAGE, Labels, Physical, Ref
-
-SIZES = {"u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "u64": 8, "i64": 8, "wchar": 2}
 
 # Where things lie when the recipe does not say. 32-bit addresses as XP has them, 64-bit ones as 7 has them.
 DEFAULT_PLACES = {
@@ -24,80 +22,6 @@ DEFAULT_PLACES = {
         "paged": 0xFFFFF8A000001000, "stacks": 0xFFFFF88002000000, "pcr": 0xFFFFF880009E0000, "pcr_step": 0x20000,
         "shared": 0xFFFFF78000000000},
 }
-
-
-def filetime(text):
-    """ISO 8601 (up to seven decimals) to 100 ns since 1601."""
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    when = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc)
-    seconds = int((when - datetime.datetime(1601, 1, 1, tzinfo=datetime.timezone.utc)).total_seconds())
-    return seconds * 10_000_000 + int(fraction.ljust(7, "0")[:7] or 0)
-
-
-def size_of(text):
-    units = {"K": 10, "M": 20, "G": 30}
-    return int(text[:-1], 0) << units[text[-1]] if text[-1] in units else int(text, 0)
-
-
-class Object:
-    """A structure at an address: members by their dotted names, bit-fields like any other."""
-
-    def __init__(self, system, space, va, *structs):
-        self.system, self.space, self.va, self.structs = system, space, va, structs
-
-    def place(self, member):
-        for name in self.structs:
-            found = self.system.places["structs"].get(name, {"members": {}})["members"].get(member)
-            if found:
-                return found
-        return None
-
-    def has(self, member):
-        return self.place(member) is not None
-
-    def known(self, member):
-        """Has it, and not only because another version lent its place."""
-        return self.has(member) and not any(s in self.system.places["lent"] for s in self.structs)
-
-    def at(self, member):
-        return self.va + self.place(member)[0]
-
-    def width(self, member):
-        return SIZES.get(self.place(member)[1], self.system.pointer)
-
-    def put(self, member, value):
-        """Writes where this version has the member; False where it has not."""
-        place = self.place(member)
-        if place is None:
-            return False
-        size = self.width(member)
-        if len(place) == 4:
-            mask = ((1 << place[3]) - 1) << place[2]
-            value = (self.word(member) & ~mask) | (int(value) << place[2] & mask)
-        self.system.labels.put(self.space, self.va + place[0], size, value if isinstance(value, Ref) else int(value))
-        return True
-
-    def word(self, member):
-        return int.from_bytes(self.space.read(self.at(member), self.width(member)), "little")
-
-    def get(self, member):
-        place = self.place(member)
-        if place is None:
-            return None
-        value = self.word(member)
-        if len(place) == 4:
-            return value >> place[2] & (1 << place[3]) - 1
-        if place[1][0] == "i":
-            bits = 8 * self.width(member)
-            value -= (value >> (bits - 1)) << bits
-        return value
-
-    def empty_list(self, member):
-        if self.has(member):
-            self.system.link(self.at(member), [], self.space)
-
-    def string(self, member, text):
-        self.system.unicode_string(self.space, self.at(member), text)
 
 
 class System:
@@ -378,7 +302,9 @@ class System:
 
     def make_modules(self):
         head = self.symbol("PsLoadedModuleList", 2 * self.pointer)
-        kind = "_KLDR_DATA_TABLE_ENTRY" if "_KLDR_DATA_TABLE_ENTRY" in self.places["structs"] else "_LDR_DATA_TABLE_ENTRY"
+        kind = "_KLDR_DATA_TABLE_ENTRY"
+        if kind not in self.places["structs"]:
+            kind = "_LDR_DATA_TABLE_ENTRY"
         entries = [self._module_entry(kind, "ntoskrnl.exe", self.base, self.image_size, "\\SystemRoot\\system32\\")]
         entries.append(self._small_module(kind, "hal.dll", self.at["hal"], "\\SystemRoot\\system32\\"))
         for name in self.recipe.get("drivers", ["disk.sys", "tcpip.sys"]):
