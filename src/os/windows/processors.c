@@ -9,11 +9,12 @@
 #include <stdlib.h>
 
 #include "../../base/arena.h"
+#include "region.h"
 #include "windows.h"
 
 #define X86_FIRST_KPCR 0xffdff000u /* x86 until Vista: the boot processor's KPCR, a fixed address (REPORT.md section 2: KPCR) */
 
-#define SECTION_WRITABLE 0x80000000u /* IMAGE_SCN_MEM_WRITE */
+#define PCR_ALIGN 0x40 /* a KPCR begins at least at a cache line */
 
 static void bind_prcb(const struct windows *w, uint32_t *ret_prcb_in_pcr)
 {
@@ -79,16 +80,10 @@ static void from_registers(struct windows *w, uint32_t prcb_in_pcr, size_t *capa
 
 static void from_kernel_image(struct windows *w, uint32_t prcb_in_pcr, size_t *capacity)
 {
-        for (size_t i = 0; i < w->pe.section_count; i++) {
-                const struct pe_section *s = &w->pe.section[i];
-                if (!(s->flags & SECTION_WRITABLE))
-                        continue;
-                for (uint64_t off = 0; off < s->size && s->size <= w->pe.size; off += 0x40) {
-                        uint64_t pcr = w->pe.base + s->rva + off;
+        for (struct pe_part part = { 0 }; pe_next_part(&w->pe, PE_WRITABLE, &part);)
+                for (uint64_t pcr = part.va; pcr < part.end; pcr += PCR_ALIGN)
                         if (is_pcr(w, pcr, prcb_in_pcr))
                                 add_prcb(w, pcr + prcb_in_pcr, capacity, "shape, in the kernel's image");
-                }
-        }
 }
 
 /* Where every thread last waited: the threads are at hand, so this costs one load each. */
@@ -104,27 +99,27 @@ static void from_threads(struct windows *w, size_t *capacity)
 }
 
 /* KiProcessorBlock holds the blocks in order: a word that is the first block, followed by one that is another. */
+static bool array_at(struct windows *w, uint64_t va, size_t *capacity)
+{
+        uint64_t next;
+        if (read_pointer(w, w->kernel, va + w->pointer_size, &next) != STASIS_OK || next == w->processor[0].prcb ||
+            !add_prcb(w, next, capacity, "array behind the first block"))
+                return false;
+        w->processor_block = va;
+        from_block(w, capacity);
+        return true;
+}
+
 static void from_array(struct windows *w, size_t *capacity)
 {
-        uint64_t first = w->processor[0].prcb, word, next;
-        for (size_t i = 0; i < w->pe.section_count; i++) {
-                const struct pe_section *s = &w->pe.section[i];
-                if (!(s->flags & SECTION_WRITABLE) || s->size > w->pe.size)
-                        continue;
-                for (uint64_t off = 0; off + 2u * w->pointer_size <= s->size; off += w->pointer_size) {
-                        uint64_t at = w->pe.base + s->rva + off;
-                        if (read_pointer(w, w->kernel, at, &word) != STASIS_OK) {
-                                off |= 0xfff & ~(uint64_t)(w->pointer_size - 1); /* to the end of a page that is not there */
-                                continue;
-                        }
-                        if (word != first || read_pointer(w, w->kernel, at + w->pointer_size, &next) != STASIS_OK ||
-                            next == first || !add_prcb(w, next, capacity, "array behind the first block"))
-                                continue;
-                        w->processor_block = at;
-                        from_block(w, capacity);
-                        return;
-                }
-        }
+        uint8_t first[8];
+        for (size_t i = 0; i < sizeof first; i++)
+                first[i] = (uint8_t)(w->processor[0].prcb >> 8 * i);
+        for (struct pe_part part = { 0 }; pe_next_part(&w->pe, PE_WRITABLE, &part);)
+                for (uint64_t va = part.va;
+                     region_find(w->kernel, &va, part.end, first, w->pointer_size, w->pointer_size); va += w->pointer_size)
+                        if (array_at(w, va, capacity))
+                                return;
 }
 
 static int by_number(const void *a, const void *b)
