@@ -4,7 +4,8 @@
  *
  * Sources: Intel SDM volume 3A, chapter "Paging" (tables of the entry formats); AMD64 APM volume 2, chapter 5. What the
  * processor would refuse because of a reserved bit is followed here all the same: bits 52..62 are free for software or
- * reserved, bit 63 is NX, and none of them is part of an address. Large pages are always on (CR4.PSE is not in an image).
+ * reserved, bit 63 is NX, and none of them is part of an address. Large pages are always on (CR4.PSE is not in an
+ * image).
  */
 #include "paging.h"
 
@@ -21,27 +22,46 @@
 #define PSE36_SHIFT 19
 
 const struct stasis_paging stasis_paging_x86 = {
-        .name = "x86", .entry_size = 4, .levels = 2, .va_bits = 32, .pse36 = true,
-        .root_mask = 0xfffff000, .frame_mask = 0xfffff000,
+        .name = "x86",
+        .entry_size = 4,
+        .levels = 2,
+        .va_bits = 32,
+        .pse36 = true,
+        .root_mask = 0xfffff000,
+        .frame_mask = 0xfffff000,
         .level = { { 22, 10, true }, { 12, 10, false } },
 };
 
 /* The root holds four entries, is aligned to 32 bytes, and its entries never name a large page. */
 const struct stasis_paging stasis_paging_pae = {
-        .name = "pae", .entry_size = 8, .levels = 3, .va_bits = 32,
-        .root_mask = 0xffffffe0, .frame_mask = FRAME_64,
+        .name = "pae",
+        .entry_size = 8,
+        .levels = 3,
+        .va_bits = 32,
+        .root_mask = 0xffffffe0,
+        .frame_mask = FRAME_64,
         .level = { { 30, 2, false }, { 21, 9, true }, { 12, 9, false } },
 };
 
 const struct stasis_paging stasis_paging_x64 = {
-        .name = "x64", .entry_size = 8, .levels = 4, .va_bits = 48, .sign_extended = true,
-        .root_mask = FRAME_64, .frame_mask = FRAME_64,
+        .name = "x64",
+        .entry_size = 8,
+        .levels = 4,
+        .va_bits = 48,
+        .sign_extended = true,
+        .root_mask = FRAME_64,
+        .frame_mask = FRAME_64,
         .level = { { 39, 9, false }, { 30, 9, true }, { 21, 9, true }, { 12, 9, false } },
 };
 
 const struct stasis_paging stasis_paging_la57 = {
-        .name = "la57", .entry_size = 8, .levels = 5, .va_bits = 57, .sign_extended = true,
-        .root_mask = FRAME_64, .frame_mask = FRAME_64,
+        .name = "la57",
+        .entry_size = 8,
+        .levels = 5,
+        .va_bits = 57,
+        .sign_extended = true,
+        .root_mask = FRAME_64,
+        .frame_mask = FRAME_64,
         .level = { { 48, 9, false }, { 39, 9, false }, { 30, 9, true }, { 21, 9, true }, { 12, 9, false } },
 };
 
@@ -93,8 +113,29 @@ enum stasis_status stasis_paging_load(const struct stasis_image *image, const st
         return STASIS_OK;
 }
 
-enum stasis_status stasis_paging_walk(const struct stasis_image *image, const struct stasis_paging *paging,
-                                      uint64_t root, uint64_t va, struct stasis_walk *ret_walk)
+/* A page that is not held in one piece is not remembered: it is read by entry, every time. */
+static inline enum stasis_status load_again(const struct stasis_image *image, struct stasis_tables *tables,
+                                            const struct stasis_paging *paging, uint64_t at, uint64_t *ret_value)
+{
+        if (!tables)
+                return stasis_paging_load(image, paging, at, ret_value);
+        uint64_t page = at & ~UINT64_C(0xfff);
+        size_t i = at / 4096 % STASIS_TABLES_SIZE;
+        if (__builtin_expect(tables->slot[i].page != page + 1, 0)) {
+                struct stasis_bytes held = stasis_image_view(image, page, 4096);
+                if (held.len < 4096)
+                        return stasis_paging_load(image, paging, at, ret_value);
+                tables->slot[i].page = page + 1;
+                tables->slot[i].host = held.at;
+        }
+        const uint8_t *entry = tables->slot[i].host + at % 4096;
+        *ret_value = paging->entry_size == 8 ? load_le64(entry) : load_le32(entry);
+        return STASIS_OK;
+}
+
+enum stasis_status stasis_paging_walk_again(const struct stasis_image *image, struct stasis_tables *tables,
+                                            const struct stasis_paging *paging, uint64_t root, uint64_t va,
+                                            struct stasis_walk *ret_walk)
 {
         *ret_walk = (struct stasis_walk){ .va = va, .pa = STASIS_NOWHERE };
         if (!stasis_paging_canonical(paging, va))
@@ -105,7 +146,7 @@ enum stasis_status stasis_paging_walk(const struct stasis_image *image, const st
                 uint64_t value, at = table + stasis_paging_index(paging, i, va) * paging->entry_size;
                 ret_walk->entry[i].pa = at;
                 ret_walk->depth = (uint8_t)(i + 1);
-                if (stasis_paging_load(image, paging, at, &value) != STASIS_OK)
+                if (load_again(image, tables, paging, at, &value) != STASIS_OK)
                         return STASIS_IO;
                 ret_walk->entry[i].value = value;
                 if (!(value & STASIS_ENTRY_PRESENT))
@@ -118,4 +159,10 @@ enum stasis_status stasis_paging_walk(const struct stasis_image *image, const st
                 table = value & paging->frame_mask;
         }
         return STASIS_CORRUPT; /* not reached: the last level is always a leaf */
+}
+
+enum stasis_status stasis_paging_walk(const struct stasis_image *image, const struct stasis_paging *paging,
+                                      uint64_t root, uint64_t va, struct stasis_walk *ret_walk)
+{
+        return stasis_paging_walk_again(image, NULL, paging, root, va, ret_walk);
 }

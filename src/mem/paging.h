@@ -8,13 +8,13 @@
 struct stasis_paging {
         const char *name;
         uint8_t entry_size, levels, va_bits;
-        bool pse36;                     /* x86: a 4 MiB entry carries bits 32..39 of the frame in bits 13..20 */
-        bool sign_extended;             /* canonical addresses (x64, la57) */
+        bool pse36;         /* x86: a 4 MiB entry carries bits 32..39 of the frame in bits 13..20 */
+        bool sign_extended; /* canonical addresses (x64, la57) */
         uint64_t root_mask, frame_mask;
         struct {
                 uint8_t shift, bits;
                 bool large_ok;
-        } level[STASIS_LEVELS_MAX];     /* from the root down */
+        } level[STASIS_LEVELS_MAX]; /* from the root down */
 };
 
 extern const struct stasis_paging stasis_paging_x86, stasis_paging_pae, stasis_paging_x64, stasis_paging_la57;
@@ -46,5 +46,19 @@ enum stasis_status stasis_paging_load(const struct stasis_image *image, const st
  */
 enum stasis_status stasis_paging_walk(const struct stasis_image *image, const struct stasis_paging *paging,
                                       uint64_t root, uint64_t va, struct stasis_walk *ret_walk) STASIS_MUST_CHECK;
+
+/*
+ * The same with a memory of where table pages lie, for whoever walks often; zeroed is empty. Good for one image.
+ */
+#define STASIS_TABLES_SIZE 512 /* a power of two */
+struct stasis_tables {
+        struct {
+                uint64_t page;       /* physical address of a page, plus one so that zeroed is empty */
+                const uint8_t *host; /* its bytes */
+        } slot[STASIS_TABLES_SIZE];
+};
+enum stasis_status stasis_paging_walk_again(const struct stasis_image *image, struct stasis_tables *tables,
+                                            const struct stasis_paging *paging, uint64_t root, uint64_t va,
+                                            struct stasis_walk *ret_walk) STASIS_MUST_CHECK;
 
 #endif

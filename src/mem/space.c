@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An address space: walks with memory (a direct-mapped TLB of host pointers), reads, and the pass over what is mapped. */
+/* An address space: walks with a memory, reads, and the pass over what is mapped. */
 #include "space.h"
 
 #include <stdlib.h>
@@ -10,13 +10,14 @@
 
 #define PAGE UINT64_C(4096)
 
-void stasis_space_init(struct stasis_space *space, const struct stasis_image *image,
-                       const struct stasis_paging *paging, uint64_t root)
+void stasis_space_init(struct stasis_space *space, const struct stasis_image *image, const struct stasis_paging *paging,
+                       uint64_t root)
 {
         memset(space, 0, sizeof(*space));
         space->image = image;
         space->paging = paging;
         space->root = root & paging->root_mask;
+        space->prefix_shift = paging->level[paging->levels - 2].shift;
 }
 
 enum stasis_status stasis_space_open(const struct stasis_image *image, const char *mode, uint64_t root,
@@ -33,24 +34,16 @@ enum stasis_status stasis_space_open(const struct stasis_image *image, const cha
         return STASIS_OK;
 }
 
-void stasis_space_close(struct stasis_space *space)
-{
-        free(space);
-}
+void stasis_space_close(struct stasis_space *space) { free(space); }
 
-const char *stasis_space_mode(const struct stasis_space *space)
-{
-        return space->paging->name;
-}
+const char *stasis_space_mode(const struct stasis_space *space) { return space->paging->name; }
 
-uint64_t stasis_space_root(const struct stasis_space *space)
-{
-        return space->root;
-}
+uint64_t stasis_space_root(const struct stasis_space *space) { return space->root; }
 
 enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va, struct stasis_walk *ret_walk)
 {
-        enum stasis_status status = stasis_paging_walk(space->image, space->paging, space->root, va, ret_walk);
+        enum stasis_status status =
+                stasis_paging_walk_again(space->image, &space->tables, space->paging, space->root, va, ret_walk);
         if (status != STASIS_ABSENT || !space->soft_fault)
                 return status;
 
@@ -61,32 +54,84 @@ enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va, st
         return status;
 }
 
-/* ---- TLB. A key is never 0, and never that of an address which cannot exist: those are not entered. */
+/*
+ * ---- Translation in three steps, each for what the one before does not know: the TLB, by page; the prefixes, by
+ * last-level table; the walk. An image never changes, so that nothing is ever remembered too long. Keys are never 0,
+ * and never those of an address that cannot exist: such are not entered. Their high bits are folded in, for strides
+ * that are powers of two.
+ */
 
 static inline struct stasis_tlb_entry *tlb_slot(struct stasis_space *space, uint64_t va)
 {
-        return &space->tlb[va / PAGE % STASIS_TLB_SIZE];
+        uint64_t key = va / PAGE;
+        return &space->tlb[(key ^ key >> 10) % STASIS_TLB_SIZE];
 }
 
-static __attribute__((noinline)) enum stasis_status tlb_fill(struct stasis_space *space, uint64_t va)
+static inline struct stasis_prefix *prefix_slot(struct stasis_space *space, uint64_t va)
+{
+        uint64_t key = va >> space->prefix_shift;
+        return &space->prefix[(key ^ key >> 10) % STASIS_PREFIX_SIZE];
+}
+
+/* Of a walk that came to a last-level table which the image holds in one piece, or to a large page. */
+static void prefix_keep(struct stasis_space *space, uint64_t va, const struct stasis_walk *walk)
+{
+        uint64_t inside = va & ((UINT64_C(1) << space->prefix_shift) - 1);
+        struct stasis_prefix kept = { .key = (va >> space->prefix_shift) + 1, .pa = walk->pa - inside };
+        if (walk->depth == space->paging->levels) {
+                struct stasis_bytes table =
+                        stasis_image_view(space->image, walk->entry[walk->depth - 1].pa & ~(PAGE - 1), PAGE);
+                if (table.len < PAGE)
+                        return;
+                kept.table = table.at;
+        }
+        *prefix_slot(space, va) = kept;
+}
+
+/* Needs the walk for what is absent, too: it tells why, and a soft fault may say otherwise. */
+static __attribute__((noinline)) enum stasis_status page_by_walk(struct stasis_space *space, uint64_t va,
+                                                                 uint64_t *ret_page)
 {
         struct stasis_walk walk;
         enum stasis_status status = stasis_space_walk(space, va, &walk);
         if (status != STASIS_OK)
                 return status;
-
-        uint64_t pa = walk.pa & ~(PAGE - 1);
-        struct stasis_bytes page = stasis_image_view(space->image, pa, PAGE);
-        *tlb_slot(space, va) = (struct stasis_tlb_entry){
-                .page = va / PAGE + 1, .pa = pa, .host = page.len == PAGE ? page.at : NULL,
-        };
+        if (walk.entry[walk.depth - 1].value & STASIS_ENTRY_PRESENT)
+                prefix_keep(space, va, &walk);
+        *ret_page = walk.pa & ~(PAGE - 1);
         return STASIS_OK;
 }
 
-static inline enum stasis_status tlb_get(struct stasis_space *space, uint64_t va,
-                                         const struct stasis_tlb_entry **ret_entry)
+static inline bool page_by_prefix(struct stasis_space *space, uint64_t va, uint64_t *ret_page)
 {
-        const struct stasis_tlb_entry *entry = tlb_slot(space, va);
+        const struct stasis_prefix *prefix = prefix_slot(space, va);
+        if (prefix->key != (va >> space->prefix_shift) + 1)
+                return false;
+        if (!prefix->table) {
+                *ret_page = (prefix->pa + (va & ((UINT64_C(1) << space->prefix_shift) - 1))) & ~(PAGE - 1);
+                return true;
+        }
+        uint64_t i = va / PAGE, entry = space->paging->entry_size == 8 ? load_le64(prefix->table + i % 512 * 8)
+                                                                       : load_le32(prefix->table + i % 1024 * 4);
+        *ret_page = entry & space->paging->frame_mask;
+        return entry & STASIS_ENTRY_PRESENT;
+}
+
+static __attribute__((noinline)) enum stasis_status tlb_fill(struct stasis_space *space, uint64_t va)
+{
+        uint64_t pa;
+        if (!page_by_prefix(space, va, &pa)) {
+                enum stasis_status status = page_by_walk(space, va, &pa);
+                if (status != STASIS_OK)
+                        return status;
+        }
+        *tlb_slot(space, va) = (struct stasis_tlb_entry){ .page = va / PAGE + 1, .pa = pa };
+        return STASIS_OK;
+}
+
+static inline enum stasis_status tlb_get(struct stasis_space *space, uint64_t va, struct stasis_tlb_entry **ret_entry)
+{
+        struct stasis_tlb_entry *entry = tlb_slot(space, va);
         if (__builtin_expect(entry->page != va / PAGE + 1, 0)) {
                 enum stasis_status status = tlb_fill(space, va);
                 if (status != STASIS_OK)
@@ -96,9 +141,19 @@ static inline enum stasis_status tlb_get(struct stasis_space *space, uint64_t va
         return STASIS_OK;
 }
 
+/* The bytes of a page are looked for when they are wanted: to translate is not to touch. */
+static inline const uint8_t *tlb_host(const struct stasis_space *space, struct stasis_tlb_entry *entry)
+{
+        if (__builtin_expect(!entry->host, 0)) {
+                struct stasis_bytes page = stasis_image_view(space->image, entry->pa, PAGE);
+                entry->host = page.len == PAGE ? page.at : NULL;
+        }
+        return entry->host;
+}
+
 enum stasis_status stasis_space_pa(struct stasis_space *space, uint64_t va, uint64_t *ret_pa)
 {
-        const struct stasis_tlb_entry *entry;
+        struct stasis_tlb_entry *entry;
         enum stasis_status status = tlb_get(space, va, &entry);
         if (status == STASIS_OK)
                 *ret_pa = entry->pa | va % PAGE;
@@ -107,14 +162,15 @@ enum stasis_status stasis_space_pa(struct stasis_space *space, uint64_t va, uint
 
 struct stasis_bytes stasis_space_view(struct stasis_space *space, uint64_t va, size_t len)
 {
-        const struct stasis_tlb_entry *entry;
+        struct stasis_tlb_entry *entry;
         if (tlb_get(space, va, &entry) != STASIS_OK)
                 return (struct stasis_bytes){ NULL, 0 };
         size_t left = PAGE - va % PAGE;
         if (len > left)
                 len = left;
-        if (entry->host)
-                return (struct stasis_bytes){ entry->host + va % PAGE, len };
+        const uint8_t *host = tlb_host(space, entry);
+        if (host)
+                return (struct stasis_bytes){ host + va % PAGE, len };
         return stasis_image_view(space->image, entry->pa | va % PAGE, len);
 }
 
@@ -124,15 +180,16 @@ enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, vo
         if (len && va + (len - 1) < va)
                 return STASIS_CORRUPT;
         while (len) {
-                const struct stasis_tlb_entry *entry;
+                struct stasis_tlb_entry *entry;
                 enum stasis_status status = tlb_get(space, va, &entry);
                 if (status != STASIS_OK)
                         return status;
                 size_t part = PAGE - va % PAGE;
                 if (part > len)
                         part = len;
-                if (entry->host)
-                        memcpy(to, entry->host + va % PAGE, part);
+                const uint8_t *host = tlb_host(space, entry);
+                if (host)
+                        memcpy(to, host + va % PAGE, part);
                 else if (stasis_image_read(space->image, entry->pa | va % PAGE, to, part) != STASIS_OK)
                         return STASIS_IO;
                 to += part;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An address space: an image, a paging mode, a root, and a small TLB. One space belongs to one thread at a time.
- * Windows' meaning of a not-present entry comes in through the soft-fault hook, never into the walker.
+ * An address space: an image, a paging mode, a root, a small TLB, and what is remembered of the tables. One space
+ * belongs to one thread at a time. Windows' meaning of a not-present entry comes in through the soft-fault hook, never
+ * into the walker.
  */
 #ifndef STASIS_MEM_SPACE_H
 #define STASIS_MEM_SPACE_H
@@ -11,12 +12,21 @@
 #include "image.h"
 #include "paging.h"
 
-#define STASIS_TLB_SIZE 1024 /* entries, a power of two */
+/* Entries; powers of two. */
+#define STASIS_TLB_SIZE 1024
+#define STASIS_PREFIX_SIZE 1024
 
 struct stasis_tlb_entry {
-        uint64_t page; /* va >> 12, plus one so that zeroed is empty */
-        uint64_t pa;   /* of that 4 KiB page */
-        const uint8_t *host; /* its bytes, where the whole page is held in one piece; else NULL */
+        uint64_t page;       /* va >> 12, plus one so that zeroed is empty */
+        uint64_t pa;         /* of that 4 KiB page */
+        const uint8_t *host; /* its bytes, once somebody asked for them and where it is held in one piece; else NULL */
+};
+
+/* What all walks to one last-level table, or into one large page, come to. */
+struct stasis_prefix {
+        uint64_t key;         /* va >> shift of the last level but one, plus one so that zeroed is empty */
+        const uint8_t *table; /* bytes of the last-level table; NULL: a large page */
+        uint64_t pa;          /* large page: of what lies at key << shift */
 };
 
 struct stasis_space {
@@ -30,12 +40,15 @@ struct stasis_space {
         enum stasis_status (*soft_fault)(void *ctx, struct stasis_space *space, struct stasis_walk *walk);
         void *soft_fault_ctx;
         uint64_t next_va, looked; /* stasis_space_next: how far this pass got, and how many entries it has looked at */
+        uint8_t prefix_shift;     /* out of paging, nearer at hand */
         struct stasis_tlb_entry tlb[STASIS_TLB_SIZE];
+        struct stasis_prefix prefix[STASIS_PREFIX_SIZE];
+        struct stasis_tables tables;
 };
 
 /* In place, for owners that hold many. No allocation. */
-void stasis_space_init(struct stasis_space *space, const struct stasis_image *image,
-                       const struct stasis_paging *paging, uint64_t root);
+void stasis_space_init(struct stasis_space *space, const struct stasis_image *image, const struct stasis_paging *paging,
+                       uint64_t root);
 
 /*
  * Physical address of va through the TLB; same statuses as stasis_space_walk. stasis_space_read adds: STASIS_IO also
@@ -50,22 +63,23 @@ struct stasis_range {
         uint64_t va, len, pa;
 };
 /*
- * The first mapped page at or after va, below end (exclusive; 0 = top of the space). Skips whole gaps: an absent entry at a
- * high level costs one step. STASIS_ABSENT where there is none. Tables that the image does not hold are skipped and
- * counted in *unreadable (may be NULL). Only what the processor would translate counts: no soft faults. The range is cut
- * at va and at end, and never holds the very last byte of a 64-bit space, so that va + len does not wrap.
+ * The first mapped page at or after va, below end (exclusive; 0 = top of the space). Skips whole gaps: an absent entry
+ * at a high level costs one step. STASIS_ABSENT where there is none. Tables that the image does not hold are skipped
+ * and counted in *unreadable (may be NULL). Only what the processor would translate counts: no soft faults. The range
+ * is cut at va and at end, and never holds the very last byte of a 64-bit space, so that va + len does not wrap.
  *
  * What protects a pass through hostile tables (one table entered 2^27 times makes 2^36 pages): calls with rising va are
- * one pass, and a pass may look at no more entries than STASIS_PASS_MIN plus half the bytes of the file: many times what
- * an honest system has (its tables once, plus once a level through its self-map). Beyond that the answer is STASIS_LIMIT
- * until a call whose va has not risen starts a new pass. A pass that stops for any reason but STASIS_ABSENT is not complete.
+ * one pass, and a pass may look at no more entries than STASIS_PASS_MIN plus half the bytes of the file: many times
+ * what an honest system has (its tables once, plus once a level through its self-map). Beyond that the answer is
+ * STASIS_LIMIT until a call whose va has not risen starts a new pass. A pass that stops for any reason but
+ * STASIS_ABSENT is not complete.
  */
 #define STASIS_PASS_MIN (UINT64_C(1) << 24)
-enum stasis_status stasis_space_next(struct stasis_space *space, uint64_t va, uint64_t end, struct stasis_range *ret_range,
-                                     uint64_t *unreadable) STASIS_MUST_CHECK;
+enum stasis_status stasis_space_next(struct stasis_space *space, uint64_t va, uint64_t end,
+                                     struct stasis_range *ret_range, uint64_t *unreadable) STASIS_MUST_CHECK;
 
 /* Loads of 1, 2, 4 or 8 bytes (else STASIS_USAGE); statuses as stasis_space_read. */
-enum stasis_status stasis_space_u(struct stasis_space *space, uint64_t va, size_t size, uint64_t *ret_value)
-        STASIS_MUST_CHECK;
+enum stasis_status stasis_space_u(struct stasis_space *space, uint64_t va, size_t size,
+                                  uint64_t *ret_value) STASIS_MUST_CHECK;
 
 #endif

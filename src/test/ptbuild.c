@@ -3,10 +3,7 @@
 
 #include <stdbool.h>
 
-static unsigned width(const struct ptbuild *b)
-{
-        return b->mode == PT_X86 ? 4 : 8;
-}
+static unsigned width(const struct ptbuild *b) { return b->mode == PT_X86 ? 4 : 8; }
 
 void pt_put(struct ptbuild *b, uint64_t at, uint64_t value)
 {

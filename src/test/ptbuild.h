@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes page tables into a piece of memory, for tests. Knows nothing of src/mem: every shift and bit is spelled out
- * again from the processor manuals (Intel SDM 3A, chapter "Paging"), so that a wrong table there cannot agree with itself.
+ * again from the processor manuals (Intel SDM 3A, chapter "Paging"), so that a wrong table there cannot agree with
+ * itself.
  */
 #ifndef STASIS_TEST_PTBUILD_H
 #define STASIS_TEST_PTBUILD_H
