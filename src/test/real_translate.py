@@ -4,10 +4,10 @@
 
 usage: real_translate.py STASIS_BINARY IMAGES_DIR
 
-IMAGES_DIR holds FOLDER/gva2gpa.json or FOLDER/translate_pairs.json with FOLDER/mem.raw, mem.elf or mem.lime beside it,
+IMAGES_DIR holds FOLDER/gva2gpa.json or FOLDER/translate_pairs.json, with mem.raw, mem.elf or mem.lime beside it,
 plain or .xz; $STASIS_IMAGES, where set, is used instead. What must be unpacked goes to $STASIS_IMAGES_CACHE, else to
-"images" under the current directory, and stays there. A page beyond the memory that an image holds (a device) translates
-all the same: only the tables must be in the image. Exit status: 0 all agree, 1 not, 77 no images.
+"images" under the current directory, and stays there. A page beyond the memory that an image holds (a device)
+translates all the same: only the tables must be in the image. Exit status: 0 all agree, 1 not, 77 no images.
 """
 import json
 import lzma

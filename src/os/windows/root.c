@@ -15,9 +15,14 @@
 #include "root_list.h"
 
 enum {
-        CR0_PG = 31, CR4_PAE = 5, CR4_LA57 = 12,
+        CR0_PG = 31,
+        CR4_PAE = 5,
+        CR4_LA57 = 12,
         CS_RPL = 3,
-        LOW_STUB_LEN = 0xb0, LOW_STUB_ENTRY = 0x70, LOW_STUB_CR3 = 0xa0, LOW_STUB_CR4 = 0xa8,
+        LOW_STUB_LEN = 0xb0,
+        LOW_STUB_ENTRY = 0x70,
+        LOW_STUB_CR3 = 0xa0,
+        LOW_STUB_CR4 = 0xa8,
 };
 #define LOW_STUB_END UINT64_C(0x100000)
 
@@ -56,13 +61,10 @@ void root_list_add(struct root_list *list, const struct windows_root *root)
                 *worst = *root;
 }
 
-void root_list_sort(struct root_list *list)
-{
-        qsort(list->root, list->count, sizeof(*list->root), compare_roots);
-}
+void root_list_sort(struct root_list *list) { qsort(list->root, list->count, sizeof(*list->root), compare_roots); }
 
-static void tell(struct root_list *list, const struct stasis_paging *paging, uint64_t cr3, const char *how, uint32_t rank,
-                 uint64_t entry)
+static void tell(struct root_list *list, const struct stasis_paging *paging, uint64_t cr3, const char *how,
+                 uint32_t rank, uint64_t entry)
 {
         uint64_t root = cr3 & paging->root_mask;
         if (root)
@@ -133,8 +135,8 @@ static void from_low_stub(struct root_list *list, const struct stasis_image *ima
                         continue;
                 bool la57 = load_le64(stub + LOW_STUB_CR4) >> CR4_LA57 & 1;
                 tell(list, la57 ? &stasis_paging_la57 : &stasis_paging_x64, cr3, "low stub", RANK_LOW_STUB, entry);
-                tell(list, la57 ? &stasis_paging_x64 : &stasis_paging_la57, cr3, "low stub",
-                     RANK_LOW_STUB - DOUBTFUL, entry);
+                tell(list, la57 ? &stasis_paging_x64 : &stasis_paging_la57, cr3, "low stub", RANK_LOW_STUB - DOUBTFUL,
+                     entry);
         }
 }
 

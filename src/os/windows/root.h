@@ -12,11 +12,11 @@
 
 struct windows_root {
         const struct stasis_paging *paging;
-        uint64_t root;       /* physical address of the top table, masked */
-        const char *how;     /* "header", "cpu", "low stub", "self-map"; static */
-        uint32_t rank;       /* higher is better */
-        uint64_t entry;      /* low stub: the kernel address it jumps to; else 0 */
-        uint64_t seen;       /* self-map: how many tables carry it */
+        uint64_t root;   /* physical address of the top table, masked */
+        const char *how; /* "header", "cpu", "low stub", "self-map"; static */
+        uint32_t rank;   /* higher is better */
+        uint64_t entry;  /* low stub: the kernel address it jumps to; else 0 */
+        uint64_t seen;   /* self-map: how many tables carry it */
 };
 
 #define WINDOWS_ROOTS_MAX 64
@@ -26,8 +26,8 @@ typedef void windows_progress(void *ctx, const char *what, uint64_t done, uint64
 /* Cheap evidence: dump header, CPU registers in notes, the x64 low stub (first MiB). Returns how many were found. */
 size_t windows_roots_told(const struct stasis_image *image, struct windows_root *ret_root, size_t max);
 /*
- * The whole image scanned for tables that map themselves (x86: a 4 KiB page whose entry 0x300 points at itself; PAE: four
- * page directories and the 32-byte table that names them; x64: any entry of the upper half, since 1607 at a random
+ * The whole image scanned for tables that map themselves (x86: a 4 KiB page whose entry 0x300 points at itself; PAE:
+ * four page directories and the 32-byte table that names them; x64: any entry of the upper half, since 1607 at a random
  * place; la57: the same one level up). Deduplicated, ranked (a process's table is as good as the System one for kernel
  * addresses; prefer those with plausible kernel-half entries shared by many candidates).
  */

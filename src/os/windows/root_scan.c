@@ -93,9 +93,9 @@ static void visit_pages(struct scan *scan, uint64_t pa, uint64_t end, page_visit
 {
         uint8_t copy[PAGE];
         while (pa < end) {
-                uint64_t data = stasis_image_skip_hole(scan->image, pa);
+                uint64_t data = stasis_image_skip_hole(scan->image, pa) & ~(PAGE - 1); /* a torn page is none */
                 if (data > pa) {
-                        pa = data + (-data & (PAGE - 1));
+                        pa = data;
                         continue;
                 }
                 struct stasis_bytes piece = stasis_image_view(scan->image, pa, end - pa < PIECE ? end - pa : PIECE);

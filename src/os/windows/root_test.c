@@ -17,8 +17,8 @@ static struct windows_root root[WINDOWS_ROOTS_MAX];
 static void open_memory(const void *bytes, size_t len, const char *format)
 {
         struct stasis_error err;
-        enum stasis_status status = stasis_image_open_memory(bytes, len, "memory",
-                                                             &(struct stasis_image_options){ format }, &image, &err);
+        enum stasis_status status =
+                stasis_image_open_memory(bytes, len, "memory", &(struct stasis_image_options){ format }, &image, &err);
         ck_assert_msg(status == STASIS_OK, "%s", err.text);
 }
 
@@ -44,22 +44,19 @@ static void expect(size_t i, const char *mode, uint64_t pa, const char *how)
                 ck_assert_uint_ge(root[i - 1].rank, root[i].rank);
 }
 
-static size_t told(void)
-{
-        return windows_roots_told(image, root, WINDOWS_ROOTS_MAX);
-}
+static size_t told(void) { return windows_roots_told(image, root, WINDOWS_ROOTS_MAX); }
 
-static size_t scan(void)
-{
-        return windows_roots_scan(image, root, WINDOWS_ROOTS_MAX, NULL, NULL);
-}
+static size_t scan(void) { return windows_roots_scan(image, root, WINDOWS_ROOTS_MAX, NULL, NULL); }
 
 /* ---- what is told */
 
 static void header(enum stasis_machine machine, uint32_t known, bool pae, uint64_t cr3)
 {
         image->hints = (struct stasis_hints){
-                .known = STASIS_HINT_MACHINE | STASIS_HINT_ROOT | known, .machine = machine, .pae = pae, .root = cr3,
+                .known = STASIS_HINT_MACHINE | STASIS_HINT_ROOT | known,
+                .machine = machine,
+                .pae = pae,
+                .root = cr3,
         };
 }
 
@@ -100,11 +97,11 @@ static struct stasis_cpu *add_cpu(uint64_t cr3, uint64_t cr4, uint16_t cs, uint6
 
 START_TEST(cpus_of_a_64_bit_system)
 {
-        add_cpu(0x14b000, 0x370678, 0x33, 0x7ff612345678);        /* user mode: perhaps without the kernel */
-        add_cpu(0x1ad002, 0x370678, 0x10, 0xfffff8047be0d1f0);    /* PCID in the low bits */
+        add_cpu(0x14b000, 0x370678, 0x33, 0x7ff612345678);     /* user mode: perhaps without the kernel */
+        add_cpu(0x1ad002, 0x370678, 0x10, 0xfffff8047be0d1f0); /* PCID in the low bits */
         add_cpu(0x1ad000, 0x370678, 0x10, 0xfffff8047be0d1f0);
-        add_cpu(0x5000, 0x371678, 0x10, 0xfffff8047be0d1f0);      /* LA57 */
-        add_cpu(0x1ad000, 0x370678, 0x33, 0x7ff612345678);        /* user mode, on tables that are known to be good */
+        add_cpu(0x5000, 0x371678, 0x10, 0xfffff8047be0d1f0); /* LA57 */
+        add_cpu(0x1ad000, 0x370678, 0x33, 0x7ff612345678);   /* user mode, on tables that are known to be good */
         image->hints.machine = STASIS_MACHINE_X64;
         image->hints.root = 0x14b000; /* as the ELF reader copies it from the first CPU */
         image->hints.known |= STASIS_HINT_MACHINE | STASIS_HINT_ROOT;
@@ -183,10 +180,7 @@ END_TEST
 /* ---- what is scanned for */
 
 /* KUSER_SHARED_DATA at pa, with the system's path: "C:\" */
-static void put_shared_data(uint64_t pa)
-{
-        memcpy(memory + pa + 0x30, "C\0:\0\\\0W", 7);
-}
+static void put_shared_data(uint64_t pa) { memcpy(memory + pa + 0x30, "C\0:\0\\\0W", 7); }
 
 /* Tables of one process: a kernel half that all of them have, its own page somewhere, and the map of itself. */
 static uint64_t put_process(enum pt_mode mode, uint64_t at, uint64_t offset, unsigned self)
@@ -229,16 +223,10 @@ static void expect_processes(enum pt_mode mode, const char *name, uint64_t offse
                 ck_assert_uint_lt(root[i].rank, root[4].rank);
 }
 
-START_TEST(scan_finds_x86)
-{
-        expect_processes(PT_X86, "x86", 0, 0x300);
-}
+START_TEST(scan_finds_x86) { expect_processes(PT_X86, "x86", 0, 0x300); }
 END_TEST
 
-START_TEST(scan_finds_pae_tables_packed_in_a_page)
-{
-        expect_processes(PT_PAE, "pae", 0x1e0, 3);
-}
+START_TEST(scan_finds_pae_tables_packed_in_a_page) { expect_processes(PT_PAE, "pae", 0x1e0, 3); }
 END_TEST
 
 START_TEST(scan_finds_x64_wherever_the_entry_is)
@@ -249,16 +237,14 @@ START_TEST(scan_finds_x64_wherever_the_entry_is)
 }
 END_TEST
 
-START_TEST(scan_finds_la57)
-{
-        expect_processes(PT_LA57, "la57", 0, 0x1c3);
-}
+START_TEST(scan_finds_la57) { expect_processes(PT_LA57, "la57", 0, 0x1c3); }
 END_TEST
 
 START_TEST(scan_refuses_what_is_no_self_map)
 {
         uint64_t at = put_process(PT_X86, 0x100000, 0, 0x300);
-        static const uint32_t wrong[] = { 0x62, 0x61, 0x67, 0xe3, 0x1063 }; /* absent, read-only, user, large, elsewhere */
+        static const uint32_t wrong[] = { 0x62, 0x61, 0x67, 0xe3,
+                                          0x1063 }; /* absent, read-only, user, large, elsewhere */
         for (unsigned i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
                 put64(at + 0x300 * 4, at | wrong[i]);
                 ck_assert_uint_eq(scan(), 0);
