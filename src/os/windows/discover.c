@@ -126,8 +126,11 @@ static bool find_by_shape(struct windows *w)
                 w->layout_how = "plausibility of System";
                 w->match = STASIS_MATCH_NONE;
                 w->system_object = shape[i].object_va;
-                kernel_find(w->kernel, NULL, 0, progress_adapter, w->system, &w->pe) == STASIS_OK ? (void)(w->has_pe = true)
-                                                                                                 : (void)0;
+                w->has_pe = kernel_find(w->kernel, NULL, 0, progress_adapter, w->system, &w->pe) == STASIS_OK;
+                system_note(w->system, STASIS_NOTE_WARNING, "layout-by-plausibility", 0, -1, -1,
+                            "no kernel image was found, only System's process object by its shape; %s fits it and is used, and the "
+                            "names of flags and reasons may be those of a neighbouring version",
+                            stasis_layout_name(w->layout));
                 return true;
         }
         return false;
