@@ -173,13 +173,24 @@ START_TEST(table)
         struct ran ran = run("threads mem");
         const char *line = strstr(ran.out, "  4   12");
 
-        ck_assert_ptr_nonnull(strstr(ran.out, "mem: raw memory, 16 KiB of memory\nWindows XP\n"));
+        ck_assert_ptr_nonnull(strstr(ran.out, "mem: raw memory, 16 KiB\nWindows XP\n"));
         ck_assert_ptr_nonnull(line);
-        ck_assert_ptr_nonnull(strstr(line, "System    Ready    -15"));
-        ck_assert_ptr_nonnull(strstr(line, "2004-12-28 12:00:00"));
+        ck_assert_ptr_nonnull(strstr(line, "System    Ready    -            -15")); /* a stale reason is none */
+        ck_assert_ptr_nonnull(strstr(line, "System    Waiting  UserRequest    9"));
+        ck_assert_ptr_nonnull(strstr(line, "2004-12-28 12:00:00  0x7c810659\n"));
+        ck_assert_ptr_nonnull(strstr(line, "2004-12-28 12:00:00  nt+0x2000\n")); /* no Win32 start: the other one */
         ck_assert_ptr_nonnull(strstr(ran.out, "\n3 threads\n"));
         ck_assert_ptr_null(strchr(ran.out, '\033'));
         ran_free(&ran);
+}
+END_TEST
+
+START_TEST(asked_for_columns)
+{
+        expect("threads mem --columns tid,state,wait_reason,win32_start_address", 0,
+               "TID  STATE    WAIT REASON  WIN32_START_ADDRESS\n  8  Waiting  UserRequest  0x7c810659\n"
+               " 12  Ready    UserRequest  0x7c810659\n",
+               "");
 }
 END_TEST
 
@@ -230,6 +241,8 @@ START_TEST(width)
         name[sizeof(name) - 1] = '\0';
         double_case.process = name;
         check_width("threads mem");
+        expect("threads mem", 0, "w\xe2\x80\xa6  Waiting  UserRequest    9  2004-12-28 12:00:00  0x7c810659",
+               ""); /* the name gives way, not the rest */
         check_width("threads mem --columns object,process,state,sources,flags,create_time,start_address");
         for (size_t i = 0; i + 3 < sizeof(name); i += 3)
                 memcpy(name + i, "\xe6\xbc\xa2", 3);
@@ -311,6 +324,7 @@ int main(void)
         tcase_add_test(tcase, unwritable);
         tcase_add_test(tcase, options_reach_the_library);
         tcase_add_test(tcase, table);
+        tcase_add_test(tcase, asked_for_columns);
         tcase_add_test(tcase, filters);
         tcase_add_test(tcase, evil_names);
         tcase_add_test(tcase, width);

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# docs_check.sh GEN_FIELDS GEN_DOCS ROOT [update]: are the generated documents those of the tables? With "update" they are made so.
+# docs_check.sh GEN_FIELDS GEN_DOCS ROOT [update]: are the generated documents those of the tables?
+# With "update" they are made so.
 set -eu
 fields=$1 docs=$2 root=$3 update=${4:-}
 new=$(mktemp)

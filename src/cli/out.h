@@ -35,6 +35,23 @@ void csv_field(FILE *out, const char *value);
 /* Columns for text where none are asked for; indexes into list->column. */
 void list_default_columns(struct list *list);
 
+/* ---- cells of the table (cells.c); i counts the chosen columns */
+
+#define CELL_MIN 8 /* a cut text keeps this much */
+
+static inline const struct stasis_column *list_column(const struct list *list, size_t i)
+{
+        return &list->column[list->chosen[i]];
+}
+void cell_heading(const struct list *list, size_t i, struct text *ret_text);
+/* The fact to show; where no columns were asked for, one may stand in for another. */
+const struct stasis_fact *cell_fact(const struct list *list, size_t i, const struct stasis_record *record);
+/* Shorter than what stasis_fact_text says: seconds, the symbol without the address, flags without the word. */
+void cell_words(const struct stasis_column *column, const struct stasis_fact *fact, struct text *ret_text);
+/* What a cell of this kind needs at least to say something. */
+size_t cell_least_width(enum stasis_kind kind);
+bool cell_may_shrink(enum stasis_kind kind);
+
 /* ---- pieces of text that several verbs print (out_text.c, detail.c) */
 
 /* "mem.raw: raw memory, 128 MiB" and "Windows XP ...": who speaks. Nothing with --quiet. */

@@ -11,38 +11,6 @@
 #include "value.h"
 
 #define WINDOW 8192 /* rows; a thread's row takes some 100 bytes */
-#define CELL_MIN 8  /* a cut text keeps this much */
-
-/* Columns shown where none are asked for, and the headings that are shorter than their keys. */
-static const struct shown {
-        enum stasis_what what;
-        const char *key, *heading;
-        const char *or_key; /* shown where the first is absent or zero */
-} shown[] = {
-        { STASIS_PROCESSES, "pid", "PID", NULL },
-        { STASIS_PROCESSES, "ppid", "PARENT", NULL },
-        { STASIS_PROCESSES, "name", "NAME", NULL },
-        { STASIS_PROCESSES, "threads", "THREADS", NULL },
-        { STASIS_PROCESSES, "create_time", "CREATED", NULL },
-        { STASIS_PROCESSES, "exit_time", "EXITED", NULL },
-        { STASIS_PROCESSES, "directory_table_base", "ROOT", NULL },
-        { STASIS_PROCESSES, "object", "OBJECT", NULL },
-        { STASIS_THREADS, "pid", "PID", NULL },
-        { STASIS_THREADS, "tid", "TID", NULL },
-        { STASIS_THREADS, "process", "PROCESS", NULL },
-        { STASIS_THREADS, "state", "STATE", NULL },
-        { STASIS_THREADS, "wait_reason", "WAIT REASON", NULL },
-        { STASIS_THREADS, "priority", "PRI", NULL },
-        { STASIS_THREADS, "next_processor", "CPU", NULL },
-        { STASIS_THREADS, "create_time", "CREATED", NULL },
-        { STASIS_THREADS, "win32_start_address", "START", "start_address" },
-        { STASIS_MODULES, "base", "BASE", NULL },
-        { STASIS_MODULES, "size", "SIZE", NULL },
-        { STASIS_MODULES, "name", "NAME", NULL },
-        { STASIS_MODULES, "path", "PATH", NULL },
-};
-
-#define SHOWN_COUNT (sizeof(shown) / sizeof(shown[0]))
 
 struct table {
         struct text cells; /* of the rows not yet printed, one after the other, each with its terminator */
@@ -53,114 +21,16 @@ struct table {
         bool unknown;  /* a '?' was shown */
 };
 
-void list_default_columns(struct list *list)
-{
-        for (size_t i = 0; i < SHOWN_COUNT; i++)
-                for (size_t j = 0; shown[i].what == list->what && j < list->column_count; j++)
-                        if (strcmp(shown[i].key, list->column[j].key) == 0)
-                                list->chosen[list->chosen_count++] = j;
-        for (size_t j = 0; list->chosen_count == 0 && j < list->column_count; j++)
-                list->chosen[list->chosen_count++] = j;
-}
-
-static const struct stasis_column *column_at(const struct list *list, size_t i)
-{
-        return &list->column[list->chosen[i]];
-}
-
-static const struct shown *shown_of(const struct list *list, const char *key)
-{
-        for (size_t j = 0; j < SHOWN_COUNT; j++)
-                if (shown[j].what == list->what && strcmp(shown[j].key, key) == 0)
-                        return &shown[j];
-        return NULL;
-}
-
-static void heading(const struct list *list, size_t i, struct text *ret_text)
-{
-        const struct stasis_column *column = column_at(list, i);
-        const struct shown *known = shown_of(list, column->key);
-
-        if (known && (!list->cli->columns || !known->or_key)) {
-                text_str(ret_text, known->heading);
-                return;
-        }
-        for (const char *at = column->key; *at; at++) {
-                char upper = (char)toupper((unsigned char)*at);
-                text_add(ret_text, &upper, 1);
-        }
-}
-
-/* What a cell of this kind needs at least to say something. */
-static size_t least_width(enum stasis_kind kind)
-{
-        switch (kind) {
-        case STASIS_KIND_TIME: return 19;
-        case STASIS_KIND_ADDRESS:
-        case STASIS_KIND_CODE: return 18;
-        case STASIS_KIND_HEX:
-        case STASIS_KIND_PHYSICAL: return 10;
-        case STASIS_KIND_NUMBER:
-        case STASIS_KIND_SIGNED:
-        case STASIS_KIND_BOOL: return 5;
-        default: return CELL_MIN;
-        }
-}
-
-static bool may_shrink(enum stasis_kind kind)
-{
-        return kind == STASIS_KIND_TEXT || kind == STASIS_KIND_TEXTS || kind == STASIS_KIND_CODE ||
-               kind == STASIS_KIND_FLAGS || kind == STASIS_KIND_ENUM;
-}
-
 static bool fits(const struct list *list)
 {
         size_t sum = 0;
 
         for (size_t i = 0; i < list->chosen_count; i++)
-                sum += least_width(column_at(list, i)->kind) + 2;
+                sum += cell_least_width(list_column(list, i)->kind) + 2;
         return sum <= CLI_WIDTH + 2;
 }
 
 /* ---- cells */
-
-static void flag_names(const struct stasis_column *column, uint64_t value, struct text *ret_text)
-{
-        for (size_t i = 0; i < column->name_count; i++) {
-                struct text flag = { 0 };
-                if (value_flag(&column->names[i], value, &flag))
-                        text_printf(ret_text, "%s%s", ret_text->len ? " " : "", text_get(&flag));
-                text_free(&flag);
-        }
-        if (ret_text->len == 0)
-                text_printf(ret_text, "0x%llx", (unsigned long long)value);
-}
-
-/* Shorter than what stasis_fact_text says: seconds, the symbol without the address, flags without the word. */
-static void cell_words(const struct stasis_column *column, const struct stasis_fact *fact, struct text *ret_text)
-{
-        switch (column->kind) {
-        case STASIS_KIND_TIME:
-                value_text(column, fact, ret_text);
-                if (ret_text->len < 9)
-                        return;
-                *strchr(ret_text->at, 'T') = ' ';
-                ret_text->len -= 9; /* ".1234567Z" */
-                ret_text->at[ret_text->len] = '\0';
-                return;
-        case STASIS_KIND_CODE:
-                if (value_symbol(fact, ret_text))
-                        return;
-                break;
-        case STASIS_KIND_FLAGS: flag_names(column, fact->value, ret_text); return;
-        case STASIS_KIND_TEXT:
-                text_str(ret_text, fact->text ? fact->text : "");
-                return; /* bad bytes are shown as they are */
-        case STASIS_KIND_BOOL: text_str(ret_text, fact->value ? "yes" : "no"); return;
-        default: break;
-        }
-        value_text(column, fact, ret_text);
-}
 
 static void add_cell(struct table *table, const struct stasis_column *column, const struct stasis_fact *fact)
 {
@@ -179,19 +49,6 @@ static void add_cell(struct table *table, const struct stasis_column *column, co
         text_add(&table->cells, "", 1);
         table->cells.bad |= words.bad;
         text_free(&words);
-}
-
-/* Where no columns were asked for, one of them may stand in for another. */
-static const struct stasis_fact *cell_fact(const struct list *list, size_t i, const struct stasis_record *record)
-{
-        const struct stasis_column *column = column_at(list, i);
-        const struct stasis_fact *fact = value_find(record, column->key, list->chosen[i]);
-        const struct shown *known = list->cli->columns ? NULL : shown_of(list, column->key);
-
-        if (!known || !known->or_key || (fact && fact->absence == STASIS_PRESENT && fact->value))
-                return fact;
-        const struct stasis_fact *other = stasis_record_fact(record, known->or_key);
-        return other && other->absence == STASIS_PRESENT ? other : fact;
 }
 
 /* ---- printing */
@@ -220,10 +77,10 @@ static bool is_right(const struct stasis_column *column)
 static void put_cell(const struct list *list, size_t i, const char *cell, struct text *line)
 {
         const struct table *table = list->priv;
-        const struct stasis_column *column = column_at(list, i);
+        const struct stasis_column *column = list_column(list, i);
         struct text clipped = { 0 };
 
-        clip_cell(&clipped, column, cell, may_shrink(column->kind) ? table->width[i] : SIZE_MAX);
+        clip_cell(&clipped, column, cell, cell_may_shrink(column->kind) ? table->width[i] : SIZE_MAX);
         size_t width = text_width(text_get(&clipped));
         size_t pad = width < table->width[i] ? table->width[i] - width : 0;
         if (i)
@@ -257,7 +114,7 @@ static void put_head(const struct list *list)
         struct text cells = { 0 };
 
         for (size_t i = 0; i < list->chosen_count; i++) {
-                heading(list, i, &cells);
+                cell_heading(list, i, &cells);
                 text_add(&cells, "", 1);
         }
         fputs(paint(list->cli, PAINT_BOLD), list->cli->out);
@@ -273,7 +130,7 @@ static void measure(struct list *list)
 
         for (size_t i = 0; i < list->chosen_count; i++) {
                 struct text head = { 0 };
-                heading(list, i, &head);
+                cell_heading(list, i, &head);
                 table->width[i] = head.len;
                 text_free(&head);
         }
@@ -295,7 +152,7 @@ static void shrink(struct list *list)
         while (sum > CLI_WIDTH) {
                 size_t widest = SIZE_MAX;
                 for (size_t i = 0; i < list->chosen_count; i++)
-                        if (may_shrink(column_at(list, i)->kind) && table->width[i] > CELL_MIN &&
+                        if (cell_may_shrink(list_column(list, i)->kind) && table->width[i] > CELL_MIN &&
                             (widest == SIZE_MAX || table->width[i] > table->width[widest]))
                                 widest = i;
                 if (widest == SIZE_MAX)
@@ -373,7 +230,7 @@ static void record(struct list *list, const struct stasis_record *record)
                 return;
         }
         for (size_t i = 0; i < list->chosen_count; i++)
-                add_cell(table, column_at(list, i), cell_fact(list, i, record));
+                add_cell(table, list_column(list, i), cell_fact(list, i, record));
         table->rows++;
         list->bad |= table->cells.bad;
         if (list->shown == 0 && !list->cli->quiet)

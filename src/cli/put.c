@@ -87,7 +87,6 @@ void put_heading(struct cli *cli)
                 return;
         text_printf(&line, "%s: %s, ", stasis_image_path(cli->image), stasis_image_format_title(cli->image));
         size_text(&line, image_held(cli->image));
-        text_str(&line, " of memory");
         put_title(cli, text_get(&line));
         if (cli->understood) {
                 text_reset(&line);
