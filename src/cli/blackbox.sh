@@ -15,6 +15,10 @@ fail() {
         bad=$((bad + 1))
 }
 
+says() { # FILE PATTERN
+        if [ -z "$2" ]; then [ ! -s "$1" ]; else grep -q -- "$2" "$1"; fi
+}
+
 # want STATUS OUT ERR ARGUMENT...: OUT and ERR are patterns of grep; "" must be empty, "." anything.
 want() {
         status=$1 out=$2 err=$3
@@ -22,8 +26,8 @@ want() {
         "$stasis" "$@" >out 2>err </dev/null
         got=$?
         [ $got -eq "$status" ] || fail "$*: exit status $got, not $status"
-        if [ -z "$out" ]; then [ ! -s out ] || fail "$*: something on stdout"; else grep -q -- "$out" out || fail "$*: no '$out'"; fi
-        if [ -z "$err" ]; then [ ! -s err ] || fail "$*: something on stderr"; else grep -q -- "$err" err || fail "$*: no '$err'"; fi
+        says out "$out" || fail "$*: stdout is not '$out'"
+        says err "$err" || fail "$*: stderr is not '$err'"
         [ "$status" -eq 0 ] || [ "$status" -eq 3 ] || [ "$(wc -l <err)" -eq 1 ] || fail "$*: not one line on stderr"
 }
 
