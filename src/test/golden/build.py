@@ -78,8 +78,8 @@ def idle_recipe(system):
         for i in range(system.cpus)]}
 
 
-def build(recipe):
-    system = windows.System(recipe, load_places(recipe["system"]["places"]))
+def build(recipe, places=None):
+    system = windows.System(recipe, places or load_places(recipe["system"]["places"]))
     system.make_globals()
     system.make_processors()
     idle = processes.Process(system, idle_recipe(system), idle=True)

@@ -222,10 +222,13 @@ def check_expected(diff, case, name, text, update):
     with open(path) as f:
         want = f.read().splitlines()
     got = text.splitlines()
-    for i in range(max(len(want), len(got))):
-        a, b = (lines[i] if i < len(lines) else "(end)" for lines in (want, got))
-        if a != b:
-            diff.add(f"{name}, line {i + 1}: want {a.strip()!r}, got {b.strip()!r}")
+    lines = [(i, *(text[i] if i < len(text) else "(end)" for text in (want, got)))
+             for i in range(max(len(want), len(got)))]
+    lines = [(i, a, b) for i, a, b in lines if a != b]
+    for i, a, b in lines[:5]:
+        diff.add(f"{name}, line {i + 1}: want {a.strip()!r}, got {b.strip()!r}")
+    if len(lines) > 5:
+        diff.add(f"{name}: {len(lines)} lines differ")
 
 
 def run_case(binary, case, folder, update):
