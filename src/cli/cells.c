@@ -108,6 +108,10 @@ void cell_words(const struct stasis_column *column, const struct stasis_fact *fa
 {
         switch (column->kind) {
         case STASIS_KIND_TIME:
+                if (fact->value == 0) {
+                        text_str(ret_text, "-"); /* never: the year 1601 would be taken for a date */
+                        return;
+                }
                 value_text(column, fact, ret_text);
                 if (ret_text->len < 9)
                         return;
@@ -149,5 +153,7 @@ const struct stasis_fact *cell_fact(const struct list *list, size_t i, const str
         if (!known || !known->or_key || (fact && fact->absence == STASIS_PRESENT && fact->value))
                 return fact;
         const struct stasis_fact *other = stasis_record_fact(record, known->or_key);
-        return other && other->absence == STASIS_PRESENT ? other : fact;
+        if (!other || other->absence != STASIS_PRESENT)
+                return fact;
+        return other->value ? other : &none;
 }

@@ -8,6 +8,24 @@
 
 #define RANGES_SHOWN 16 /* in text; JSON gives all */
 
+/* How much of each kind the lists hold: walking them also tells what of them is missing. */
+struct counts {
+        size_t of[3]; /* enum stasis_what */
+        bool known[3];
+};
+
+static void count_all(struct cli *cli, struct counts *counts)
+{
+        struct stasis_error err;
+
+        for (int what = STASIS_PROCESSES; what <= STASIS_MODULES && cli->understood; what++) {
+                counts->known[what] =
+                        stasis_system_count(cli->system, (enum stasis_what)what, &counts->of[what], &err) == STASIS_OK;
+                cli->partial |= !counts->known[what];
+        }
+        cli_progress_end(cli);
+}
+
 /* ---- text */
 
 static void put_section(struct cli *cli, const char *title)
@@ -140,7 +158,24 @@ static void put_trace(struct cli *cli)
         text_free(&text);
 }
 
-static void info_text(struct cli *cli, const struct stasis_error *err)
+static void put_counts(struct cli *cli, const struct counts *counts)
+{
+        struct text text = { 0 };
+
+        for (int what = STASIS_PROCESSES; what <= STASIS_MODULES; what++) {
+                if (counts->known[what])
+                        text_printf(&text, "%s%zu", text.len ? ", " : "", counts->of[what]);
+                else
+                        text_printf(&text, "%sunknown", text.len ? ", " : "");
+                text_printf(&text, " %s",
+                            list_noun((enum stasis_what)what, counts->known[what] ? counts->of[what] : 0));
+        }
+        put_section(cli, "Found");
+        put_pair(cli, "In its lists", text_get(&text));
+        text_free(&text);
+}
+
+static void info_text(struct cli *cli, const struct stasis_error *err, const struct counts *counts)
 {
         put_image(cli);
         put_hints(cli);
@@ -148,6 +183,7 @@ static void info_text(struct cli *cli, const struct stasis_error *err)
         if (cli->understood) {
                 putc('\n', cli->out);
                 put_detail(cli, stasis_system_facts(cli->system), NULL, 0);
+                put_counts(cli, counts);
         } else {
                 put_section(cli, "System");
                 put_pair(cli, "Not understood", err->text);
@@ -174,7 +210,20 @@ static void json_trace(struct json *json, const struct cli *cli)
         json_end(json);
 }
 
-static bool info_json(struct cli *cli, const struct stasis_error *err)
+static void json_counts(struct json *json, const struct counts *counts)
+{
+        json_begin(json, "counts", '{');
+        for (int what = STASIS_PROCESSES; what <= STASIS_MODULES; what++) {
+                const char *key = list_noun((enum stasis_what)what, 0);
+                if (counts->known[what])
+                        json_put_number(json, key, counts->of[what]);
+                else
+                        json_put_null(json, key);
+        }
+        json_end(json);
+}
+
+static bool info_json(struct cli *cli, const struct stasis_error *err, const struct counts *counts)
 {
         struct json json = { .out = cli->out, .pretty = cli->format == CLI_JSON };
 
@@ -182,6 +231,7 @@ static bool info_json(struct cli *cli, const struct stasis_error *err)
         json_put_text(&json, "schema", "stasis/info/1");
         json_image(&json, cli->image, true);
         json_system(&json, cli);
+        json_counts(&json, counts);
         json_put_text(&json, "error", cli->understood ? NULL : err->text);
         if (cli->trace)
                 json_trace(&json, cli);
@@ -194,13 +244,15 @@ static bool info_json(struct cli *cli, const struct stasis_error *err)
 enum cli_exit cmd_info(struct cli *cli)
 {
         struct stasis_error err = { 0 };
+        struct counts counts = { 0 };
 
         enum stasis_status status = cli_try_system(cli, &err);
         if (status == STASIS_USAGE)
                 return cli_fail_library(cli, &err, NULL);
+        count_all(cli, &counts);
         if (cli->format == CLI_TEXT)
-                info_text(cli, &err);
-        else if (!info_json(cli, &err))
+                info_text(cli, &err, &counts);
+        else if (!info_json(cli, &err, &counts))
                 return cli_fail(cli, "out of memory: the answer is not whole");
         if (cli->understood)
                 return cli_outcome(cli);

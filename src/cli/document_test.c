@@ -174,10 +174,12 @@ START_TEST(info)
         ck_assert_str_eq(text_at(doc, "trace[0].step"), "root");
         ck_assert(!json_object_get_boolean(at(doc, "trace[0].success")));
         ck_assert_ptr_null(at(doc, "error"));
+        ck_assert_int_eq(number_at(doc, "counts.threads"), 3);
         json_object_put(doc);
         double_case.system = STASIS_ABSENT;
         doc = document("info mem --format jsonl --trace", 2);
         ck_assert_ptr_null(at(doc, "system"));
+        ck_assert_ptr_null(at(doc, "counts.threads"));
         ck_assert_str_eq(text_at(doc, "error"), "no Windows kernel was found");
         ck_assert_uint_eq(json_object_array_length(at(doc, "trace")), 2);
         json_object_put(doc);

@@ -101,6 +101,21 @@ void put_heading(struct cli *cli)
 
 #define NOTES_A_CODE 12 /* of one kind; then a count. The other formats give all. */
 
+/* Whom the note speaks of, unless its text says so. */
+static void note_subject(const struct stasis_note *note, struct text *line)
+{
+        char pid[32], tid[32], object[32];
+
+        snprintf(pid, sizeof(pid), "pid %" PRId64, note->pid);
+        snprintf(tid, sizeof(tid), "tid %" PRId64, note->tid);
+        snprintf(object, sizeof(object), "0x%" PRIx64, note->object);
+        bool say_pid = note->pid >= 0 && !strstr(note->text, pid), say_tid = note->tid >= 0 && !strstr(note->text, tid);
+        if (say_pid || say_tid)
+                text_printf(line, " (%s%s%s)", say_pid ? pid : "", say_pid && say_tid ? ", " : "", say_tid ? tid : "");
+        if (note->object && !strstr(note->text, object))
+                text_printf(line, " [%s]", object);
+}
+
 static void put_note(struct cli *cli, const struct stasis_note *note)
 {
         static const char *const word[] = { "note", "warning", "missing" };
@@ -108,12 +123,7 @@ static void put_note(struct cli *cli, const struct stasis_note *note)
         struct text line = { 0 };
 
         text_str(&line, note->text);
-        if (note->pid >= 0 && note->tid >= 0)
-                text_printf(&line, " (pid %" PRId64 ", tid %" PRId64 ")", note->pid, note->tid);
-        else if (note->pid >= 0)
-                text_printf(&line, " (pid %" PRId64 ")", note->pid);
-        if (note->object)
-                text_printf(&line, " [0x%" PRIx64 "]", note->object);
+        note_subject(note, &line);
         fprintf(cli->out, "  %s%s%s: ", paint(cli, color[note->severity]), word[note->severity], paint_off(cli));
         put_safe(cli, text_get(&line), 4 + strlen(word[note->severity]), 4);
         putc('\n', cli->out);
