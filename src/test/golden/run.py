@@ -8,6 +8,7 @@ For each case (a folder of testdata/golden with a `recipe`; all of them by defau
   - `threads` and `processes` tell every fact of the truth, and exactly its processes and threads;
   - the modules are the truth's, and the exit status and the codes of the notes are the recipe's;
   - `translate` finds every page (a sample of them) where the recipe's tables put it;
+  - `--evidence` names the pages and the bytes in the file that hold each fact; the container's hints are told;
   - the JSON is the same in every format, but for the image section (and the texts of a few system facts that a
     container's header adds);
   - expect.txt and expect.json (where the case has them) are the raw image's output, byte for byte. --update writes
@@ -22,6 +23,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 import build  # noqa: E402
+import formats  # noqa: E402
 
 NAMED = "IMAGE"                             # stands for the path in expected output
 # A dump's header tells more, and the dump holds a decoded debugger block, which tells the exact layout.
@@ -164,6 +166,47 @@ def check_modules(diff, binary, path, truth):
     diff.check("kernel modules", want, got)
 
 
+def check_evidence(diff, binary, path, system):
+    """Where a fact was read: the page that the recipe's tables put there, and in the file the bytes of that page."""
+    _, text, _ = stasis(binary, "threads", path, "--format", "json", "--evidence")
+    processes = {p.object.va: p for p in system.processes}
+    with open(path, "rb") as f:
+        for thread in json.loads(text)["threads"]:
+            process = processes.get(number(thread["process_object"]))
+            for key, place in thread["evidence"].items():
+                va, pa, off = (number(place[k]) for k in ("va", "pa", "off"))
+                frame = process.space.frame(va) if process and va is not None else None
+                who = f"tid {thread['tid']}: evidence of {key} at {place['va']}"
+                if pa is None or frame is None:
+                    continue
+                diff.check(f"{who}: pa", hex(frame * 4096 + va % 4096), hex(pa))
+                if off is not None:
+                    f.seek(off)
+                    diff.check(f"{who}: byte in the file", system.phys.read(pa, 1), f.read(1))
+                elif system.phys.holds(pa // 4096):
+                    diff.add(f"{who}: no offset in the file")
+
+
+def check_hints(diff, name, system, hints):
+    """What the container says of the machine, by the format."""
+    want = {"cpu_count": system.cpus} if name.startswith("elf") else {}
+    if name.startswith("dmp"):
+        labels = system.labels.at
+        want = {"machine": "x64" if system.pointer == 8 else "x86", "root": system.kernel.root, "build": system.build,
+                "processors": system.cpus, "process_head": labels["PsActiveProcessHead"], "major": 15,
+                "module_head": labels["PsLoadedModuleList"], "pfn_database": labels["MmPfnDatabase"]}
+        for key, value in zip(("bugcheck", *(f"bugcheck_parameter_{i}" for i in range(1, 5))), formats.BUGCHECK):
+            want[key] = value
+        old = name == "dmp-old"
+        want["dump_type"] = None if old else {"dmp-full": 1, "dmp-bitmap": 5, "dmp-bitmap-kernel": 6,
+                                              "dmp-bitmap-auto": 7}[name]
+        want["kdbg"] = None if old else labels["KdDebuggerDataBlock"]
+        want["comment"] = None if old else "made from a recipe"
+    for key, value in want.items():
+        if not same(value, hints[key]):
+            diff.add(f"hint {key}: want {value}, got {hints[key]}")
+
+
 def check_translations(diff, binary, path, system):
     """A sample of every address that was mapped, of the kernel and of each process, with its own root."""
     for process in system.processes:
@@ -241,6 +284,10 @@ def run_case(binary, case, folder, update):
         with open(path + ".truth.json") as f:
             truth = json.load(f)
         diff, answer, text = check_image(binary, path, recipe, truth)
+        if answer:
+            check_hints(diff, name, system, answer["image"]["hints"])
+        if answer and name in recipe["formats"][:2] + recipe["formats"][-1:]:
+            check_evidence(diff, binary, path, system)
         if answer and raw:
             compare_formats(diff, raw, comparable(answer))
         elif answer:
