@@ -25,10 +25,12 @@ const char *stasis_absence_name(enum stasis_absence absence)
 }
 
 static const char *const kind_names[] = {
-        [STASIS_KIND_NUMBER] = "number",     [STASIS_KIND_SIGNED] = "signed number", [STASIS_KIND_BOOL] = "boolean",
-        [STASIS_KIND_HEX] = "hex word",      [STASIS_KIND_ADDRESS] = "address",      [STASIS_KIND_PHYSICAL] = "physical address",
-        [STASIS_KIND_CODE] = "code address", [STASIS_KIND_ENUM] = "name",            [STASIS_KIND_FLAGS] = "flags",
-        [STASIS_KIND_TIME] = "time",         [STASIS_KIND_TEXT] = "text",            [STASIS_KIND_TEXTS] = "list of texts",
+        [STASIS_KIND_NUMBER] = "number",     [STASIS_KIND_SIGNED] = "signed number",
+        [STASIS_KIND_BOOL] = "boolean",      [STASIS_KIND_HEX] = "hex word",
+        [STASIS_KIND_ADDRESS] = "address",   [STASIS_KIND_PHYSICAL] = "physical address",
+        [STASIS_KIND_CODE] = "code address", [STASIS_KIND_ENUM] = "name",
+        [STASIS_KIND_FLAGS] = "flags",       [STASIS_KIND_TIME] = "time",
+        [STASIS_KIND_TEXT] = "text",         [STASIS_KIND_TEXTS] = "list of texts",
 };
 
 const char *stasis_kind_name(enum stasis_kind kind)

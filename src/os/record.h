@@ -14,12 +14,14 @@ static inline struct stasis_fact fact_absent(enum stasis_absence why)
 }
 static inline struct stasis_fact fact_derived(uint64_t value)
 {
-        return (struct stasis_fact){ .value = value, .va = STASIS_NOWHERE, .pa = STASIS_NOWHERE,
-                                     .origin = STASIS_ORIGIN_LINK };
+        return (struct stasis_fact){
+                .value = value, .va = STASIS_NOWHERE, .pa = STASIS_NOWHERE, .origin = STASIS_ORIGIN_LINK
+        };
 }
 static inline bool fact_is(const struct stasis_fact *fact) { return fact->absence == STASIS_PRESENT; }
 
-/* UTF-16LE as it lies in memory to UTF-8; lone surrogates become U+FFFD; ends at a zero unit. NULL where memory is exhausted. */
+/* UTF-16LE as it lies in memory to UTF-8; lone surrogates become U+FFFD; ends at a zero unit. NULL where memory is
+ * exhausted. */
 char *text_from_utf16(struct stasis_arena *arena, const uint8_t *units, size_t len);
 /* Single bytes: ASCII as it is, the rest as Latin-1 (an image name has no declared code page); ends at a zero byte. */
 char *text_from_bytes(struct stasis_arena *arena, const uint8_t *bytes, size_t len);

@@ -26,12 +26,14 @@ void system_note(struct stasis_system *system, enum stasis_severity severity, co
         va_start(args, fmt);
         char *text = system->note_count < STASIS_NOTES_MAX ? arena_vprintf(&system->arena, fmt, args) : NULL;
         va_end(args);
-        if (!text || !stasis_grow(&system->note, &system->note_capacity, system->note_count + 1, sizeof *system->note)) {
+        if (!text ||
+            !stasis_grow(&system->note, &system->note_capacity, system->note_count + 1, sizeof *system->note)) {
                 system->notes_dropped++;
                 return;
         }
-        system->note[system->note_count++] = (struct stasis_note){ .severity = severity, .code = code, .text = text,
-                                                                   .object = object, .pid = pid, .tid = tid };
+        system->note[system->note_count++] = (struct stasis_note){
+                .severity = severity, .code = code, .text = text, .object = object, .pid = pid, .tid = tid
+        };
 }
 
 void system_trace(struct stasis_system *system, const char *step, bool success, const char *fmt, ...)
@@ -122,7 +124,8 @@ enum stasis_status stasis_system_record(struct stasis_system *system, enum stasi
         return system->os->record(system->priv, what, index, ret_record, err);
 }
 
-const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what, size_t *ret_count)
+const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what,
+                                                  size_t *ret_count)
 {
         *ret_count = 0;
         return system->os ? system->os->columns(system->priv, what, ret_count) : NULL;

@@ -16,23 +16,26 @@ struct stasis_system;
 struct stasis_os {
         const char *name;
         /*
-         * Discovery. STASIS_ABSENT: the image holds no such system (the next row is tried). Whatever was tried goes into the trace,
-         * whatever is worth knowing into the notes. *ret_priv is kept and passed to close also after a failure.
+         * Discovery. STASIS_ABSENT: the image holds no such system (the next row is tried). Whatever was tried goes
+         * into the trace, whatever is worth knowing into the notes. *ret_priv is kept and passed to close also after a
+         * failure.
          */
         enum stasis_status (*open)(struct stasis_system *system, void **ret_priv, struct stasis_error *err);
         void (*close)(void *priv);
         const struct stasis_record *(*facts)(void *priv);
         enum stasis_status (*count)(void *priv, enum stasis_what what, size_t *ret_count, struct stasis_error *err);
-        enum stasis_status (*record)(void *priv, enum stasis_what what, size_t index, const struct stasis_record **ret_record,
-                                     struct stasis_error *err);
+        enum stasis_status (*record)(void *priv, enum stasis_what what, size_t index,
+                                     const struct stasis_record **ret_record, struct stasis_error *err);
         const struct stasis_column *(*columns)(void *priv, enum stasis_what what, size_t *ret_count);
-        const struct stasis_column *(*column_at)(enum stasis_what what, size_t index); /* bound to nothing; NULL past the last */
+        const struct stasis_column *(*column_at)(enum stasis_what what,
+                                                 size_t index); /* bound to nothing; NULL past the last */
         const struct stasis_column *(*fact_column_at)(size_t index);
         enum stasis_status (*modules_of)(void *priv, uint64_t pid, struct stasis_error *err);
         enum stasis_status (*thread_at)(void *priv, uint64_t object, const struct stasis_record **ret_record,
                                         struct stasis_error *err);
         struct stasis_space *(*space)(void *priv);
-        enum stasis_status (*process_space)(void *priv, uint64_t pid, struct stasis_space **ret_space, struct stasis_error *err);
+        enum stasis_status (*process_space)(void *priv, uint64_t pid, struct stasis_space **ret_space,
+                                            struct stasis_error *err);
 };
 
 extern const struct stasis_os stasis_os_windows;
@@ -56,7 +59,8 @@ struct stasis_system {
 /* Where memory is exhausted, a note or a trace line is lost and counted; nothing else fails for it. */
 void system_note(struct stasis_system *system, enum stasis_severity severity, const char *code, uint64_t object,
                  int64_t pid, int64_t tid, const char *fmt, ...) STASIS_PRINTF(7, 8);
-void system_trace(struct stasis_system *system, const char *step, bool success, const char *fmt, ...) STASIS_PRINTF(4, 5);
+void system_trace(struct stasis_system *system, const char *step, bool success, const char *fmt, ...)
+        STASIS_PRINTF(4, 5);
 void system_progress(const struct stasis_system *system, const char *what, uint64_t done, uint64_t total);
 
 #endif

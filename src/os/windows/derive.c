@@ -9,8 +9,8 @@
 
 #define STATE_WAITING 5
 #define STATE_TERMINATED 4
-#define TEB32_DISTANCE 0x2000     /* from the native TEB to the 32-bit one, every version (REPORT.md 3.2) */
-#define TEB32_SELF 0x18           /* NT_TIB32.Self */
+#define TEB32_DISTANCE 0x2000 /* from the native TEB to the 32-bit one, every version (REPORT.md 3.2) */
+#define TEB32_SELF 0x18       /* NT_TIB32.Self */
 #define FILETIME_SHIFTED_MIN (UINT64_C(1) << 59) /* unshifted, that would be after the year 3400 */
 #define FILETIME_PLAUSIBLE_MAX (UINT64_C(1) << 59)
 
@@ -73,7 +73,8 @@ void derive_process_name(struct decode *d, struct stasis_fact *fact)
                 return;
         *fact = load_at(d->w->kernel, p->object + d->w->at.process_name.offset, 1);
         fact->value = 0;
-        fact->text = p->idle && !p->name[0] ? "Idle" : text_from_bytes(d->arena, (const uint8_t *)p->name, sizeof p->name - 1);
+        fact->text = p->idle && !p->name[0] ? "Idle"
+                                            : text_from_bytes(d->arena, (const uint8_t *)p->name, sizeof p->name - 1);
         fact->absence = fact->text ? STASIS_PRESENT : STASIS_NOT_KNOWN;
 }
 
@@ -145,7 +146,8 @@ void derive_next_processor(struct decode *d, struct stasis_fact *fact)
                 fact->value &= 0x7fffffff; /* bit 31 is SharedReadyQueue where a layout has no bit-field for it */
 }
 
-/* Server 2022 and later: KTHREAD.Affinity points to a KAFFINITY_EX {u16 Count, u16 Size, u32 Reserved, mask Bitmap[]}. */
+/* Server 2022 and later: KTHREAD.Affinity points to a KAFFINITY_EX {u16 Count, u16 Size, u32 Reserved, mask Bitmap[]}.
+ */
 static bool affinity_is_pointer(const struct decode *d, const struct stasis_fact *fact)
 {
         const struct bound *b = bound_of(d, fact);
@@ -254,7 +256,8 @@ void derive_teb(struct decode *d, struct stasis_fact *fact)
 static uint64_t teb32_distance(struct decode *d, struct stasis_space *space)
 {
         uint64_t distance;
-        if (read_place(space, d->teb, &d->w->at.wow_teb_offset, &distance) == STASIS_OK && distance && distance < INT32_MAX)
+        if (read_place(space, d->teb, &d->w->at.wow_teb_offset, &distance) == STASIS_OK && distance &&
+            distance < INT32_MAX)
                 return distance;
         return TEB32_DISTANCE;
 }
@@ -282,8 +285,9 @@ void derive_teb32(struct decode *d, struct stasis_fact *fact)
 /* ---------------------------------------------------------------- life */
 
 /*
- * XP and 2003 keep the time shifted left by three bits. Which form stands there is seen at the value: a shifted FILETIME of any
- * year since 1829 is past 2^59, an unshifted one is past that only after the year 3400. ReactOS, 2003 by layout, keeps it unshifted.
+ * XP and 2003 keep the time shifted left by three bits. Which form stands there is seen at the value: a shifted
+ * FILETIME of any year since 1829 is past 2^59, an unshifted one is past that only after the year 3400. ReactOS, 2003
+ * by layout, keeps it unshifted.
  */
 void derive_create_time(struct decode *d, struct stasis_fact *fact)
 {
@@ -301,8 +305,8 @@ static bool is_terminated(const struct decode *d)
 }
 
 /*
- * The place is shared with a list entry (LpcReplyChain, KeyedWaitChain) while the thread lives. One that is terminated by flag but
- * not by state yet may have either there: believed only where it is a time after the creation.
+ * The place is shared with a list entry (LpcReplyChain, KeyedWaitChain) while the thread lives. One that is terminated
+ * by flag but not by state yet may have either there: believed only where it is a time after the creation.
  */
 void derive_exit_time(struct decode *d, struct stasis_fact *fact)
 {
@@ -311,7 +315,8 @@ void derive_exit_time(struct decode *d, struct stasis_fact *fact)
                 return;
         if (!is_terminated(d) && !load_place(d, &d->w->at.terminated).value)
                 fact->absence = STASIS_NOT_APPLICABLE;
-        else if (!fact->value || fact->value > FILETIME_PLAUSIBLE_MAX || (fact_is(created) && fact->value < created->value))
+        else if (!fact->value || fact->value > FILETIME_PLAUSIBLE_MAX ||
+                 (fact_is(created) && fact->value < created->value))
                 fact->absence = is_terminated(d) ? (uint8_t)STASIS_CONTRADICTORY : (uint8_t)STASIS_NOT_APPLICABLE;
 }
 

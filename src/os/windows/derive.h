@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is more than a load: facts that need a second look, another fact, or a text. One function a fact, named after its key. */
+/* What is more than a load: facts that need a second look, another fact, or a text. One function a fact, named after
+ * its key. */
 #ifndef STASIS_OS_WINDOWS_DERIVE_H
 #define STASIS_OS_WINDOWS_DERIVE_H
 
@@ -8,15 +9,15 @@
 typedef void derive_fn(struct decode *d, struct stasis_fact *fact);
 
 /* for many rows */
-derive_fn derive_zero_is_none;   /* 0: not applicable */
-derive_fn derive_list;           /* a list head that points to itself is empty: not applicable */
-derive_fn derive_kernel_code;    /* module and offset of a kernel address */
+derive_fn derive_zero_is_none; /* 0: not applicable */
+derive_fn derive_list;         /* a list head that points to itself is empty: not applicable */
+derive_fn derive_kernel_code;  /* module and offset of a kernel address */
 /* identity and process context */
-derive_fn derive_process_name, derive_process_object, derive_thread_name, derive_sources, derive_object, derive_object_pa;
+derive_fn derive_process_name, derive_process_object, derive_thread_name, derive_sources, derive_object,
+        derive_object_pa;
 derive_fn derive_attached, derive_saved_process;
 /* scheduling */
-derive_fn derive_next_processor, derive_affinity, derive_wait_age, derive_running_on,
-        derive_base_priority_increment;
+derive_fn derive_next_processor, derive_affinity, derive_wait_age, derive_running_on, derive_base_priority_increment;
 /* TEB */
 derive_fn derive_teb, derive_teb32;
 /* life */
@@ -26,8 +27,8 @@ derive_fn derive_start_address, derive_win32_start_address, derive_lpc_received_
 /* security */
 derive_fn derive_impersonation_level, derive_effective_only, derive_token, derive_copy_on_open;
 /* LPC, I/O, rest */
-derive_fn derive_lpc_reply_message, derive_lpc_waiting_on_port, derive_alpc_message, derive_keyed_wait_value, derive_irp_list,
-        derive_post_block_list, derive_termination_port, derive_reaper_link;
+derive_fn derive_lpc_reply_message, derive_lpc_waiting_on_port, derive_alpc_message, derive_keyed_wait_value,
+        derive_irp_list, derive_post_block_list, derive_termination_port, derive_reaper_link;
 /* processes */
 derive_fn derive_process_path, derive_process_exit_time, derive_process_wow64, derive_process_peb32,
         derive_process_token, derive_process_threads_found, derive_process_sources, derive_command_line, derive_session;

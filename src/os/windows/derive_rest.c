@@ -19,9 +19,9 @@ static bool impersonating(const struct decode *d)
 }
 
 /*
- * Since Vista ClientSecurity packs all of it into one word: level in bits 0..1, EffectiveOnly in bit 2, the token above. Before,
- * ImpersonationInfo points to a structure that stays allocated after the thread reverted: the flag decides.
- * Returns false, with the fact absent, where there is nothing.
+ * Since Vista ClientSecurity packs all of it into one word: level in bits 0..1, EffectiveOnly in bit 2, the token
+ * above. Before, ImpersonationInfo points to a structure that stays allocated after the thread reverted: the flag
+ * decides. Returns false, with the fact absent, where there is nothing.
  */
 static bool client_security(struct decode *d, struct stasis_fact *fact, bool *ret_packed)
 {
@@ -38,7 +38,8 @@ static bool client_security(struct decode *d, struct stasis_fact *fact, bool *re
 /* A member of the _PS_IMPERSONATION_INFORMATION that the fact points to. */
 static void from_structure(struct decode *d, struct stasis_fact *fact, const struct place *place)
 {
-        *fact = place->has ? load_at(d->w->kernel, fact->value + place->offset, place->size) : fact_absent(STASIS_NOT_KNOWN);
+        *fact = place->has ? load_at(d->w->kernel, fact->value + place->offset, place->size)
+                           : fact_absent(STASIS_NOT_KNOWN);
 }
 
 void derive_impersonation_level(struct decode *d, struct stasis_fact *fact)
@@ -137,9 +138,9 @@ static uint64_t waited_object(const struct decode *d)
 }
 
 /*
- * TerminationPort, ReaperLink and KeyedWaitValue share a place. A terminated thread is on its way to the reaper; a keyed wait owns the
- * place while it lasts: told by its wait reason (7 and later), by a flag (2003 and later), or, as in XP, by waiting on the
- * thread's own KeyedWaitSemaphore alone. Else it is the port.
+ * TerminationPort, ReaperLink and KeyedWaitValue share a place. A terminated thread is on its way to the reaper; a
+ * keyed wait owns the place while it lasts: told by its wait reason (7 and later), by a flag (2003 and later), or, as
+ * in XP, by waiting on the thread's own KeyedWaitSemaphore alone. Else it is the port.
  */
 static bool keyed_wait(const struct decode *d)
 {

@@ -165,7 +165,9 @@ static struct stasis_space *base_space(struct decode *d, enum row_base base)
 static struct stasis_fact load_row(struct decode *d, const struct row *row, const struct bound *bound)
 {
         const uint64_t base[] = { [ON_OBJECT] = d->object, [ON_TEB] = d->teb, [ON_TEB32] = d->teb32 };
-        const enum stasis_absence why[] = { [ON_OBJECT] = STASIS_PRESENT, [ON_TEB] = d->teb_why, [ON_TEB32] = d->teb32_why };
+        const enum stasis_absence why[] = {
+                [ON_OBJECT] = STASIS_PRESENT, [ON_TEB] = d->teb_why, [ON_TEB32] = d->teb32_why
+        };
         if (row->base == ON_NOTHING)
                 return fact_absent(STASIS_NOT_KNOWN);
         if (why[row->base] != STASIS_PRESENT)
@@ -173,7 +175,8 @@ static struct stasis_fact load_row(struct decode *d, const struct row *row, cons
         if (!bound->path)
                 return fact_absent(bound->why);
         struct stasis_space *space = base_space(d, row->base);
-        return space ? load_bound(d->w, space, base[row->base], &bound->member, row->column.kind) : fact_absent(STASIS_NOT_KNOWN);
+        return space ? load_bound(d->w, space, base[row->base], &bound->member, row->column.kind)
+                     : fact_absent(STASIS_NOT_KNOWN);
 }
 
 static void name_value(const struct stasis_column *column, struct stasis_fact *fact)
@@ -196,7 +199,9 @@ void fields_decode(struct decode *d)
 
 const struct stasis_fact *fact_of(const struct decode *d, enum fact_key key)
 {
-        static const struct stasis_fact none = { .va = STASIS_NOWHERE, .pa = STASIS_NOWHERE, .absence = STASIS_NOT_KNOWN };
+        static const struct stasis_fact none = { .va = STASIS_NOWHERE,
+                                                 .pa = STASIS_NOWHERE,
+                                                 .absence = STASIS_NOT_KNOWN };
         size_t i = d->set->key[key];
         return i < d->set->count ? &d->set->fact[i] : &none;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables of facts. A row is the only place where a fact is described: what it is called, which member holds it, what kind it is,
- * and, where a load is not the whole story, the function that finishes it. Binding a table to a layout happens once per
- * system; decoding an object is then loads at known offsets. Output, docs/FIELDS.md and tests are driven by the same rows.
+ * Tables of facts. A row is the only place where a fact is described: what it is called, which member holds it, what
+ * kind it is, and, where a load is not the whole story, the function that finishes it. Binding a table to a layout
+ * happens once per system; decoding an object is then loads at known offsets. Output, docs/FIELDS.md and tests are
+ * driven by the same rows.
  */
 #ifndef STASIS_OS_WINDOWS_FIELDS_H
 #define STASIS_OS_WINDOWS_FIELDS_H
@@ -22,26 +23,36 @@ struct decode {
         struct windows *w;
         struct field_set *set;
         uint64_t object;
-        uint32_t process;                  /* index of the owning process, or of itself */
+        uint32_t process;                    /* index of the owning process, or of itself */
         const struct windows_thread *thread; /* NULL: a process */
-        struct stasis_arena *arena;        /* texts of this record */
-        uint64_t teb, teb32;               /* 0: none, or not known */
+        struct stasis_arena *arena;          /* texts of this record */
+        uint64_t teb, teb32;                 /* 0: none, or not known */
         enum stasis_absence teb_why, teb32_why;
         bool terminated;
-        bool quiet;                        /* decoded before: its notes are there already */
+        bool quiet; /* decoded before: its notes are there already */
 };
 
 struct row {
         struct stasis_column column; /* key, title, group, kind, help; member and names are filled where it is bound */
         enum row_base base;
-        const char *member[ROW_MEMBERS]; /* the first that the layout has; a place x86 keeps in every version: "@0x34:4" */
+        const char
+                *member[ROW_MEMBERS]; /* the first that the layout has; a place x86 keeps in every version: "@0x34:4" */
         void (*derive)(struct decode *d, struct stasis_fact *fact); /* after the load; NULL: the load is the fact */
         const struct stasis_name *(*names)(const struct windows *w, size_t *ret_count); /* enumerations, fixed flags */
 };
 
 /* Rows that others build on, found once when the table is bound. */
-enum fact_key { FACT_TID, FACT_STATE, FACT_WAIT_REASON, FACT_WAIT_TIME, FACT_BASE_PRIORITY, FACT_ATTACHED, FACT_CREATE_TIME,
-                FACT_IMPERSONATING, FACT_KEYS };
+enum fact_key {
+        FACT_TID,
+        FACT_STATE,
+        FACT_WAIT_REASON,
+        FACT_WAIT_TIME,
+        FACT_BASE_PRIORITY,
+        FACT_ATTACHED,
+        FACT_CREATE_TIME,
+        FACT_IMPERSONATING,
+        FACT_KEYS
+};
 
 struct bound {
         struct stasis_member member;

@@ -112,8 +112,8 @@ static enum stasis_status follow(struct way *way, struct list_walk *walk, bool s
                         break;
                 enum seen_result known = fresh == SEEN_NOMEM ? SEEN_NOMEM : seen_add(way->seen, at);
                 status = STASIS_NOMEM;
-                if (known == SEEN_NOMEM || (known == SEEN_NEW && !stasis_grow(&walk->entry, &walk->capacity, walk->count + 1,
-                                                                              sizeof *walk->entry)))
+                if (known == SEEN_NOMEM || (known == SEEN_NEW && !stasis_grow(&walk->entry, &walk->capacity,
+                                                                              walk->count + 1, sizeof *walk->entry)))
                         break;
                 status = STASIS_OK;
                 if (known == SEEN_NEW)

@@ -16,12 +16,13 @@ enum list_end {
 };
 
 struct list_walk {
-        uint64_t *entry; /* addresses of the LIST_ENTRYs inside the objects, in list order, each once; free with list_free */
+        uint64_t *entry; /* addresses of the LIST_ENTRYs inside the objects, in list order, each once; free with
+                            list_free */
         size_t count, capacity;
         enum list_end forward, backward;
         uint64_t forward_at, backward_at; /* where it ended, when not closed */
-        size_t behind;    /* entry[behind..count) were reached only backwards: behind a tear */
-        size_t bad_blink; /* entries whose Blink does not name their predecessor, on the forward way */
+        size_t behind;                    /* entry[behind..count) were reached only backwards: behind a tear */
+        size_t bad_blink;                 /* entries whose Blink does not name their predecessor, on the forward way */
 };
 
 struct list_options {
@@ -31,7 +32,8 @@ struct list_options {
         void *ctx;
 };
 
-/* STASIS_OK where the head itself is readable, however torn the ring is. An empty ring gives count 0 and LIST_CLOSED. */
+/* STASIS_OK where the head itself is readable, however torn the ring is. An empty ring gives count 0 and LIST_CLOSED.
+ */
 enum stasis_status list_walk(struct stasis_space *space, uint64_t head, const struct list_options *options,
                              struct list_walk *ret_walk) STASIS_MUST_CHECK;
 void list_free(struct list_walk *walk);

@@ -2,8 +2,14 @@
 #include "names.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
-#define VALUE(v, n) { .name = (n), .value = (v) }
-#define BIT(b, n) { .name = (n), .bit = (b), .len = 1 }
+#define VALUE(v, n) \
+        { \
+                .name = (n), .value = (v) \
+        }
+#define BIT(b, n) \
+        { \
+                .name = (n), .bit = (b), .len = 1 \
+        }
 
 uint32_t windows_build(const struct windows *w)
 {
@@ -16,13 +22,17 @@ uint32_t windows_build(const struct windows *w)
 
 /* KTHREAD_STATE. Until 7 number 8 is GateWait; 9 came with 10 (facts: REPORT.md 3.2). */
 static const struct stasis_name states[] = {
-        VALUE(0, "Initialized"), VALUE(1, "Ready"),      VALUE(2, "Running"),       VALUE(3, "Standby"),
-        VALUE(4, "Terminated"),  VALUE(5, "Waiting"),    VALUE(6, "Transition"),    VALUE(7, "DeferredReady"),
+        VALUE(0, "Initialized"), VALUE(1, "Ready"),
+        VALUE(2, "Running"),     VALUE(3, "Standby"),
+        VALUE(4, "Terminated"),  VALUE(5, "Waiting"),
+        VALUE(6, "Transition"),  VALUE(7, "DeferredReady"),
         VALUE(8, "GateWait"),    VALUE(9, "WaitingForProcessInSwap"),
 };
 static const struct stasis_name states_8[] = {
-        VALUE(0, "Initialized"),      VALUE(1, "Ready"),      VALUE(2, "Running"),       VALUE(3, "Standby"),
-        VALUE(4, "Terminated"),       VALUE(5, "Waiting"),    VALUE(6, "Transition"),    VALUE(7, "DeferredReady"),
+        VALUE(0, "Initialized"),      VALUE(1, "Ready"),
+        VALUE(2, "Running"),          VALUE(3, "Standby"),
+        VALUE(4, "Terminated"),       VALUE(5, "Waiting"),
+        VALUE(6, "Transition"),       VALUE(7, "DeferredReady"),
         VALUE(8, "GateWaitObsolete"), VALUE(9, "WaitingForProcessInSwap"),
 };
 
@@ -35,34 +45,41 @@ const struct stasis_name *names_thread_state(const struct windows *w, size_t *re
 /* KWAIT_REASON: numbers that never changed, then one block for each span of builds that names the rest alike. */
 #define REASONS_0_13 \
         VALUE(0, "Executive"), VALUE(1, "FreePage"), VALUE(2, "PageIn"), VALUE(3, "PoolAllocation"), \
-        VALUE(4, "DelayExecution"), VALUE(5, "Suspended"), VALUE(6, "UserRequest"), VALUE(7, "WrExecutive"), \
-        VALUE(8, "WrFreePage"), VALUE(9, "WrPageIn"), VALUE(10, "WrPoolAllocation"), VALUE(11, "WrDelayExecution"), \
-        VALUE(12, "WrSuspended"), VALUE(13, "WrUserRequest")
+                VALUE(4, "DelayExecution"), VALUE(5, "Suspended"), VALUE(6, "UserRequest"), VALUE(7, "WrExecutive"), \
+                VALUE(8, "WrFreePage"), VALUE(9, "WrPageIn"), VALUE(10, "WrPoolAllocation"), \
+                VALUE(11, "WrDelayExecution"), VALUE(12, "WrSuspended"), VALUE(13, "WrUserRequest")
 #define REASONS_15_20 \
         VALUE(15, "WrQueue"), VALUE(16, "WrLpcReceive"), VALUE(17, "WrLpcReply"), VALUE(18, "WrVirtualMemory"), \
-        VALUE(19, "WrPageOut"), VALUE(20, "WrRendezvous")
+                VALUE(19, "WrPageOut"), VALUE(20, "WrRendezvous")
 #define REASONS_SPARE_21_24 VALUE(21, "Spare2"), VALUE(22, "Spare3"), VALUE(23, "Spare4"), VALUE(24, "Spare5")
 #define REASONS_7_21_24 \
-        VALUE(21, "WrKeyedEvent"), VALUE(22, "WrTerminated"), VALUE(23, "WrProcessInSwap"), VALUE(24, "WrCpuRateControl")
+        VALUE(21, "WrKeyedEvent"), VALUE(22, "WrTerminated"), VALUE(23, "WrProcessInSwap"), \
+                VALUE(24, "WrCpuRateControl")
 #define REASONS_25_36 \
         VALUE(25, "WrCalloutStack"), VALUE(26, "WrKernel"), VALUE(27, "WrResource"), VALUE(28, "WrPushLock"), \
-        VALUE(29, "WrMutex"), VALUE(30, "WrQuantumEnd"), VALUE(31, "WrDispatchInt"), VALUE(32, "WrPreempted"), \
-        VALUE(33, "WrYieldExecution"), VALUE(34, "WrFastMutex"), VALUE(35, "WrGuardedMutex"), VALUE(36, "WrRundown")
+                VALUE(29, "WrMutex"), VALUE(30, "WrQuantumEnd"), VALUE(31, "WrDispatchInt"), VALUE(32, "WrPreempted"), \
+                VALUE(33, "WrYieldExecution"), VALUE(34, "WrFastMutex"), VALUE(35, "WrGuardedMutex"), \
+                VALUE(36, "WrRundown")
 #define REASONS_37_38 VALUE(37, "WrAlertByThreadId"), VALUE(38, "WrDeferredPreempt")
 
-static const struct stasis_name reasons_nt4[] = { REASONS_0_13, VALUE(14, "WrEventPair"), REASONS_15_20, REASONS_SPARE_21_24,
-                                                  VALUE(25, "Spare6"), VALUE(26, "WrKernel") };
+static const struct stasis_name reasons_nt4[] = {
+        REASONS_0_13,        VALUE(14, "WrEventPair"), REASONS_15_20,
+        REASONS_SPARE_21_24, VALUE(25, "Spare6"),      VALUE(26, "WrKernel")
+};
 static const struct stasis_name reasons_2003[] = { REASONS_0_13, VALUE(14, "WrEventPair"), REASONS_15_20,
                                                    REASONS_SPARE_21_24, REASONS_25_36 };
 static const struct stasis_name reasons_7[] = { REASONS_0_13, VALUE(14, "WrEventPair"), REASONS_15_20, REASONS_7_21_24,
                                                 REASONS_25_36 };
-static const struct stasis_name reasons_8[] = { REASONS_0_13, VALUE(14, "WrEventPair"), REASONS_15_20, REASONS_7_21_24,
+static const struct stasis_name reasons_8[] = { REASONS_0_13,  VALUE(14, "WrEventPair"),
+                                                REASONS_15_20, REASONS_7_21_24,
                                                 REASONS_25_36, REASONS_37_38 };
-static const struct stasis_name reasons_10[] = { REASONS_0_13, VALUE(14, "WrSpare0"), REASONS_15_20, REASONS_7_21_24,
-                                                 REASONS_25_36, REASONS_37_38, VALUE(39, "WrPhysicalFault"),
-                                                 VALUE(40, "WrIoRing"), VALUE(41, "WrMdlCache"), VALUE(42, "WrRcu") };
+static const struct stasis_name reasons_10[] = {
+        REASONS_0_13,  VALUE(14, "WrSpare0"),        REASONS_15_20,         REASONS_7_21_24,         REASONS_25_36,
+        REASONS_37_38, VALUE(39, "WrPhysicalFault"), VALUE(40, "WrIoRing"), VALUE(41, "WrMdlCache"), VALUE(42, "WrRcu")
+};
 
-/* From this build on, the first so many entries of the table hold. Latest first. Facts: REPORT.md 3.2 and its enumerations. */
+/* From this build on, the first so many entries of the table hold. Latest first. Facts: REPORT.md 3.2 and its
+ * enumerations. */
 static const struct {
         uint32_t build;
         const struct stasis_name *names;
@@ -95,7 +112,8 @@ const struct stasis_name *names_wait_reason(const struct windows *w, size_t *ret
         }
 
 NAMES(names_mode, VALUE(0, "KernelMode"), VALUE(1, "UserMode"))
-NAMES(names_impersonation, VALUE(0, "Anonymous"), VALUE(1, "Identification"), VALUE(2, "Impersonation"), VALUE(3, "Delegation"))
+NAMES(names_impersonation, VALUE(0, "Anonymous"), VALUE(1, "Identification"), VALUE(2, "Impersonation"),
+      VALUE(3, "Delegation"))
 NAMES(names_product, VALUE(1, "WinNt"), VALUE(2, "LanManNt"), VALUE(3, "Server"))
 NAMES(names_apc_state, VALUE(0, "OriginalApcEnvironment"), VALUE(1, "AttachedApcEnvironment"))
 /* THREAD_*, the standard rights, and what GENERIC rights became (Windows SDK, "Thread Security and Access Rights"). */
@@ -110,23 +128,25 @@ NAMES(names_top_level_irp, VALUE(1, "FSRTL_FSP_TOP_LEVEL_IRP"), VALUE(2, "FSRTL_
       VALUE(3, "FSRTL_MOD_WRITE_TOP_LEVEL_IRP"), VALUE(4, "FSRTL_FAST_IO_TOP_LEVEL_IRP"),
       VALUE(5, "FSRTL_NETWORK1_TOP_LEVEL_IRP"), VALUE(6, "FSRTL_NETWORK2_TOP_LEVEL_IRP"),
       VALUE(0xffff, "FSRTL_MAX_TOP_LEVEL_IRP_FLAG"))
-/* EX_RUNDOWN_REF: bit 0 says that rundown is active (the rest is then a pointer), else the count of references is above it. */
+/* EX_RUNDOWN_REF: bit 0 says that rundown is active (the rest is then a pointer), else the count of references is above
+ * it. */
 NAMES(names_rundown, BIT(0, "RundownActive"), { .name = "References", .bit = 1, .len = 63 })
 NAMES(names_ntstatus, VALUE(0, "STATUS_SUCCESS"), VALUE(0x102, "STATUS_TIMEOUT"), VALUE(0x103, "STATUS_PENDING"),
-      VALUE(0x40010004, "DBG_TERMINATE_PROCESS"), VALUE(0x40010005, "DBG_CONTROL_C"), VALUE(0x80000003, "STATUS_BREAKPOINT"),
-      VALUE(0x80000001, "STATUS_GUARD_PAGE_VIOLATION"), VALUE(0xc0000001, "STATUS_UNSUCCESSFUL"),
-      VALUE(0xc0000005, "STATUS_ACCESS_VIOLATION"), VALUE(0xc0000006, "STATUS_IN_PAGE_ERROR"),
-      VALUE(0xc0000008, "STATUS_INVALID_HANDLE"), VALUE(0xc000000d, "STATUS_INVALID_PARAMETER"),
-      VALUE(0xc0000017, "STATUS_NO_MEMORY"), VALUE(0xc000001d, "STATUS_ILLEGAL_INSTRUCTION"),
-      VALUE(0xc0000022, "STATUS_ACCESS_DENIED"), VALUE(0xc0000025, "STATUS_NONCONTINUABLE_EXCEPTION"),
-      VALUE(0xc000004b, "STATUS_THREAD_IS_TERMINATING"), VALUE(0xc000008c, "STATUS_ARRAY_BOUNDS_EXCEEDED"),
-      VALUE(0xc0000094, "STATUS_INTEGER_DIVIDE_BY_ZERO"), VALUE(0xc0000096, "STATUS_PRIVILEGED_INSTRUCTION"),
-      VALUE(0xc00000fd, "STATUS_STACK_OVERFLOW"), VALUE(0xc000010a, "STATUS_PROCESS_IS_TERMINATING"),
-      VALUE(0xc0000120, "STATUS_CANCELLED"), VALUE(0xc0000135, "STATUS_DLL_NOT_FOUND"),
-      VALUE(0xc000013a, "STATUS_CONTROL_C_EXIT"), VALUE(0xc0000142, "STATUS_DLL_INIT_FAILED"),
-      VALUE(0xc000026b, "STATUS_DLL_INIT_FAILED_LOGOFF"), VALUE(0xc0000374, "STATUS_HEAP_CORRUPTION"),
-      VALUE(0xc0000409, "STATUS_STACK_BUFFER_OVERRUN"), VALUE(0xc000041d, "STATUS_FATAL_USER_CALLBACK_EXCEPTION"),
-      VALUE(0xc0000602, "STATUS_FAIL_FAST_EXCEPTION"), VALUE(0xe06d7363, "C++ exception (0xe06d7363)"))
+      VALUE(0x40010004, "DBG_TERMINATE_PROCESS"), VALUE(0x40010005, "DBG_CONTROL_C"),
+      VALUE(0x80000003, "STATUS_BREAKPOINT"), VALUE(0x80000001, "STATUS_GUARD_PAGE_VIOLATION"),
+      VALUE(0xc0000001, "STATUS_UNSUCCESSFUL"), VALUE(0xc0000005, "STATUS_ACCESS_VIOLATION"),
+      VALUE(0xc0000006, "STATUS_IN_PAGE_ERROR"), VALUE(0xc0000008, "STATUS_INVALID_HANDLE"),
+      VALUE(0xc000000d, "STATUS_INVALID_PARAMETER"), VALUE(0xc0000017, "STATUS_NO_MEMORY"),
+      VALUE(0xc000001d, "STATUS_ILLEGAL_INSTRUCTION"), VALUE(0xc0000022, "STATUS_ACCESS_DENIED"),
+      VALUE(0xc0000025, "STATUS_NONCONTINUABLE_EXCEPTION"), VALUE(0xc000004b, "STATUS_THREAD_IS_TERMINATING"),
+      VALUE(0xc000008c, "STATUS_ARRAY_BOUNDS_EXCEEDED"), VALUE(0xc0000094, "STATUS_INTEGER_DIVIDE_BY_ZERO"),
+      VALUE(0xc0000096, "STATUS_PRIVILEGED_INSTRUCTION"), VALUE(0xc00000fd, "STATUS_STACK_OVERFLOW"),
+      VALUE(0xc000010a, "STATUS_PROCESS_IS_TERMINATING"), VALUE(0xc0000120, "STATUS_CANCELLED"),
+      VALUE(0xc0000135, "STATUS_DLL_NOT_FOUND"), VALUE(0xc000013a, "STATUS_CONTROL_C_EXIT"),
+      VALUE(0xc0000142, "STATUS_DLL_INIT_FAILED"), VALUE(0xc000026b, "STATUS_DLL_INIT_FAILED_LOGOFF"),
+      VALUE(0xc0000374, "STATUS_HEAP_CORRUPTION"), VALUE(0xc0000409, "STATUS_STACK_BUFFER_OVERRUN"),
+      VALUE(0xc000041d, "STATUS_FATAL_USER_CALLBACK_EXCEPTION"), VALUE(0xc0000602, "STATUS_FAIL_FAST_EXCEPTION"),
+      VALUE(0xe06d7363, "C++ exception (0xe06d7363)"))
 
 static const struct {
         uint32_t build;

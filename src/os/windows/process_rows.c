@@ -84,8 +84,8 @@ void derive_process_peb32(struct decode *d, struct stasis_fact *fact)
 {
         const struct windows_process *p = &d->w->process[d->process];
         *fact = !d->w->is64 ? fact_absent(STASIS_NOT_IN_VERSION)
-              : !p->wow64   ? fact_absent(STASIS_NOT_APPLICABLE)
-              : p->peb32    ? fact_derived(p->peb32)
+                : !p->wow64 ? fact_absent(STASIS_NOT_APPLICABLE)
+                : p->peb32  ? fact_derived(p->peb32)
                             : fact_absent(STASIS_NOT_KNOWN);
 }
 
@@ -103,7 +103,8 @@ const struct row process_rows[] = {
         MADE("name", "Name", IDENTITY, TEXT, derive_process_name, "ImageFileName, at most 15 bytes"),
         ROW_D("path", "Image path", IDENTITY, TEXT, ON_OBJECT, derive_process_path, "as audited at creation",
               "_EPROCESS.SeAuditProcessCreationInfo.ImageFileName"),
-        MADE("command_line", "Command line", IDENTITY, TEXT, derive_command_line, "from the process's own memory: it may lie"),
+        MADE("command_line", "Command line", IDENTITY, TEXT, derive_command_line,
+             "from the process's own memory: it may lie"),
         MADE("session", "Session", IDENTITY, NUMBER, derive_session, "PEB.SessionId"),
         MADE("sources", "Seen by", IDENTITY, TEXTS, derive_process_sources, ""),
 
@@ -112,19 +113,23 @@ const struct row process_rows[] = {
         ROW("exit_status", "Exit status", LIFE, HEX, ON_OBJECT, "0x103 while it lives", "_EPROCESS.ExitStatus"),
         ROW("flags", "Flags", LIFE, FLAGS, ON_OBJECT, "", "_EPROCESS.Flags"),
         MADE("threads", "Threads found", LIFE, NUMBER, derive_process_threads_found, "terminated ones included"),
-        ROW("active_threads", "Active threads", LIFE, NUMBER, ON_OBJECT, "as the process counts them", "_EPROCESS.ActiveThreads"),
+        ROW("active_threads", "Active threads", LIFE, NUMBER, ON_OBJECT, "as the process counts them",
+            "_EPROCESS.ActiveThreads"),
         ROW("base_priority", "Base priority", LIFE, SIGNED, ON_OBJECT, "", "_KPROCESS.BasePriority"),
 
-        ROW("directory_table_base", "Directory table base", MEMORY, PHYSICAL, ON_OBJECT, "", "_KPROCESS.DirectoryTableBase"),
+        ROW("directory_table_base", "Directory table base", MEMORY, PHYSICAL, ON_OBJECT, "",
+            "_KPROCESS.DirectoryTableBase"),
         ROW("user_directory_table_base", "User directory table base", MEMORY, PHYSICAL, ON_OBJECT,
             "with kernel VA shadowing: the user half's own tables", "_KPROCESS.UserDirectoryTableBase"),
         ROW_D("peb", "PEB", MEMORY, ADDRESS, ON_OBJECT, derive_zero_is_none, "", "_EPROCESS.Peb"),
         MADE("wow64", "WoW64", MEMORY, BOOL, derive_process_wow64, ""),
         MADE("peb32", "PEB32", MEMORY, ADDRESS, derive_process_peb32, ""),
-        ROW_D("section_base", "Image base", MEMORY, ADDRESS, ON_OBJECT, derive_zero_is_none, "", "_EPROCESS.SectionBaseAddress"),
+        ROW_D("section_base", "Image base", MEMORY, ADDRESS, ON_OBJECT, derive_zero_is_none, "",
+              "_EPROCESS.SectionBaseAddress"),
 
         ROW_D("token", "Token", REST, ADDRESS, ON_OBJECT, derive_process_token, "", "_EPROCESS.Token"),
-        ROW_D("object_table", "Handle table", REST, ADDRESS, ON_OBJECT, derive_zero_is_none, "", "_EPROCESS.ObjectTable"),
+        ROW_D("object_table", "Handle table", REST, ADDRESS, ON_OBJECT, derive_zero_is_none, "",
+              "_EPROCESS.ObjectTable"),
 };
 
 const size_t process_row_count = sizeof process_rows / sizeof *process_rows;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processor blocks: the only way to Idle and its threads, and to what ran. KiProcessorBlock where it is known; the fixed place of
- * the first KPCR before Vista; the block that each thread waited on (KTHREAD.WaitPrcb, Vista and later); the registers
- * that the container kept; the block of the boot processor by its shape inside the kernel's image; and KiProcessorBlock
- * itself, found as the array that begins with a block which is known.
+ * Processor blocks: the only way to Idle and its threads, and to what ran. KiProcessorBlock where it is known; the
+ * fixed place of the first KPCR before Vista; the block that each thread waited on (KTHREAD.WaitPrcb, Vista and later);
+ * the registers that the container kept; the block of the boot processor by its shape inside the kernel's image; and
+ * KiProcessorBlock itself, found as the array that begins with a block which is known.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@
 #include "region.h"
 #include "windows.h"
 
-#define X86_FIRST_KPCR 0xffdff000u /* x86 until Vista: the boot processor's KPCR, a fixed address (REPORT.md section 2: KPCR) */
+#define X86_FIRST_KPCR \
+        0xffdff000u /* x86 until Vista: the boot processor's KPCR, a fixed address (REPORT.md section 2: KPCR) */
 
 #define PCR_ALIGN 0x40 /* a KPCR begins at least at a cache line */
 
@@ -20,7 +21,8 @@ static void bind_prcb(const struct windows *w, uint32_t *ret_prcb_in_pcr)
 {
         struct stasis_member m;
         *ret_prcb_in_pcr = w->is64 ? 0x180 : 0x120; /* KPCR.Prcb, KPCR.PrcbData: the same in every version */
-        if (stasis_layout_member(w->layout, w->is64 ? "_KPCR.Prcb" : "_KPCR.PrcbData", &m) && m.type == STASIS_TYPE_STRUCT)
+        if (stasis_layout_member(w->layout, w->is64 ? "_KPCR.Prcb" : "_KPCR.PrcbData", &m) &&
+            m.type == STASIS_TYPE_STRUCT)
                 *ret_prcb_in_pcr = m.offset;
 }
 
@@ -117,7 +119,8 @@ static void from_array(struct windows *w, size_t *capacity)
                 first[i] = (uint8_t)(w->processor[0].prcb >> 8 * i);
         for (struct pe_part part = { 0 }; pe_next_part(&w->pe, PE_WRITABLE, &part);)
                 for (uint64_t va = part.va;
-                     region_find(w->kernel, &va, part.end, first, w->pointer_size, w->pointer_size); va += w->pointer_size)
+                     region_find(w->kernel, &va, part.end, first, w->pointer_size, w->pointer_size);
+                     va += w->pointer_size)
                         if (array_at(w, va, capacity))
                                 return;
 }
@@ -125,7 +128,8 @@ static void from_array(struct windows *w, size_t *capacity)
 static int by_number(const void *a, const void *b)
 {
         const struct windows_processor *p = a, *q = b;
-        return p->number != q->number ? (p->number > q->number) - (p->number < q->number) : (p->prcb > q->prcb) - (p->prcb < q->prcb);
+        return p->number != q->number ? (p->number > q->number) - (p->number < q->number)
+                                      : (p->prcb > q->prcb) - (p->prcb < q->prcb);
 }
 
 static uint32_t expected_processors(const struct windows *w)
@@ -168,7 +172,7 @@ enum stasis_status windows_processors(struct windows *w)
                             "no processor block was found: Idle and its threads, and which threads ran, are not known");
         else if (w->processor_count < expected)
                 system_note(w->system, STASIS_NOTE_MISSING, "processors-missing", 0, -1, -1,
-                            "%zu of %u processor blocks were found: Idle's other threads are missing", w->processor_count,
-                            expected);
+                            "%zu of %u processor blocks were found: Idle's other threads are missing",
+                            w->processor_count, expected);
         return STASIS_OK;
 }

@@ -12,7 +12,8 @@ enum stasis_status read_pointer(const struct windows *w, struct stasis_space *sp
         return stasis_space_u(space, va, w->pointer_size, ret_value);
 }
 
-enum stasis_status read_place(struct stasis_space *space, uint64_t object, const struct place *place, uint64_t *ret_value)
+enum stasis_status read_place(struct stasis_space *space, uint64_t object, const struct place *place,
+                              uint64_t *ret_value)
 {
         if (!place->has)
                 return STASIS_UNSUPPORTED;
@@ -63,7 +64,10 @@ static const struct place_row {
         size_t place; /* offset in struct windows_places */
         const char *path[2];
 } place_rows[] = {
-#define PLACE(name, ...) { offsetof(struct windows_places, name), { __VA_ARGS__ } }
+#define PLACE(name, ...) \
+        { \
+                offsetof(struct windows_places, name), { __VA_ARGS__ } \
+        }
         PLACE(header_type, "_DISPATCHER_HEADER.Type"),
         PLACE(process_links, "_EPROCESS.ActiveProcessLinks"),
         PLACE(process_id, "_EPROCESS.UniqueProcessId"),
@@ -116,9 +120,9 @@ static const struct place_row {
 };
 
 /*
- * What no layout of NT 4.0 and 2000 describes, and what never moved on x86. Processor blocks: the first members have the same
- * places from NT 4.0 (Schreiber's w2k_def.h for 2000) to Vista; one found so is believed only where its threads are
- * thread objects. PS_IMPERSONATION_INFORMATION: as XP's. TEB: ClientId.
+ * What no layout of NT 4.0 and 2000 describes, and what never moved on x86. Processor blocks: the first members have
+ * the same places from NT 4.0 (Schreiber's w2k_def.h for 2000) to Vista; one found so is believed only where its
+ * threads are thread objects. PS_IMPERSONATION_INFORMATION: as XP's. TEB: ClientId.
  */
 static const struct {
         size_t place;
@@ -155,8 +159,11 @@ void windows_bind_places(const struct stasis_layout *layout, struct windows_plac
                 *place = (struct place){ 0 };
                 for (size_t k = 0; k < 2 && row->path[k] && !place->has; k++)
                         if (stasis_layout_member(layout, row->path[k], &m))
-                                *place = (struct place){ .offset = m.offset, .size = (uint8_t)m.size, .bit = m.bit,
-                                                         .bits = m.bits, .has = true };
+                                *place = (struct place){ .offset = m.offset,
+                                                         .size = (uint8_t)m.size,
+                                                         .bit = m.bit,
+                                                         .bits = m.bits,
+                                                         .has = true };
         }
         if (stasis_layout_pointer_size(layout) == 4)
                 bind_fixed(ret_places);

@@ -1,21 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a row is written: key, title, group, kind, base, [derive,] [names,] help, members. ROW is a plain load, _D has a derive
- * function, _N names of values, MADE is made of other facts alone.
+ * How a row is written: key, title, group, kind, base, [derive,] [names,] help, members. ROW is a plain load, _D has a
+ * derive function, _N names of values, MADE is made of other facts alone.
  */
 #ifndef STASIS_OS_WINDOWS_ROW_MACROS_H
 #define STASIS_OS_WINDOWS_ROW_MACROS_H
 
-/* The member in the column is the first that is asked for: what documentation shows. Binding puts the one found in its place. */
+/* The member in the column is the first that is asked for: what documentation shows. Binding puts the one found in its
+ * place. */
 #define FIRST(first, ...) first
 #define COLUMN(k, t, g, kd, h, m) \
         .column = { .key = (k), .title = (t), .group = (g), .member = (m), .kind = STASIS_KIND_##kd, .help = (h) }
 #define COLUMN_OF(k, t, g, kd, h, ...) COLUMN(k, t, g, kd, h, FIRST(__VA_ARGS__, NULL)), .member = { __VA_ARGS__ }
-#define ROW(k, t, g, kd, b, h, ...) { COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b) }
-#define ROW_D(k, t, g, kd, b, d, h, ...) { COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .derive = (d) }
-#define ROW_N(k, t, g, kd, b, n, h, ...) { COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .names = (n) }
+#define ROW(k, t, g, kd, b, h, ...) \
+        { \
+                COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b) \
+        }
+#define ROW_D(k, t, g, kd, b, d, h, ...) \
+        { \
+                COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .derive = (d) \
+        }
+#define ROW_N(k, t, g, kd, b, n, h, ...) \
+        { \
+                COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .names = (n) \
+        }
 #define ROW_DN(k, t, g, kd, b, d, n, h, ...) \
-        { COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .derive = (d), .names = (n) }
-#define MADE(k, t, g, kd, d, h) { COLUMN(k, t, g, kd, h, NULL), .base = ON_NOTHING, .derive = (d) }
+        { \
+                COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .derive = (d), .names = (n) \
+        }
+#define MADE(k, t, g, kd, d, h) \
+        { \
+                COLUMN(k, t, g, kd, h, NULL), .base = ON_NOTHING, .derive = (d) \
+        }
 
 #endif

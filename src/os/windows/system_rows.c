@@ -8,7 +8,10 @@
 #include "names.h"
 
 /* Columns and what fills them stand in two tables with one order; the static_assert keeps their lengths together. */
-#define COLUMN(k, t, g, kd, h) { .key = (k), .title = (t), .group = (g), .kind = STASIS_KIND_##kd, .help = (h) }
+#define COLUMN(k, t, g, kd, h) \
+        { \
+                .key = (k), .title = (t), .group = (g), .kind = STASIS_KIND_##kd, .help = (h) \
+        }
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 static struct stasis_fact number(uint64_t value) { return fact_derived(value); }
@@ -50,8 +53,8 @@ static const char *system_version(struct windows *w)
                 minor = layout[1];
         }
         uint32_t revision = w->revision[3] ? w->revision[3] : w->version.revision;
-        return stasis_arena_printf(&w->system->arena, revision ? "%u.%u.%u.%u" : "%u.%u.%u", major, minor, windows_build(w),
-                                   revision);
+        return stasis_arena_printf(&w->system->arena, revision ? "%u.%u.%u.%u" : "%u.%u.%u", major, minor,
+                                   windows_build(w), revision);
 }
 
 static const char *pdb_guid(struct windows *w)
@@ -59,9 +62,9 @@ static const char *pdb_guid(struct windows *w)
         const uint8_t *g = w->pe.pdb.guid;
         if (!w->has_pe || !w->pe.pdb_known)
                 return NULL;
-        return stasis_arena_printf(&w->system->arena, "%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X", g[3],
-                                   g[2], g[1], g[0], g[5], g[4], g[7], g[6], g[8], g[9], g[10], g[11], g[12], g[13], g[14],
-                                   g[15]);
+        return stasis_arena_printf(&w->system->arena,
+                                   "%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X", g[3], g[2], g[1],
+                                   g[0], g[5], g[4], g[7], g[6], g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
 }
 
 static struct stasis_fact fact_name(struct windows *w) { return text(system_name(w)); }
@@ -83,7 +86,10 @@ static struct stasis_fact fact_machine(struct windows *w) { return text(w->is64 
 static struct stasis_fact fact_paging(struct windows *w) { return text(w->kernel->paging->name); }
 static struct stasis_fact fact_root(struct windows *w) { return number(w->kernel->root); }
 static struct stasis_fact fact_time(struct windows *w) { return number_if(w->has_shared, w->shared.SystemTime); }
-static struct stasis_fact fact_up(struct windows *w) { return number_if(w->has_shared, w->shared.InterruptTime / 10000); }
+static struct stasis_fact fact_up(struct windows *w)
+{
+        return number_if(w->has_shared, w->shared.InterruptTime / 10000);
+}
 static struct stasis_fact fact_zone(struct windows *w)
 {
         return number_if(w->has_shared, (uint64_t)((int64_t)w->shared.TimeZoneBias / 600000000));
@@ -109,7 +115,8 @@ static struct stasis_fact fact_modules(struct windows *w) { return number_if(w->
 
 static const struct stasis_column columns[] = {
         COLUMN("name", "System", SYSTEM, TEXT, ""),
-        COLUMN("version", "Version", SYSTEM, TEXT, "major.minor.build, and the revision where the PDB, the PE or its resource tells it"),
+        COLUMN("version", "Version", SYSTEM, TEXT,
+               "major.minor.build, and the revision where the PDB, the PE or its resource tells it"),
         COLUMN("build", "Build", SYSTEM, NUMBER, "agreed by the witnesses; a note says where one disagrees"),
         COLUMN("build_lab", "Build lab", SYSTEM, TEXT, "NtBuildLab"),
         COLUMN("service_pack", "Service pack", SYSTEM, TEXT, ""),
@@ -137,9 +144,10 @@ static const struct stasis_column columns[] = {
 };
 
 static struct stasis_fact (*const fill[])(struct windows *w) = {
-        fact_name, fact_version, fact_build, fact_lab, fact_csd, fact_product, fact_root_path, fact_machine, fact_processors,
-        fact_time, fact_up, fact_zone, fact_paging, fact_root, fact_kernel, fact_size, fact_stamp, fact_pdb, fact_guid, fact_age,
-        fact_kdbg, fact_head, fact_system, fact_modules, fact_layout, fact_layout_how,
+        fact_name,    fact_version,    fact_build,   fact_lab,    fact_csd,        fact_product, fact_root_path,
+        fact_machine, fact_processors, fact_time,    fact_up,     fact_zone,       fact_paging,  fact_root,
+        fact_kernel,  fact_size,       fact_stamp,   fact_pdb,    fact_guid,       fact_age,     fact_kdbg,
+        fact_head,    fact_system,     fact_modules, fact_layout, fact_layout_how,
 };
 _Static_assert(COUNT(columns) == COUNT(fill), "each column of the system has its function");
 
@@ -158,8 +166,9 @@ bool system_facts_make(struct windows *w)
                 return false;
         for (size_t i = 0; i < COUNT(columns); i++)
                 w->fact[i] = fill[i](w);
-        w->facts = (struct stasis_record){ .object = w->has_pe ? w->pe.base : 0, .column = columns, .fact = w->fact,
-                                           .count = COUNT(columns) };
+        w->facts = (struct stasis_record){
+                .object = w->has_pe ? w->pe.base : 0, .column = columns, .fact = w->fact, .count = COUNT(columns)
+        };
         return true;
 }
 
@@ -192,8 +201,8 @@ const struct stasis_column *module_columns(size_t *ret_count)
 void module_facts(const struct windows_module *module, struct stasis_fact *ret_fact)
 {
         const struct stasis_fact facts[COUNT(modules)] = {
-                number(module->base), number(module->size), text(module->name), text(module->path), number(module->entry_point),
-                number(module->timestamp), number(module->entry), number(module->wow64),
+                number(module->base),        number(module->size),      text(module->name),    text(module->path),
+                number(module->entry_point), number(module->timestamp), number(module->entry), number(module->wow64),
         };
         memcpy(ret_fact, facts, sizeof facts);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System's process object found by its shape alone: the image name "System", its process id, a directory table that translates
- * the object's own address (which the next process's list link tells) back to where it lies. Nothing else is needed, so
- * this serves where the kernel's headers are paged out or damaged.
+ * System's process object found by its shape alone: the image name "System", its process id, a directory table that
+ * translates the object's own address (which the next process's list link tells) back to where it lies. Nothing else is
+ * needed, so this serves where the kernel's headers are paged out or damaged.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,8 @@ static bool same_shape(const struct shape *a, const struct shape *b)
                a->at.process_links.offset == b->at.process_links.offset &&
                a->at.process_dtb.offset == b->at.process_dtb.offset &&
                a->at.process_threads.offset == b->at.process_threads.offset &&
-               a->at.thread_links.offset == b->at.thread_links.offset && a->at.cid_thread.offset == b->at.cid_thread.offset &&
+               a->at.thread_links.offset == b->at.thread_links.offset &&
+               a->at.cid_thread.offset == b->at.cid_thread.offset &&
                a->at.kthread_links.offset == b->at.kthread_links.offset;
 }
 
@@ -58,8 +59,8 @@ static bool load_pa(const struct stasis_image *image, uint64_t pa, size_t size, 
 }
 
 /* The object's own virtual address: what the next process's Blink says, if this root translates it back to pa. */
-static bool proves_itself(const struct stasis_image *image, struct stasis_space *space, const struct shape *s, uint64_t object_pa,
-                          uint64_t *ret_va)
+static bool proves_itself(const struct stasis_image *image, struct stasis_space *space, const struct shape *s,
+                          uint64_t object_pa, uint64_t *ret_va)
 {
         uint64_t flink, back, pa;
         if (!load_pa(image, object_pa + s->at.process_links.offset, s->pointer_size, &flink) ||
@@ -78,7 +79,8 @@ static bool fits(const struct stasis_image *image, struct stasis_space *space, c
         if (name_pa < s->at.process_name.offset || object % 8)
                 return false;
         if (!load_pa(image, object + s->at.header_type.offset, 1, &type) || (type & 0x7f) != 3 ||
-            !load_pa(image, object + s->at.process_id.offset, s->pointer_size, &pid) || (pid != 4 && pid != 8 && pid != 2) ||
+            !load_pa(image, object + s->at.process_id.offset, s->pointer_size, &pid) ||
+            (pid != 4 && pid != 8 && pid != 2) ||
             !load_pa(image, object + s->at.process_dtb.offset, s->pointer_size, &dtb) || !(dtb >> 5))
                 return false;
         for (size_t i = 0; i < 2; i++) {
@@ -87,8 +89,11 @@ static bool fits(const struct stasis_image *image, struct stasis_space *space, c
                 stasis_space_init(space, image, paging, dtb & paging->root_mask);
                 if (!proves_itself(image, space, s, object, &va))
                         continue;
-                *ret = (struct system_shape){ .object_pa = object, .object_va = va, .root = dtb & paging->root_mask,
-                                              .layout = s->layout, .paging = paging };
+                *ret = (struct system_shape){ .object_pa = object,
+                                              .object_va = va,
+                                              .root = dtb & paging->root_mask,
+                                              .layout = s->layout,
+                                              .paging = paging };
                 return true;
         }
         return false;

@@ -41,12 +41,13 @@ static enum stasis_status bind(struct windows *w, struct stasis_error *err)
 /* Kernel modules serve every address in the answer; a torn list is said, not fatal. */
 static void read_modules(struct windows *w)
 {
-        enum stasis_status status = w->module_head ? modules_kernel(w->kernel, w->layout, w->module_head, &w->modules)
-                                                   : STASIS_ABSENT;
+        enum stasis_status status =
+                w->module_head ? modules_kernel(w->kernel, w->layout, w->module_head, &w->modules) : STASIS_ABSENT;
         w->modules_known = status == STASIS_OK;
         if (!w->modules_known)
                 system_note(w->system, STASIS_NOTE_MISSING, "modules-missing", w->module_head, -1, -1,
-                            "the list of kernel modules was not found or is not readable: addresses in the kernel have no module");
+                            "the list of kernel modules was not found or is not readable: addresses in the kernel have "
+                            "no module");
         else if (w->modules.torn)
                 system_note(w->system, STASIS_NOTE_MISSING, "module-list-torn", w->module_head, -1, -1,
                             "the list of kernel modules is torn: %zu modules were reached", w->modules.count);
@@ -99,8 +100,13 @@ static enum stasis_status windows_count(void *priv, enum stasis_what what, size_
 
 static const struct stasis_record *decode_thread(struct windows *w, struct windows_thread *t)
 {
-        struct decode d = { .w = w, .set = w->fields[STASIS_THREADS], .object = t->object, .process = t->process, .thread = t,
-                            .arena = &w->scratch[STASIS_THREADS], .quiet = t->decoded };
+        struct decode d = { .w = w,
+                            .set = w->fields[STASIS_THREADS],
+                            .object = t->object,
+                            .process = t->process,
+                            .thread = t,
+                            .arena = &w->scratch[STASIS_THREADS],
+                            .quiet = t->decoded };
         stasis_arena_reset(d.arena);
         fields_decode(&d);
         t->decoded = true;
@@ -109,7 +115,10 @@ static const struct stasis_record *decode_thread(struct windows *w, struct windo
 
 static const struct stasis_record *decode_process(struct windows *w, uint32_t index)
 {
-        struct decode d = { .w = w, .set = w->fields[STASIS_PROCESSES], .object = w->process[index].object, .process = index,
+        struct decode d = { .w = w,
+                            .set = w->fields[STASIS_PROCESSES],
+                            .object = w->process[index].object,
+                            .process = index,
                             .arena = &w->scratch[STASIS_PROCESSES] };
         stasis_arena_reset(d.arena);
         fields_decode(&d);
@@ -127,13 +136,14 @@ static const struct stasis_record *module_record(struct windows *w, const struct
         if (!fact || !record)
                 return NULL;
         module_facts(module, fact);
-        *record = (struct stasis_record){ .what = STASIS_MODULES, .object = module->entry, .column = column, .fact = fact,
-                                          .count = count };
+        *record = (struct stasis_record){
+                .what = STASIS_MODULES, .object = module->entry, .column = column, .fact = fact, .count = count
+        };
         return record;
 }
 
-static enum stasis_status windows_record(void *priv, enum stasis_what what, size_t index, const struct stasis_record **ret_record,
-                                         struct stasis_error *err)
+static enum stasis_status windows_record(void *priv, enum stasis_what what, size_t index,
+                                         const struct stasis_record **ret_record, struct stasis_error *err)
 {
         struct windows *w = priv;
         size_t count;
@@ -142,9 +152,10 @@ static enum stasis_status windows_record(void *priv, enum stasis_what what, size
                 return status;
         if (index >= count)
                 return stasis_fail(err, STASIS_USAGE, "no object %zu: there are %zu", index, count);
-        const struct stasis_record *record = what == STASIS_THREADS   ? decode_thread(w, &w->thread[index])
-                                           : what == STASIS_PROCESSES ? decode_process(w, (uint32_t)index)
-                                                                      : module_record(w, &shown_modules(w)->module[index]);
+        const struct stasis_record *record = what == STASIS_THREADS ? decode_thread(w, &w->thread[index])
+                                             : what == STASIS_PROCESSES
+                                                     ? decode_process(w, (uint32_t)index)
+                                                     : module_record(w, &shown_modules(w)->module[index]);
         if (!record)
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         *ret_record = record;
@@ -223,8 +234,10 @@ static enum stasis_status windows_thread_at(void *priv, uint64_t object, const s
         while (process < w->process_count && w->process[process].object != owner)
                 process++;
         if (process == w->process_count)
-                return stasis_fail(err, STASIS_ABSENT, "0x%" PRIx64 " looks like a thread of the process at 0x%" PRIx64
-                                   ", which is on no list", object, owner);
+                return stasis_fail(err, STASIS_ABSENT,
+                                   "0x%" PRIx64 " looks like a thread of the process at 0x%" PRIx64
+                                   ", which is on no list",
+                                   object, owner);
         w->lone = (struct windows_thread){ .object = object, .process = process };
         *ret_record = decode_thread(w, &w->lone);
         return STASIS_OK;

@@ -2,11 +2,15 @@
 /*
  * The Windows decoder, inside: what discovery found (struct windows), and the calls between its files.
  *
- *   discover.c   root, kernel, debugger block, version, layout, list heads          -> struct windows
+ *   discover.c      root, kernel, debugger block, version: the sequence that fills struct windows
+ *   identify.c      which layout, proved by System
+ *   heads.c         the heads of the lists, checked against System's links; the root to keep
  *   system_shape.c  System's process object by its shape, where nothing points to it
- *   processors.c processor blocks
- *   sources.c    the ways of finding threads, and the report that merges their sightings
- *   fields.c     tables of facts bound to the layout; *_rows.c: the tables; derive.c: what is more than a load
+ *   objects.c       what is a process, what is a thread, whose it is; the process list
+ *   processors.c    processor blocks
+ *   sources.c       the ways of finding threads
+ *   report.c        their sightings merged, checked, sorted
+ *   fields.c        tables of facts bound to the layout; *_rows.c: the tables; derive*.c: what is more than a load
  */
 #ifndef STASIS_OS_WINDOWS_WINDOWS_H
 #define STASIS_OS_WINDOWS_WINDOWS_H
@@ -36,11 +40,11 @@ struct windows_places {
         struct place header_type, process_links, process_id, process_name, process_dtb, process_user_dtb, process_peb,
                 process_threads, kprocess_threads, process_wow64, process_wow64_old, process_base_priority,
                 thread_links, kthread_links, cid_process, cid_thread, kthread_process, thread_process, apc_process,
-                saved_apc_process, apc_index, thread_state, teb, prcb_current, prcb_next, prcb_idle, prcb_number,
-                peb32, pcr_self, pcr_prcb, active_threads, wait_prcb,
-                terminated, saturation, affinity_group, start_address_invalid, lpc_message_valid, keyed_in_use,
-                keyed_semaphore, wait_block_list, wait_block_object, irp_link, wow_teb_offset, teb_thread,
-                impersonation_token, impersonation_copy, impersonation_effective, impersonation_level;
+                saved_apc_process, apc_index, thread_state, teb, prcb_current, prcb_next, prcb_idle, prcb_number, peb32,
+                pcr_self, pcr_prcb, active_threads, wait_prcb, terminated, saturation, affinity_group,
+                start_address_invalid, lpc_message_valid, keyed_in_use, keyed_semaphore, wait_block_list,
+                wait_block_object, irp_link, wow_teb_offset, teb_thread, impersonation_token, impersonation_copy,
+                impersonation_effective, impersonation_level;
 };
 
 /* The ways of finding a thread; bit 1 << source in sources. Order and names are those of the table in sources.c. */
@@ -48,14 +52,14 @@ enum windows_source { SOURCE_PROCESS_LIST, SOURCE_KPROCESS_LIST, SOURCE_PRCB, SO
 
 struct windows_process {
         uint64_t object, pid, dtb, peb;
-        uint64_t peb32;          /* of a WoW64 process, else 0 */
+        uint64_t peb32; /* of a WoW64 process, else 0 */
         char name[17];
         bool name_known, pid_known, wow64, idle, listed;
         int8_t base_priority;
         bool base_priority_known;
-        uint32_t threads;        /* found */
-        uint32_t order;          /* on the list; kept while sorting */
-        uint32_t sources;        /* process list, or prcb for Idle */
+        uint32_t threads; /* found */
+        uint32_t order;   /* on the list; kept while sorting */
+        uint32_t sources; /* process list, or prcb for Idle */
 };
 
 struct windows_thread {
@@ -64,7 +68,7 @@ struct windows_thread {
         uint32_t process;          /* index of the process on whose list (or whose KTHREAD.Process) it is */
         uint32_t sources;
         bool behind_tear;
-        bool decoded;              /* once before: its notes are there */
+        bool decoded; /* once before: its notes are there */
 };
 
 struct windows_processor {
@@ -77,15 +81,15 @@ struct field_set; /* fields.h */
 struct windows {
         struct stasis_system *system;
         const struct stasis_image *image;
-        struct stasis_space *kernel;  /* System's address space */
-        struct stasis_space *user;    /* of the process that was asked for last */
-        uint32_t user_process;        /* its index; UINT32_MAX: none */
+        struct stasis_space *kernel; /* System's address space */
+        struct stasis_space *user;   /* of the process that was asked for last */
+        uint32_t user_process;       /* its index; UINT32_MAX: none */
         uint8_t pointer_size;
         bool is64;
 
         struct pe_image pe;
         bool has_pe, has_kdbg, has_shared;
-        bool no_memory;            /* a search was given up for want of memory: "not found" would be a lie */
+        bool no_memory; /* a search was given up for want of memory: "not found" would be a lie */
         struct kdbg kdbg;
         struct kernel_version version;
         struct shared_data shared;
@@ -96,10 +100,10 @@ struct windows {
         const char *layout_how;
         struct windows_places at;
 
-        uint64_t process_head;     /* PsActiveProcessHead; 0: the ring was entered at System's own links */
-        uint64_t system_object;    /* System's EPROCESS */
+        uint64_t process_head;  /* PsActiveProcessHead; 0: the ring was entered at System's own links */
+        uint64_t system_object; /* System's EPROCESS */
         uint64_t module_head;
-        uint64_t processor_block;  /* KiProcessorBlock, 0 where not known */
+        uint64_t processor_block; /* KiProcessorBlock, 0 where not known */
 
         struct windows_processor *processor;
         size_t processor_count;
@@ -110,13 +114,13 @@ struct windows {
         struct windows_thread lone; /* one given by address that no source saw */
         bool walked;
         enum stasis_status walk_status;
-        struct modules modules;       /* the kernel's */
+        struct modules modules; /* the kernel's */
         bool modules_known;
-        struct modules user_modules;  /* of modules_process */
-        uint32_t modules_process;     /* UINT32_MAX: none read */
-        bool show_user_modules;       /* STASIS_MODULES answers user_modules */
+        struct modules user_modules; /* of modules_process */
+        uint32_t modules_process;    /* UINT32_MAX: none read */
+        bool show_user_modules;      /* STASIS_MODULES answers user_modules */
 
-        struct field_set *fields[3];  /* by enum stasis_what */
+        struct field_set *fields[3];    /* by enum stasis_what */
         struct stasis_arena scratch[3]; /* texts of the record decoded last, by enum stasis_what */
         struct stasis_fact *fact;
         struct stasis_record facts;
@@ -127,11 +131,11 @@ static inline bool is_kernel_address(const struct windows *w, uint64_t va)
 {
         return w->is64 ? va >= UINT64_C(0xff00000000000000) : va >= 0x80000000u && va <= UINT32_MAX;
 }
-enum stasis_status read_pointer(const struct windows *w, struct stasis_space *space, uint64_t va, uint64_t *ret_value)
-        STASIS_MUST_CHECK;
+enum stasis_status read_pointer(const struct windows *w, struct stasis_space *space, uint64_t va,
+                                uint64_t *ret_value) STASIS_MUST_CHECK;
 /* The member (or bit-field) at place of the object; STASIS_UNSUPPORTED where the version has none. */
-enum stasis_status read_place(struct stasis_space *space, uint64_t object, const struct place *place, uint64_t *ret_value)
-        STASIS_MUST_CHECK;
+enum stasis_status read_place(struct stasis_space *space, uint64_t object, const struct place *place,
+                              uint64_t *ret_value) STASIS_MUST_CHECK;
 /* A UNICODE_STRING of this pointer size: at most 32 KiB; absent texts give NULL and the reason. */
 char *read_unicode_string(const struct windows *w, struct stasis_space *space, uint64_t va, uint8_t pointer_size,
                           struct stasis_arena *arena, enum stasis_absence *ret_why);
@@ -140,6 +144,14 @@ enum stasis_absence absence_of(enum stasis_status status);
 
 /* ---- discovery */
 enum stasis_status windows_discover(struct windows *w, struct stasis_error *err) STASIS_MUST_CHECK;
+/* RVA of the layout file or the built-in tables, as an address. */
+bool windows_symbol(const struct windows *w, const char *symbol, uint64_t *ret_va);
+/* w->layout and w->system_object, by the strongest evidence that System confirms. */
+bool windows_choose_layout(struct windows *w);
+void windows_find_process_head(struct windows *w);    /* as told; before the layout is known */
+void windows_confirm_process_head(struct windows *w); /* by System's ring; after */
+void windows_use_system_root(struct windows *w);
+void windows_find_module_head(struct windows *w); /* and KiProcessorBlock */
 void windows_bind_places(const struct stasis_layout *layout, struct windows_places *ret_places);
 /* Whether a process object at va is System under this layout. A score: 0 no, higher is surer. */
 unsigned windows_system_score(struct stasis_space *space, const struct stasis_layout *layout, uint64_t object);
@@ -159,7 +171,14 @@ size_t windows_system_by_shape(const struct windows *w, struct system_shape *ret
 /* ---- processors */
 enum stasis_status windows_processors(struct windows *w) STASIS_MUST_CHECK;
 
-/* ---- sources and the report */
+/* ---- objects, sources and the report */
+enum stasis_status windows_find_processes(struct windows *w, struct stasis_error *err) STASIS_MUST_CHECK;
+/* Adds a process that no list named (listed == false) or that one did; false where memory is exhausted. */
+bool windows_add_process(struct windows *w, uint64_t object, bool listed);
+size_t windows_process_of(const struct windows *w,
+                          uint64_t object); /* its index; process_count where it is not known */
+/* Every row of the table of sources, in its order. */
+enum stasis_status windows_find_threads(struct windows *w) STASIS_MUST_CHECK;
 enum stasis_status windows_walk(struct windows *w, struct stasis_error *err) STASIS_MUST_CHECK;
 /* NULL: it is one. Else why it is none, as a sentence's end ("its dispatcher header is not a thread's"). */
 const char *windows_thread_refused(const struct windows *w, uint64_t object);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* The heads of the lists, and the root to keep. What somebody tells of a head is checked against System's own links. */
+#include <inttypes.h>
+
+#include "windows.h"
+
+bool windows_symbol(const struct windows *w, const char *symbol, uint64_t *ret_va)
+{
+        uint32_t rva;
+        uint64_t isf_rva;
+        if (!w->has_pe)
+                return false;
+        if (w->own_layout && stasis_layout_symbol(w->own_layout, symbol, &isf_rva)) {
+                *ret_va = w->pe.base + isf_rva;
+                return true;
+        }
+        if (!w->pe.pdb_known || !stasis_symbol_rva(&w->pe.pdb, symbol, &rva))
+                return false;
+        *ret_va = w->pe.base + rva;
+        return true;
+}
+
+void windows_find_process_head(struct windows *w)
+{
+        const struct stasis_hints *h = stasis_image_hints(w->image);
+        const char *how = NULL;
+        uint64_t va;
+        if (w->has_kdbg && w->kdbg.PsActiveProcessHead) {
+                w->process_head = w->kdbg.PsActiveProcessHead;
+                how = "debugger block";
+        } else if (h->known & STASIS_HINT_PROCESS_HEAD) {
+                w->process_head = h->process_head;
+                how = "header";
+        } else if (windows_symbol(w, "PsActiveProcessHead", &va)) {
+                w->process_head = va;
+                how = "PDB symbol";
+        }
+        system_trace(w->system, "processes", how != NULL,
+                     how ? "PsActiveProcessHead 0x%" PRIx64 " (%s)"
+                         : "no header, debugger block or symbol tells PsActiveProcessHead",
+                     w->process_head, how);
+}
+
+static bool in_kernel_image(const struct windows *w, uint64_t va)
+{
+        return w->has_pe && va >= w->pe.base && va - w->pe.base < w->pe.size;
+}
+
+struct ring {
+        const struct windows *w;
+        uint64_t head; /* the entry of the ring that lies in the kernel's image */
+};
+
+static bool ring_accept(void *ctx, uint64_t entry)
+{
+        struct ring *ring = ctx;
+        if (in_kernel_image(ring->w, entry))
+                ring->head = entry;
+        return true;
+}
+
+/*
+ * The head is the one entry of System's ring that lies in the kernel's image. A head told by somebody is believed only
+ * where the ring goes through it.
+ */
+void windows_confirm_process_head(struct windows *w)
+{
+        struct ring ring = { .w = w };
+        struct list_options options = {
+                .pointer_size = w->pointer_size, .max = WINDOWS_PROCESSES_MAX, .accept = ring_accept, .ctx = &ring
+        };
+        struct list_walk walk;
+        uint64_t first;
+        uint64_t links = w->system_object + w->at.process_links.offset;
+        if (w->process_head && read_pointer(w, w->kernel, w->process_head, &first) == STASIS_OK && first == links)
+                return;
+        if (list_walk(w->kernel, links, &options, &walk) != STASIS_OK)
+                return;
+        list_free(&walk);
+        if (ring.head && ring.head != w->process_head)
+                system_trace(w->system, "processes", true,
+                             "PsActiveProcessHead 0x%" PRIx64 " (System's own list links)", ring.head);
+        else if (!ring.head)
+                system_trace(w->system, "processes", false,
+                             "the list is entered at System itself: no head found in the kernel");
+        w->process_head = ring.head;
+}
+
+/* System's own root is the one to keep: whichever process the first root was of, the answers are then the same. */
+void windows_use_system_root(struct windows *w)
+{
+        uint64_t dtb, pa;
+        if (read_place(w->kernel, w->system_object, &w->at.process_dtb, &dtb) != STASIS_OK)
+                return;
+        uint64_t root = dtb & w->kernel->paging->root_mask, before = w->kernel->root;
+        if (root == before)
+                return;
+        stasis_space_init(w->kernel, w->image, w->kernel->paging, root);
+        bool works = stasis_space_pa(w->kernel, w->system_object, &pa) == STASIS_OK;
+        system_trace(w->system, "root", works, "0x%" PRIx64 " (System's DirectoryTableBase)%s", root,
+                     works ? "" : ": does not map System");
+        if (!works)
+                stasis_space_init(w->kernel, w->image, w->kernel->paging, before);
+}
+
+void windows_find_module_head(struct windows *w)
+{
+        const struct stasis_hints *h = stasis_image_hints(w->image);
+        const char *how = NULL;
+        uint64_t va;
+        if (w->has_kdbg && w->kdbg.PsLoadedModuleList) {
+                w->module_head = w->kdbg.PsLoadedModuleList;
+                how = "debugger block";
+        } else if (h->known & STASIS_HINT_MODULE_HEAD) {
+                w->module_head = h->module_head;
+                how = "header";
+        } else if (windows_symbol(w, "PsLoadedModuleList", &va) ||
+                   (w->has_pe && pe_export(w->kernel, &w->pe, "PsLoadedModuleList", &va) == STASIS_OK)) {
+                w->module_head = va;
+                how = "symbol";
+        } else if (w->has_pe && modules_head_by_shape(w->kernel, &w->pe, w->layout, &va) == STASIS_OK) {
+                w->module_head = va;
+                how = "shape of the kernel's own entry";
+        }
+        system_trace(w->system, "modules", how != NULL,
+                     how ? "PsLoadedModuleList 0x%" PRIx64 " (%s)" : "PsLoadedModuleList not found", w->module_head,
+                     how);
+        if (w->has_kdbg && w->kdbg.KiProcessorBlock)
+                w->processor_block = w->kdbg.KiProcessorBlock;
+        else if (windows_symbol(w, "KiProcessorBlock", &va))
+                w->processor_block = va;
+}

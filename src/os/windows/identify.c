@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which layout this kernel has, proved by System's process object: evidence that System does not confirm is not
+ * believed.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "windows.h"
+
+#define LAYOUTS_TRIED_MAX 256
+#define SYSTEM_THREADS_CHECKED 8
+#define THREAD_ID_MAX 0x4000000 /* ids are handle values of one table: at most 2^26 (NT 4.0's are no multiples of 4) \
+                                 */
+
+/* ---------------------------------------------------------------- is it System? */
+
+/* Score of one thread list of System: 0 where the first entry is no thread of it. */
+static unsigned thread_list_score(struct stasis_space *space, const struct windows_places *at, uint64_t process,
+                                  uint64_t pid, const struct place *head, const struct place *links,
+                                  uint8_t pointer_size)
+{
+        uint64_t entry, type, owner, tid;
+        unsigned score = 0;
+        if (!head->has || !links->has ||
+            stasis_space_u(space, process + head->offset, pointer_size, &entry) != STASIS_OK)
+                return 0;
+        for (unsigned i = 0; i < SYSTEM_THREADS_CHECKED && entry != process + head->offset; i++) {
+                uint64_t object = entry - links->offset;
+                if (read_place(space, object, &at->header_type, &type) != STASIS_OK || (type & 0x7f) != 6)
+                        return 0;
+                if (read_place(space, object, &at->cid_process, &owner) != STASIS_OK || owner != pid ||
+                    read_place(space, object, &at->cid_thread, &tid) != STASIS_OK || !tid || tid > THREAD_ID_MAX)
+                        return 0;
+                score++;
+                if (stasis_space_u(space, entry, pointer_size, &entry) != STASIS_OK)
+                        break;
+        }
+        return score;
+}
+
+unsigned windows_system_score(struct stasis_space *space, const struct stasis_layout *layout, uint64_t object)
+{
+        struct windows_places at;
+        uint8_t pointer_size = stasis_layout_pointer_size(layout);
+        uint64_t type, pid, dtb, flink, back;
+        char name[8] = { 0 };
+        if (pointer_size != (space->paging->va_bits > 32 ? 8 : 4))
+                return 0; /* before the binding, which costs more than all that follows */
+        windows_bind_places(layout, &at);
+        if (!at.process_name.has || !at.process_links.has)
+                return 0;
+        if (read_place(space, object, &at.header_type, &type) != STASIS_OK || (type & 0x7f) != 3)
+                return 0;
+        if (read_place(space, object, &at.process_id, &pid) != STASIS_OK || (pid != 4 && pid != 8 && pid != 2))
+                return 0; /* System is 2 in NT 4.0, 8 in 2000, 4 since XP */
+        if (stasis_space_read(space, object + at.process_name.offset, name, 7) != STASIS_OK ||
+            strcmp(name, "System") != 0)
+                return 0;
+        unsigned score = 1;
+        if (read_place(space, object, &at.process_dtb, &dtb) == STASIS_OK &&
+            dtb >> 12) /* low bits may be flags or a PCID */
+                score += 2;
+        uint64_t links = object + at.process_links.offset;
+        if (stasis_space_u(space, links, pointer_size, &flink) == STASIS_OK &&
+            stasis_space_u(space, flink + pointer_size, pointer_size, &back) == STASIS_OK && back == links)
+                score += 2;
+        score += thread_list_score(space, &at, object, pid, &at.process_threads, &at.thread_links, pointer_size);
+        score += thread_list_score(space, &at, object, pid, &at.kprocess_threads, &at.kthread_links, pointer_size);
+        return score;
+}
+
+/* Where System's object may be, for this layout: the export, then the head of the list. */
+static size_t system_candidates(struct windows *w, const struct stasis_layout *layout, uint64_t object[static 4])
+{
+        struct stasis_member links;
+        uint64_t va, value;
+        size_t count = 0;
+        if (w->has_pe && pe_export(w->kernel, &w->pe, "PsInitialSystemProcess", &va) == STASIS_OK &&
+            read_pointer(w, w->kernel, va, &value) == STASIS_OK && is_kernel_address(w, value))
+                object[count++] = value;
+        if (windows_symbol(w, "PsInitialSystemProcess", &va) && read_pointer(w, w->kernel, va, &value) == STASIS_OK &&
+            is_kernel_address(w, value))
+                object[count++] = value;
+        if (w->process_head && stasis_layout_member(layout, "_EPROCESS.ActiveProcessLinks", &links) &&
+            read_pointer(w, w->kernel, w->process_head, &value) == STASIS_OK)
+                object[count++] = value - links.offset;
+        return count;
+}
+
+static unsigned try_layout(struct windows *w, const struct stasis_layout *layout, uint64_t *ret_object)
+{
+        uint64_t object[4];
+        unsigned best = 0;
+        size_t count = system_candidates(w, layout, object);
+        for (size_t i = 0; i < count; i++) {
+                unsigned score = windows_system_score(w->kernel, layout, object[i]);
+                if (score > best) {
+                        best = score;
+                        *ret_object = object[i];
+                }
+        }
+        return best;
+}
+
+/* ---------------------------------------------------------------- which layout? */
+
+static void kernel_id(const struct windows *w, struct stasis_kernel_id *id)
+{
+        *id = (struct stasis_kernel_id){ .machine = w->is64 ? 0x8664 : 0x14c,
+                                         .build = w->version.build,
+                                         .service_pack = w->version.service_pack };
+        if (w->has_pe) {
+                id->pdb = w->pe.pdb_known ? &w->pe.pdb : NULL;
+                id->timestamp = w->pe.timestamp;
+                id->image_size = w->pe.size;
+        }
+        if (w->has_kdbg && w->kdbg.sizes) {
+                id->kdbg_sizes = true;
+                id->size_eprocess = w->kdbg.SizeEProcess;
+                id->size_ethread = w->kdbg.SizeEThread;
+                id->size_prcb = w->kdbg.SizePrcb;
+                id->kthread_state = w->kdbg.OffsetKThreadState;
+                id->kthread_teb = w->kdbg.OffsetKThreadTeb;
+                id->kthread_next_processor = w->kdbg.OffsetKThreadNextProcessor;
+                id->eprocess_peb = w->kdbg.OffsetEprocessPeb;
+        }
+}
+
+static const char *const match_names[] = {
+        [STASIS_MATCH_NONE] = "plausibility of System alone",
+        [STASIS_MATCH_BUILD] = "build number",
+        [STASIS_MATCH_KDBG] = "sizes in the debugger block",
+        [STASIS_MATCH_PE] = "PE timestamp and size",
+        [STASIS_MATCH_PDB] = "PDB GUID",
+};
+
+static void take_layout(struct windows *w, const struct stasis_layout *layout, enum stasis_match match,
+                        const uint32_t revision[4], uint64_t object, unsigned score)
+{
+        size_t i = (size_t)match;
+        w->layout = layout;
+        w->match = match;
+        w->layout_how =
+                i < sizeof match_names / sizeof *match_names && match_names[i] ? match_names[i] : "nearest build";
+        if (revision)
+                memcpy(w->revision, revision, sizeof w->revision);
+        w->system_object = object;
+        system_trace(w->system, "layout", true, "%s (%s), System at 0x%" PRIx64 ", score %u",
+                     stasis_layout_name(layout), w->layout_how, object, score);
+}
+
+/* The best of the candidates by how well System fits; ties go to the stronger evidence, which comes first. */
+static bool choose_among(struct windows *w, const struct stasis_layout_choice *choice, size_t count)
+{
+        size_t best = count;
+        unsigned best_score = 0;
+        uint64_t best_object = 0;
+        for (size_t i = 0; i < count; i++) {
+                uint64_t object = 0;
+                unsigned score = try_layout(w, choice[i].layout, &object);
+                if (!score)
+                        system_trace(w->system, "layout", false, "%s: System's object does not fit",
+                                     stasis_layout_name(choice[i].layout));
+                if (score <= best_score)
+                        continue;
+                best = i;
+                best_score = score;
+                best_object = object;
+                if (choice[i].match >= STASIS_MATCH_PE)
+                        break; /* told exactly; that System fits confirms it */
+        }
+        if (best == count)
+                return false;
+        take_layout(w, choice[best].layout, choice[best].match, choice[best].revision, best_object, best_score);
+        return true;
+}
+
+static bool choose_any(struct windows *w)
+{
+        const struct stasis_layout *layout, *best = NULL;
+        unsigned best_score = 0;
+        uint64_t best_object = 0;
+        for (size_t i = 0; i < LAYOUTS_TRIED_MAX && (layout = stasis_layout_at(i)); i++) {
+                uint64_t object = 0;
+                unsigned score =
+                        stasis_layout_pointer_size(layout) == w->pointer_size ? try_layout(w, layout, &object) : 0;
+                if (score <= best_score)
+                        continue;
+                best = layout;
+                best_score = score;
+                best_object = object;
+        }
+        if (!best)
+                return false;
+        take_layout(w, best, STASIS_MATCH_NONE, NULL, best_object, best_score);
+        system_note(w->system, STASIS_NOTE_WARNING, "layout-by-plausibility", 0, -1, -1,
+                    "no built-in layout is known for this kernel; %s fits System best and is used",
+                    stasis_layout_name(best));
+        return true;
+}
+
+static bool choose_reactos(struct windows *w)
+{
+        const struct stasis_layout *layout = stasis_layout_by_name(w->is64 ? "reactos-0.4-x64" : "reactos-0.4-x86");
+        uint64_t object = 0;
+        unsigned score = layout ? try_layout(w, layout, &object) : 0;
+        if (!score)
+                return false;
+        take_layout(w, layout, STASIS_MATCH_BUILD, NULL, object, score);
+        w->layout_how = "recognised as ReactOS";
+        return true;
+}
+
+static bool choose_given(struct windows *w)
+{
+        uint64_t object = 0;
+        unsigned score = try_layout(w, w->own_layout, &object);
+        if (!score) {
+                system_trace(w->system, "layout", false, "%s (given): System's object does not fit",
+                             stasis_layout_name(w->own_layout));
+                return false;
+        }
+        take_layout(w, w->own_layout, STASIS_MATCH_NONE, NULL, object, score);
+        w->layout_how = "given file";
+        return true;
+}
+
+bool windows_choose_layout(struct windows *w)
+{
+        struct stasis_layout_choice choice[LAYOUTS_TRIED_MAX];
+        struct stasis_kernel_id id;
+        if (w->own_layout)
+                return choose_given(w);
+        if (w->version.reactos && choose_reactos(w))
+                return true;
+        kernel_id(w, &id);
+        size_t count = stasis_layout_choose(&id, choice, LAYOUTS_TRIED_MAX);
+        if (!count)
+                system_trace(w->system, "layout", false, "no built-in layout for this PDB, PE or build %u", id.build);
+        return choose_among(w, choice, count) || choose_any(w);
+}
