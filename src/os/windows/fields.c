@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLAGS_MAX 64
+#define NAMES_MAX 64
 
 /* ---------------------------------------------------------------- binding */
 
@@ -47,24 +47,40 @@ static void bind_row(const struct windows *w, const struct row *row, struct boun
         }
 }
 
-static void bind_names(const struct windows *w, const struct row *row, const struct bound *bound, struct field_set *set,
+static void keep_names(struct field_set *set, const struct stasis_name *names, size_t count,
                        struct stasis_column *column)
 {
-        struct stasis_name names[FLAGS_MAX];
-        if (row->names) {
-                column->names = row->names(w, &column->name_count);
-                return;
-        }
-        if (row->column.kind != STASIS_KIND_FLAGS || !bound->path || bound->path[0] == '@')
-                return;
-        size_t count = stasis_layout_bits(w->layout, bound->path, names, FLAGS_MAX);
-        count = count > FLAGS_MAX ? FLAGS_MAX : count;
         struct stasis_name *kept = arena_array(&set->arena, struct stasis_name, count + 1);
         if (!kept)
                 return;
         memcpy(kept, names, count * sizeof *kept);
         column->names = kept;
         column->name_count = count;
+}
+
+/* The last value of Microsoft's enumerations, Maximum..., is a count and no value. */
+static size_t enumeration(const struct stasis_layout *layout, const char *name, struct stasis_name *names)
+{
+        size_t kept = 0, count = layout ? stasis_layout_enum(layout, name, names, NAMES_MAX) : 0;
+        for (size_t i = 0; i < count && i < NAMES_MAX; i++)
+                if (strncmp(names[i].name, "Maximum", 7) != 0)
+                        names[kept++] = names[i];
+        return kept;
+}
+
+static void bind_names(const struct windows *w, const struct row *row, const struct bound *bound, struct field_set *set,
+                       struct stasis_column *column)
+{
+        struct stasis_name names[NAMES_MAX];
+        size_t count = row->enumeration ? enumeration(w->layout, row->enumeration, names) : 0;
+        if (!count && row->names) {
+                column->names = row->names(w, &column->name_count);
+                return;
+        }
+        if (row->column.kind == STASIS_KIND_FLAGS && bound->path && bound->path[0] != '@')
+                count = stasis_layout_bits(w->layout, bound->path, names, NAMES_MAX);
+        if (count)
+                keep_names(set, names, count > NAMES_MAX ? NAMES_MAX : count, column);
 }
 
 static const char *const key_names[FACT_KEYS] = {

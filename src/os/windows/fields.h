@@ -38,7 +38,9 @@ struct row {
         const char
                 *member[ROW_MEMBERS]; /* the first that the layout has; a place x86 keeps in every version: "@0x34:4" */
         void (*derive)(struct decode *d, struct stasis_fact *fact); /* after the load; NULL: the load is the fact */
-        const struct stasis_name *(*names)(const struct windows *w, size_t *ret_count); /* enumerations, fixed flags */
+        const char *enumeration; /* the layout's own names of the values, as of its version; else: */
+        const struct stasis_name *(*names)(const struct windows *w,
+                                           size_t *ret_count); /* what all versions name alike */
 };
 
 /* Rows that others build on, found once when the table is bound. */

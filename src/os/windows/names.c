@@ -20,88 +20,6 @@ uint32_t windows_build(const struct windows *w)
         return version[2];
 }
 
-/* KTHREAD_STATE. Until 7 number 8 is GateWait; 9 came with 10 (facts: REPORT.md 3.2). */
-static const struct stasis_name states[] = {
-        VALUE(0, "Initialized"), VALUE(1, "Ready"),
-        VALUE(2, "Running"),     VALUE(3, "Standby"),
-        VALUE(4, "Terminated"),  VALUE(5, "Waiting"),
-        VALUE(6, "Transition"),  VALUE(7, "DeferredReady"),
-        VALUE(8, "GateWait"),    VALUE(9, "WaitingForProcessInSwap"),
-};
-static const struct stasis_name states_8[] = {
-        VALUE(0, "Initialized"),      VALUE(1, "Ready"),
-        VALUE(2, "Running"),          VALUE(3, "Standby"),
-        VALUE(4, "Terminated"),       VALUE(5, "Waiting"),
-        VALUE(6, "Transition"),       VALUE(7, "DeferredReady"),
-        VALUE(8, "GateWaitObsolete"), VALUE(9, "WaitingForProcessInSwap"),
-};
-
-const struct stasis_name *names_thread_state(const struct windows *w, size_t *ret_count)
-{
-        *ret_count = COUNT(states);
-        return w->layout && windows_build(w) >= 9200 ? states_8 : states;
-}
-
-/* KWAIT_REASON: numbers that never changed, then one block for each span of builds that names the rest alike. */
-#define REASONS_0_13 \
-        VALUE(0, "Executive"), VALUE(1, "FreePage"), VALUE(2, "PageIn"), VALUE(3, "PoolAllocation"), \
-                VALUE(4, "DelayExecution"), VALUE(5, "Suspended"), VALUE(6, "UserRequest"), VALUE(7, "WrExecutive"), \
-                VALUE(8, "WrFreePage"), VALUE(9, "WrPageIn"), VALUE(10, "WrPoolAllocation"), \
-                VALUE(11, "WrDelayExecution"), VALUE(12, "WrSuspended"), VALUE(13, "WrUserRequest")
-#define REASONS_15_20 \
-        VALUE(15, "WrQueue"), VALUE(16, "WrLpcReceive"), VALUE(17, "WrLpcReply"), VALUE(18, "WrVirtualMemory"), \
-                VALUE(19, "WrPageOut"), VALUE(20, "WrRendezvous")
-#define REASONS_SPARE_21_24 VALUE(21, "Spare2"), VALUE(22, "Spare3"), VALUE(23, "Spare4"), VALUE(24, "Spare5")
-#define REASONS_7_21_24 \
-        VALUE(21, "WrKeyedEvent"), VALUE(22, "WrTerminated"), VALUE(23, "WrProcessInSwap"), \
-                VALUE(24, "WrCpuRateControl")
-#define REASONS_25_36 \
-        VALUE(25, "WrCalloutStack"), VALUE(26, "WrKernel"), VALUE(27, "WrResource"), VALUE(28, "WrPushLock"), \
-                VALUE(29, "WrMutex"), VALUE(30, "WrQuantumEnd"), VALUE(31, "WrDispatchInt"), VALUE(32, "WrPreempted"), \
-                VALUE(33, "WrYieldExecution"), VALUE(34, "WrFastMutex"), VALUE(35, "WrGuardedMutex"), \
-                VALUE(36, "WrRundown")
-#define REASONS_37_38 VALUE(37, "WrAlertByThreadId"), VALUE(38, "WrDeferredPreempt")
-
-static const struct stasis_name reasons_nt4[] = {
-        REASONS_0_13,        VALUE(14, "WrEventPair"), REASONS_15_20,
-        REASONS_SPARE_21_24, VALUE(25, "Spare6"),      VALUE(26, "WrKernel")
-};
-static const struct stasis_name reasons_2003[] = { REASONS_0_13, VALUE(14, "WrEventPair"), REASONS_15_20,
-                                                   REASONS_SPARE_21_24, REASONS_25_36 };
-static const struct stasis_name reasons_7[] = { REASONS_0_13, VALUE(14, "WrEventPair"), REASONS_15_20, REASONS_7_21_24,
-                                                REASONS_25_36 };
-static const struct stasis_name reasons_8[] = { REASONS_0_13,  VALUE(14, "WrEventPair"),
-                                                REASONS_15_20, REASONS_7_21_24,
-                                                REASONS_25_36, REASONS_37_38 };
-static const struct stasis_name reasons_10[] = {
-        REASONS_0_13,  VALUE(14, "WrSpare0"),        REASONS_15_20,         REASONS_7_21_24,         REASONS_25_36,
-        REASONS_37_38, VALUE(39, "WrPhysicalFault"), VALUE(40, "WrIoRing"), VALUE(41, "WrMdlCache"), VALUE(42, "WrRcu")
-};
-
-/* From this build on, the first so many entries of the table hold. Latest first. Facts: REPORT.md 3.2 and its
- * enumerations. */
-static const struct {
-        uint32_t build;
-        const struct stasis_name *names;
-        size_t count;
-} reasons_since[] = {
-        { 26100, reasons_10, COUNT(reasons_10) },     { 22621, reasons_10, COUNT(reasons_10) - 1 },
-        { 22000, reasons_10, COUNT(reasons_10) - 2 }, { 16299, reasons_10, COUNT(reasons_10) - 3 },
-        { 9600, reasons_10, COUNT(reasons_10) - 4 },  { 9200, reasons_8, COUNT(reasons_8) },
-        { 7600, reasons_7, COUNT(reasons_7) },        { 3790, reasons_2003, COUNT(reasons_2003) },
-        { 0, reasons_nt4, COUNT(reasons_nt4) },
-};
-
-const struct stasis_name *names_wait_reason(const struct windows *w, size_t *ret_count)
-{
-        uint32_t build = windows_build(w);
-        size_t i = 0;
-        while (reasons_since[i].build > build)
-                i++;
-        *ret_count = reasons_since[i].count;
-        return reasons_since[i].names;
-}
-
 #define NAMES(function, ...) \
         const struct stasis_name *function(const struct windows *w, size_t *ret_count) \
         { \
@@ -111,6 +29,9 @@ const struct stasis_name *names_wait_reason(const struct windows *w, size_t *ret
                 return table; \
         }
 
+/* KTHREAD_STATE for layouts whose PDB had no such enumeration (XP and before): the numbers that no version changed. */
+NAMES(names_thread_state, VALUE(0, "Initialized"), VALUE(1, "Ready"), VALUE(2, "Running"), VALUE(3, "Standby"),
+      VALUE(4, "Terminated"), VALUE(5, "Waiting"), VALUE(6, "Transition"), VALUE(7, "DeferredReady"))
 NAMES(names_mode, VALUE(0, "KernelMode"), VALUE(1, "UserMode"))
 NAMES(names_impersonation, VALUE(0, "Anonymous"), VALUE(1, "Identification"), VALUE(2, "Impersonation"),
       VALUE(3, "Delegation"))

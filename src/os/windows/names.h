@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Values by name, as the version at hand means them. Each returns a table and its length. */
+/*
+ * Values by name that no layout holds: what every version means alike. What differs by version (wait reasons, thread
+ * states) comes from the layout's own enumerations. Each returns a table and its length.
+ */
 #ifndef STASIS_OS_WINDOWS_NAMES_H
 #define STASIS_OS_WINDOWS_NAMES_H
 
@@ -7,7 +10,6 @@
 
 uint32_t windows_build(const struct windows *w); /* of the kernel, or of the layout where no witness told */
 const struct stasis_name *names_thread_state(const struct windows *w, size_t *ret_count);
-const struct stasis_name *names_wait_reason(const struct windows *w, size_t *ret_count);
 const struct stasis_name *names_mode(const struct windows *w, size_t *ret_count);
 const struct stasis_name *names_impersonation(const struct windows *w, size_t *ret_count);
 const struct stasis_name *names_thread_access(const struct windows *w, size_t *ret_count);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How a row is written: key, title, group, kind, base, [derive,] [names,] help, members. ROW is a plain load, _D has a
- * derive function, _N names of values, MADE is made of other facts alone.
+ * derive function, _N names of values, _E the layout's enumeration (and names where it has none), MADE is made of other
+ * facts alone.
  */
 #ifndef STASIS_OS_WINDOWS_ROW_MACROS_H
 #define STASIS_OS_WINDOWS_ROW_MACROS_H
@@ -27,6 +28,10 @@
 #define ROW_DN(k, t, g, kd, b, d, n, h, ...) \
         { \
                 COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .derive = (d), .names = (n) \
+        }
+#define ROW_E(k, t, g, kd, b, e, n, h, ...) \
+        { \
+                COLUMN(k, t, g, kd, h), .base = (b), .enumeration = (e), .names = (n), .member = { __VA_ARGS__ } \
         }
 #define MADE(k, t, g, kd, d, h) \
         { \

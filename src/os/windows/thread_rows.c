@@ -43,8 +43,9 @@ const struct row thread_rows[] = {
         ROW_D("saved_process", "Saved process", CONTEXT, ADDRESS, ON_OBJECT, derive_saved_process,
               "while attached: where it returns to; SavedApcState.Process", "_KTHREAD.SavedApcState.Process"),
 
-        ROW_N("state", "State", SCHEDULING, ENUM, ON_OBJECT, names_thread_state, "KTHREAD_STATE", "_KTHREAD.State"),
-        ROW_N("wait_reason", "Wait reason", SCHEDULING, ENUM, ON_OBJECT, names_wait_reason,
+        ROW_E("state", "State", SCHEDULING, ENUM, ON_OBJECT, "_KTHREAD_STATE", names_thread_state, "KTHREAD_STATE",
+              "_KTHREAD.State"),
+        ROW_E("wait_reason", "Wait reason", SCHEDULING, ENUM, ON_OBJECT, "_KWAIT_REASON", NULL,
               "KWAIT_REASON as this version names it; of a thread that does not wait, that of its last wait",
               "_KTHREAD.WaitReason"),
         ROW_N("wait_mode", "Wait mode", SCHEDULING, ENUM, ON_OBJECT, names_mode, "", "_KTHREAD.WaitMode"),
