@@ -250,7 +250,7 @@ START_TEST(scan_refuses_what_is_no_self_map)
                 ck_assert_uint_eq(scan(), 0);
         }
         memset(memory, 0, sizeof(memory));
-        at = put_process(PT_X64, 0x100000, 0, 0xff); /* the user's half */
+        (void)put_process(PT_X64, 0x100000, 0, 0xff); /* the user's half */
         ck_assert_uint_eq(scan(), 0);
         memset(memory, 0, sizeof(memory));
         at = put_process(PT_PAE, 0x100000, 0, 3);
