@@ -31,7 +31,7 @@
         }
 #define ROW_E(k, t, g, kd, b, e, n, h, ...) \
         { \
-                COLUMN(k, t, g, kd, h), .base = (b), .enumeration = (e), .names = (n), .member = { __VA_ARGS__ } \
+                COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .enumeration = (e), .names = (n) \
         }
 #define MADE(k, t, g, kd, d, h) \
         { \
