@@ -18,14 +18,8 @@ static void fact_words(const struct stasis_column *column, const struct stasis_f
                 text_str(ret_text, small);
                 return;
         }
-        char *large = malloc(len + 1);
-        if (!large) {
-                ret_text->bad = true;
-                return;
-        }
-        stasis_fact_text(column, fact, large, len + 1);
-        text_str(ret_text, large);
-        free(large);
+        text_pad(ret_text, ' ', len);
+        stasis_fact_text(column, fact, ret_text->at, len + 1);
 }
 
 static void add_place(struct text *line, const char *name, bool known, uint64_t value)

@@ -115,7 +115,7 @@ struct json_object *json_text(const char *text)
         struct text clean = { 0 };
 
         text_utf8(&clean, text);
-        struct json_object *value = clean.bad ? NULL : json_object_new_string(text_get(&clean));
+        struct json_object *value = json_object_new_string(text_get(&clean));
         text_free(&clean);
         return value;
 }

@@ -38,7 +38,7 @@ static struct json_object *flags(const struct stasis_column *column, uint64_t va
         for (size_t i = 0; good && i < column->name_count; i++) {
                 text_reset(&flag);
                 if (value_flag(&column->names[i], value, &flag))
-                        good = !flag.bad && array_add(names, json_text(text_get(&flag)));
+                        good = array_add(names, json_text(text_get(&flag)));
         }
         text_free(&flag);
         if (!good || !json_add(object, "names", steal(&names)))
@@ -54,7 +54,7 @@ static struct json_object *texts(const char *list)
                 struct text element = { 0 };
                 size_t len = strcspn(list, "\n");
                 text_add(&element, list, len);
-                bool good = !element.bad && array_add(array, json_text(text_get(&element)));
+                bool good = array_add(array, json_text(text_get(&element)));
                 text_free(&element);
                 if (!good)
                         return NULL;
@@ -77,8 +77,7 @@ static struct json_object *value(const struct stasis_column *column, const struc
         default: break;
         }
         value_text(column, fact, &text);
-        if (!text.bad)
-                object = json_object_new_string(text_get(&text));
+        object = json_object_new_string(text_get(&text));
         text_free(&text);
         return object;
 }
@@ -87,13 +86,11 @@ static struct json_object *value(const struct stasis_column *column, const struc
 static bool add_symbol(struct json_object *object, const struct stasis_column *column, const struct stasis_fact *fact)
 {
         struct text key = { 0 }, symbol = { 0 };
-        bool good = false;
 
         text_printf(&key, "%s_symbol", column->key);
         bool known = fact->absence == STASIS_PRESENT && value_symbol(fact, &symbol);
-        if (!key.bad && !symbol.bad)
-                good = known ? json_add(object, text_get(&key), json_text(text_get(&symbol)))
-                             : json_object_object_add(object, text_get(&key), NULL) == 0;
+        bool good = known ? json_add(object, text_get(&key), json_text(text_get(&symbol)))
+                          : json_object_object_add(object, text_get(&key), NULL) == 0;
         text_free(&key);
         text_free(&symbol);
         return good;

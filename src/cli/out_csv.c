@@ -56,7 +56,6 @@ static void record(struct list *list, const struct stasis_record *record)
                 csv_field(out, text_get(&value));
         }
         fputs("\r\n", out);
-        list->bad |= value.bad;
         text_free(&value);
 }
 

@@ -47,7 +47,6 @@ static void add_cell(struct table *table, const struct stasis_column *column, co
         }
         text_safe(&table->cells, text_get(&words));
         text_add(&table->cells, "", 1);
-        table->cells.bad |= words.bad;
         text_free(&words);
 }
 
@@ -173,7 +172,7 @@ static void flush(struct list *list)
                 table->laid = true;
         }
         const char *cell = text_get(&table->cells);
-        for (size_t row = 0; row < table->rows && !table->cells.bad; row++) {
+        for (size_t row = 0; row < table->rows; row++) {
                 put_row(list, cell);
                 for (size_t i = 0; i < list->chosen_count; i++)
                         cell += strlen(cell) + 1;
@@ -232,7 +231,6 @@ static void record(struct list *list, const struct stasis_record *record)
         for (size_t i = 0; i < list->chosen_count; i++)
                 add_cell(table, list_column(list, i), cell_fact(list, i, record));
         table->rows++;
-        list->bad |= table->cells.bad;
         if (list->shown == 0 && !list->cli->quiet)
                 putc('\n', list->cli->out);
         if (table->laid || table->rows == WINDOW)

@@ -15,7 +15,7 @@ static void say(struct cli *cli, const char *message)
 
         cli_progress_end(cli);
         text_safe(&line, message);
-        fprintf(cli->err, "stasis: %s\n", line.bad ? "out of memory" : text_get(&line));
+        fprintf(cli->err, "stasis: %s\n", text_get(&line));
         text_free(&line);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "text.h"
+#include "cli.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,31 +19,31 @@ void text_reset(struct text *text)
                 text->at[0] = '\0';
 }
 
-/* Room for len more bytes and the terminator. */
-static bool text_room(struct text *text, size_t len)
+static _Noreturn void no_memory(void)
 {
-        if (text->bad || len >= SIZE_MAX / 2 - text->len) {
-                text->bad = true;
-                return false;
-        }
+        fputs("stasis: out of memory\n", stderr);
+        exit(CLI_UNREADABLE);
+}
+
+/* Room for len more bytes and the terminator. */
+static void text_room(struct text *text, size_t len)
+{
+        if (len >= SIZE_MAX / 2 - text->len)
+                no_memory();
         size_t want = text->len + len + 1;
         if (want <= text->capacity)
-                return true;
+                return;
         size_t capacity = want < 128 ? 128 : want * 2;
         char *at = realloc(text->at, capacity);
-        if (!at) {
-                text->bad = true;
-                return false;
-        }
+        if (!at)
+                no_memory();
         text->at = at;
         text->capacity = capacity;
-        return true;
 }
 
 void text_add(struct text *text, const char *bytes, size_t len)
 {
-        if (!text_room(text, len))
-                return;
+        text_room(text, len);
         if (len)
                 memcpy(text->at + text->len, bytes, len);
         text->len += len;
@@ -60,22 +60,22 @@ void text_printf(struct text *text, const char *fmt, ...)
         va_start(ap, fmt);
         int len = vsnprintf(small, sizeof(small), fmt, ap);
         va_end(ap);
-        if (len < 0) {
-                text->bad = true;
-        } else if ((size_t)len < sizeof(small)) {
+        if (len < 0)
+                no_memory();
+        if ((size_t)len < sizeof(small)) {
                 text_add(text, small, (size_t)len);
-        } else if (text_room(text, (size_t)len)) {
-                va_start(ap, fmt);
-                vsnprintf(text->at + text->len, (size_t)len + 1, fmt, ap);
-                va_end(ap);
-                text->len += (size_t)len;
+                return;
         }
+        text_room(text, (size_t)len);
+        va_start(ap, fmt);
+        vsnprintf(text->at + text->len, (size_t)len + 1, fmt, ap);
+        va_end(ap);
+        text->len += (size_t)len;
 }
 
 void text_pad(struct text *text, char c, size_t count)
 {
-        if (!text_room(text, count))
-                return;
+        text_room(text, count);
         memset(text->at + text->len, c, count);
         text->len += count;
         text->at[text->len] = '\0';

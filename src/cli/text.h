@@ -9,11 +9,13 @@
 
 #include <stasis/stasis.h>
 
-/* Zeroed is empty and ready. bad sticks once memory is exhausted; look at it once, at the end. */
+/*
+ * Zeroed is empty and ready. Where memory is exhausted the program says so and ends with CLI_UNREADABLE: half an answer
+ * must not look like a whole one.
+ */
 struct text {
         char *at; /* NULL, or terminated */
         size_t len, capacity;
-        bool bad;
 };
 
 void text_free(struct text *text);
