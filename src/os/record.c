@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../base/bytes.h"
+#include "../base/utf.h"
 
 static const char *const absence_names[] = {
         [STASIS_PRESENT] = "present",
@@ -131,43 +131,15 @@ size_t stasis_fact_text(const struct stasis_column *column, const struct stasis_
         return (size_t)snprintf(buf, len, "0x%" PRIx64, fact->value);
 }
 
-static size_t put_utf8(char *out, uint32_t c)
-{
-        if (c < 0x80) {
-                out[0] = (char)c;
-                return 1;
-        }
-        if (c < 0x800) {
-                out[0] = (char)(0xc0 | c >> 6);
-                out[1] = (char)(0x80 | (c & 0x3f));
-                return 2;
-        }
-        if (c < 0x10000) {
-                out[0] = (char)(0xe0 | c >> 12);
-                out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-                out[2] = (char)(0x80 | (c & 0x3f));
-                return 3;
-        }
-        out[0] = (char)(0xf0 | c >> 18);
-        out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-        out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[3] = (char)(0x80 | (c & 0x3f));
-        return 4;
-}
-
 char *text_from_utf16(struct stasis_arena *arena, const uint8_t *units, size_t len)
 {
         size_t count = len / 2, used = 0;
-        char *out = stasis_arena_array(arena, 3, count + 1); /* a pair of units makes at most 4 bytes, a single one 3 */
-        for (size_t i = 0; out && i < count; i++) {
-                uint32_t c = load_le16(units + 2 * i);
-                if (c == 0)
+        char *out = stasis_arena_array(arena, 3, count + 2); /* a pair of units makes 4 bytes, a single one at most 3 */
+        for (size_t at = 0; out && at < count;) {
+                uint32_t code = utf16_next(units, count, &at);
+                if (!code)
                         break;
-                if ((c & 0xfc00) == 0xd800 && i + 1 < count && (load_le16(units + 2 * i + 2) & 0xfc00) == 0xdc00)
-                        c = 0x10000 + ((c & 0x3ff) << 10) + (load_le16(units + 2 * ++i) & 0x3ffu);
-                else if ((c & 0xf800) == 0xd800)
-                        c = 0xfffd;
-                used += put_utf8(out + used, c);
+                used += utf8_put(code, out + used);
         }
         return out;
 }
@@ -175,8 +147,8 @@ char *text_from_utf16(struct stasis_arena *arena, const uint8_t *units, size_t l
 char *text_from_bytes(struct stasis_arena *arena, const uint8_t *bytes, size_t len)
 {
         size_t used = 0;
-        char *out = stasis_arena_array(arena, 2, len + 1);
+        char *out = stasis_arena_array(arena, 2, len + 2);
         for (size_t i = 0; out && i < len && bytes[i]; i++)
-                used += put_utf8(out + used, bytes[i]);
+                used += utf8_put(bytes[i], out + used);
         return out;
 }

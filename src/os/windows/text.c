@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include "../../base/bytes.h"
+#include "../../base/utf.h"
 
 #define UNICODE_STRING_BYTES_MAX 1024 /* of what we show: our buffers hold 512 bytes at most */
 
@@ -28,37 +29,10 @@ bool text_ascii(struct stasis_space *space, uint64_t va, char *buf, size_t len)
         return ended;
 }
 
-/* One code point from units[*at..], which it passes; 0xfffd for what is not one, or not showable. */
-static uint32_t utf16_next(const uint8_t *units, size_t count, size_t *at)
+/* What is shown stays one line. */
+static uint32_t showable(uint32_t code)
 {
-        uint32_t first = load_le16(units + 2 * (*at)++);
-
-        if (first < 0x20 || (first >= 0x7f && first < 0xa0))
-                return 0xfffd;
-        if (first < 0xd800 || first > 0xdfff)
-                return first;
-        if (first > 0xdbff || *at == count)
-                return 0xfffd;
-        uint32_t second = load_le16(units + 2 * *at);
-        if (second < 0xdc00 || second > 0xdfff)
-                return 0xfffd;
-        (*at)++;
-        return 0x10000 + ((first - 0xd800) << 10 | (second - 0xdc00));
-}
-
-static size_t utf8_put(uint32_t code, char out[4])
-{
-        if (code < 0x80) {
-                out[0] = (char)code;
-                return 1;
-        }
-        size_t len = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-        static const uint8_t lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
-
-        for (size_t i = len; i-- > 1; code >>= 6)
-                out[i] = (char)(0x80 | (code & 0x3f));
-        out[0] = (char)(lead[len] | code);
-        return len;
+        return code < 0x20 || (code >= 0x7f && code < 0xa0) ? UTF_REPLACEMENT : code;
 }
 
 size_t text_utf16(const uint8_t *units, size_t count, char *buf, size_t len)
@@ -67,7 +41,7 @@ size_t text_utf16(const uint8_t *units, size_t count, char *buf, size_t len)
 
         for (size_t at = 0; at < count;) {
                 char bytes[4];
-                size_t width = utf8_put(utf16_next(units, count, &at), bytes);
+                size_t width = utf8_put(showable(utf16_next(units, count, &at)), bytes);
 
                 if (used + width >= len)
                         break;
