@@ -236,7 +236,7 @@ static void hint_from_cpus(struct stasis_hints *hints)
 static enum stasis_status elf_open(struct stasis_image *image, void *priv, struct stasis_error *err)
 {
         (void)priv;
-        struct elf elf = { .image = image, .file = image->map.bytes };
+        struct elf elf = { .image = image, .class = &class64, .file = image->map.bytes };
         image->trim_overlap = true;
         enum stasis_status status = check_ident(&elf, err);
         if (status == STASIS_OK)

@@ -144,7 +144,7 @@ void sample_elf_many(struct sample *s)
                 unsigned page = i / 2;
                 elf64_phdr(s, phdrs + 56 * i, 1, data + 0x400 * page, 0x10000 + 0x800 * page, 0x400, 0x400);
         }
-        for (uint8_t i = 0; i < COUNT / 2; i++)
+        for (unsigned i = 0; i < COUNT / 2; i++)
                 put_fill(s, data + 0x400u * i, 0x400, (uint8_t)(i + 1));
         s->header = data;
 }
