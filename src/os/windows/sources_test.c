@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/* Which threads and processes are found, by which sources, and what is said where something is missing. */
+#include "../../test/tiny_system.h"
+
+enum { BY_PROCESS = 1, BY_KPROCESS = 2, BY_PRCB = 4 };
+
+static uint64_t thread_entry(enum tiny_thread thread, const char *member)
+{
+        return t.thread[thread] + tiny_place(&t, member).at;
+}
+
+static void open_and_walk(void)
+{
+        sys_open();
+        (void)sys_count(STASIS_THREADS);
+}
+
+static bool found(enum tiny_thread thread) { return sys_record(STASIS_THREADS, t.thread[thread]) != NULL; }
+
+static void expect_note(const char *code, enum stasis_severity severity, int64_t pid, const char *text)
+{
+        const struct stasis_note *note = sys_note(code);
+        ck_assert_msg(note != NULL, "no note %s", code);
+        ck_assert_int_eq(note->severity, severity);
+        ck_assert_int_eq(note->pid, pid);
+        ck_assert_msg(strstr(note->text, text) != NULL, "%s", note->text);
+}
+
+/* ---------------------------------------------------------------- nothing is broken */
+
+START_TEST(whole)
+{
+        tiny_build(&t, _i);
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_PROCESSES), TINY_PROCESSES);
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        for (int i = 0; i < TINY_LISTED; i++)
+                expect_value(thread_fact((enum tiny_thread)i, "tid"), tiny_tid((enum tiny_thread)i));
+        for (int i = 0; i < TINY_PROCESSES; i++) {
+                expect_value(process_fact((enum tiny_process)i, "pid"), tiny_pid((enum tiny_process)i));
+                expect_text(process_fact((enum tiny_process)i, "name"), tiny_name((enum tiny_process)i));
+        }
+        ck_assert(!found(TINY_HIDDEN));
+        ck_assert_uint_eq(sys_notes(NULL), 0);
+}
+END_TEST
+
+/* By pid, then tid: the order in which the tiny system names them. */
+START_TEST(order)
+{
+        const struct stasis_record *record;
+        tiny_build(&t, _i);
+        open_and_walk();
+        for (size_t i = 0; i < TINY_LISTED; i++) {
+                ck_assert_int_eq(stasis_system_record(sys, STASIS_THREADS, i, &record, &sys_err), STASIS_OK);
+                ck_assert_uint_eq(record->object, t.thread[i]);
+        }
+        for (size_t i = 0; i < TINY_PROCESSES; i++) {
+                ck_assert_int_eq(stasis_system_record(sys, STASIS_PROCESSES, i, &record, &sys_err), STASIS_OK);
+                ck_assert_uint_eq(record->object, t.process[i]);
+        }
+        ck_assert_int_eq(stasis_system_record(sys, STASIS_THREADS, TINY_LISTED, &record, &sys_err), STASIS_USAGE);
+        ck_assert_str_eq(sys_err.text, "no object 8: there are 8");
+}
+END_TEST
+
+START_TEST(source_bits)
+{
+        tiny_build(&t, _i);
+        open_and_walk();
+        expect_value(thread_fact(TINY_WORKER, "sources"), BY_PROCESS | BY_KPROCESS);
+        expect_text(thread_fact(TINY_WORKER, "sources"), "process-list\nkprocess-list");
+        expect_value(thread_fact(TINY_DEAD, "sources"), BY_PROCESS | BY_KPROCESS);
+        expect_value(thread_fact(TINY_RUNNER, "sources"), BY_PROCESS | BY_KPROCESS | BY_PRCB);
+        expect_text(thread_fact(TINY_RUNNER, "sources"), "process-list\nkprocess-list\nprcb");
+        expect_value(thread_fact(TINY_IDLE0, "sources"),
+                     t.is64 ? BY_PROCESS | BY_KPROCESS | BY_PRCB : BY_KPROCESS | BY_PRCB);
+        expect_text(process_fact(TINY_ALPHA, "sources"), "process-list");
+        expect_text(process_fact(TINY_IDLE, "sources"), "prcb");
+}
+END_TEST
+
+START_TEST(threads_per_process)
+{
+        static const uint64_t threads[TINY_PROCESSES] = { 1, 2, 3, 2 };
+        tiny_build(&t, _i);
+        open_and_walk();
+        for (int i = 0; i < TINY_PROCESSES; i++)
+                expect_value(process_fact((enum tiny_process)i, "threads"), threads[i]);
+}
+END_TEST
+
+/* The dispatcher lock is bit 7 of Type: a locked object is one all the same. */
+START_TEST(locked_header)
+{
+        tiny_build(&t, _i);
+        world_u(&t.world, t.thread[TINY_MAIN], 1, 0x86);
+        world_u(&t.world, t.process[TINY_BETA], 1, 0x83);
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        ck_assert_uint_eq(sys_notes(NULL), 0);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- thread lists */
+
+/* One of the two lists is cut: the other one and the way back know all, and a note says so. */
+START_TEST(one_list_cut)
+{
+        tiny_build(&t, _i);
+        tiny_pointer(&t, thread_entry(TINY_RUNNER, "ETHREAD.ThreadListEntry"), 0);
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        ck_assert_uint_eq(sys_notes("thread-list-torn"), 1);
+        expect_note("thread-list-torn", STASIS_NOTE_MISSING, 0x100, "process-list of pid 256 is torn");
+        expect_note("thread-list-torn", STASIS_NOTE_MISSING, 0x100,
+                    "3 threads were reached, 2 of them only backwards; the process's other list is whole");
+        expect_value(thread_fact(TINY_DEAD, "sources"), BY_PROCESS | BY_KPROCESS);
+}
+END_TEST
+
+/* An object in the middle is gone: both lists end there from both sides. */
+START_TEST(entry_gone)
+{
+        tiny_build(&t, _i);
+        tiny_gone(&t, t.thread[TINY_CLIENT]);
+        open_and_walk();
+        ck_assert(found(TINY_RUNNER));
+        ck_assert(found(TINY_DEAD));
+        ck_assert(!found(TINY_CLIENT));
+        ck_assert_uint_eq(sys_notes("thread-list-torn"), 2);
+        expect_note("thread-list-torn", STASIS_NOTE_MISSING, 0x100,
+                    "(its links are not readable); 2 threads were reached, 1 of them only backwards");
+        ck_assert_ptr_null(strstr(sys_note("thread-list-torn")->text, "other list is whole"));
+        expect_note("threads-missing", STASIS_NOTE_MISSING, 0x100, "counts 2 active threads, 1 were found");
+}
+END_TEST
+
+/* A link that leads out of the list, to itself. */
+START_TEST(entry_loops)
+{
+        tiny_build(&t, _i);
+        uint64_t entry = thread_entry(TINY_RUNNER, "KTHREAD.ThreadListEntry");
+        tiny_pointer(&t, entry, entry);
+        tiny_pointer(&t, entry + t.pointer, entry);
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        expect_note("thread-list-torn", STASIS_NOTE_MISSING, 0x100, "kprocess-list of pid 256 is torn");
+        expect_note("thread-list-torn", STASIS_NOTE_MISSING, 0x100, "it was passed before");
+}
+END_TEST
+
+/* What is no thread object ends a list: header, state, owner. */
+static void expect_refused(void)
+{
+        open_and_walk();
+        ck_assert(!found(TINY_CLIENT));
+        ck_assert(found(TINY_DEAD));
+        ck_assert_uint_eq(sys_notes("thread-list-torn"), 2);
+        expect_note("thread-list-torn", STASIS_NOTE_MISSING, 0x100, "it is not such an object");
+}
+
+START_TEST(header_zeroed)
+{
+        tiny_build(&t, _i);
+        world_u(&t.world, t.thread[TINY_CLIENT], 1, 0);
+        expect_refused();
+}
+END_TEST
+
+START_TEST(state_out_of_range)
+{
+        tiny_build(&t, _i);
+        tiny_set(&t, t.thread[TINY_CLIENT], "KTHREAD.State", 10);
+        expect_refused();
+}
+END_TEST
+
+START_TEST(state_in_range)
+{
+        tiny_build(&t, _i);
+        tiny_set(&t, t.thread[TINY_CLIENT], "KTHREAD.State", 9);
+        open_and_walk();
+        ck_assert(found(TINY_CLIENT));
+}
+END_TEST
+
+START_TEST(owner_no_process)
+{
+        tiny_build(&t, _i);
+        tiny_set(&t, t.thread[TINY_CLIENT], t.is64 ? "KTHREAD.Process" : "ETHREAD.ThreadsProcess", t.thread[TINY_MAIN]);
+        expect_refused();
+}
+END_TEST
+
+/* The heads of both lists are not there, as the rest of their process's object. */
+START_TEST(process_object_gone_after_system)
+{
+        tiny_build(&t, _i);
+        tiny_gone(&t, t.process[TINY_BETA]);
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_PROCESSES), TINY_PROCESSES - 1);
+        ck_assert(!found(TINY_MAIN));
+        ck_assert(found(TINY_DEAD));
+        expect_note("process-list-torn", STASIS_NOTE_MISSING, -1, "2 processes were reached, 0 of them only backwards");
+}
+END_TEST
+
+/* On a list where it does not belong: it is shown, on that list, and both contradictions are said. */
+START_TEST(foreign_thread)
+{
+        tiny_build(&t, _i);
+        uint64_t entry[3] = { thread_entry(TINY_MAIN, "ETHREAD.ThreadListEntry"),
+                              thread_entry(TINY_HIDDEN, "ETHREAD.ThreadListEntry"),
+                              thread_entry(TINY_READY, "ETHREAD.ThreadListEntry") };
+        tiny_ring(&t, t.process[TINY_BETA] + tiny_place(&t, "EPROCESS.ThreadListHead").at, entry, 3);
+        open_and_walk();
+        ck_assert(found(TINY_HIDDEN));
+        expect_value(thread_fact(TINY_HIDDEN, "sources"), BY_PROCESS);
+        expect_value(thread_fact(TINY_HIDDEN, "pid"), 0x100);
+        expect_text(thread_fact(TINY_HIDDEN, "process"), "beta.exe");
+        expect_note("cid-disagrees", STASIS_NOTE_WARNING, 0x200,
+                    "says that it belongs to pid 256, and is on the list of pid 512");
+        ck_assert_int_eq(sys_note("cid-disagrees")->tid, 0x110);
+        expect_note("owner-disagrees", STASIS_NOTE_WARNING, 0x200, "the thread's process pointer is");
+        ck_assert_uint_eq(sys_notes(NULL), 2);
+}
+END_TEST
+
+START_TEST(cid_contradicts)
+{
+        tiny_build(&t, _i);
+        tiny_set(&t, t.thread[TINY_MAIN], "ETHREAD.Cid.UniqueProcess", 0x300);
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        expect_note("cid-disagrees", STASIS_NOTE_WARNING, 0x200, "belongs to pid 768");
+        ck_assert_uint_eq(sys_note("cid-disagrees")->object, t.thread[TINY_MAIN]);
+        ck_assert_uint_eq(sys_notes(NULL), 1);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- what the process counts */
+
+/* Three living ones are counted and two are on the lists: the terminated one there does not make up for the hidden one.
+ */
+START_TEST(hidden_thread_is_missed)
+{
+        tiny_build(&t, _i);
+        tiny_set(&t, t.process[TINY_ALPHA], "EPROCESS.ActiveThreads", 3);
+        open_and_walk();
+        ck_assert_uint_eq(sys_notes(NULL), 1);
+        expect_note("threads-missing", STASIS_NOTE_MISSING, 0x100, "pid 256 counts 3 active threads, 2 were found");
+}
+END_TEST
+
+/* A thread on its way out is not counted any more, and still there. */
+START_TEST(fewer_counted_than_found)
+{
+        tiny_build(&t, _i);
+        tiny_set(&t, t.process[TINY_ALPHA], "EPROCESS.ActiveThreads", 1);
+        open_and_walk();
+        ck_assert_uint_eq(sys_notes(NULL), 0);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- the process list */
+
+START_TEST(process_header_zeroed)
+{
+        tiny_build(&t, _i);
+        world_u(&t.world, t.process[TINY_ALPHA], 1, 0);
+        open_and_walk();
+        ck_assert_ptr_null(sys_record(STASIS_PROCESSES, t.process[TINY_ALPHA]));
+        ck_assert(found(TINY_MAIN));
+        expect_note("process-list-torn", STASIS_NOTE_MISSING, -1, "2 processes were reached, 1 of them only backwards");
+}
+END_TEST
+
+START_TEST(process_link_cut)
+{
+        tiny_build(&t, _i);
+        tiny_set(&t, t.process[TINY_SYSTEM], "EPROCESS.ActiveProcessLinks", 0);
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_PROCESSES), TINY_PROCESSES);
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        expect_note("process-list-torn", STASIS_NOTE_MISSING, -1, "3 processes were reached, 2 of them only backwards");
+}
+END_TEST
+
+/* ---------------------------------------------------------------- processors */
+
+START_TEST(no_processor)
+{
+        tiny_build(&t, _i);
+        tiny_set(&t, t.prcb, "KPRCB.IdleThread", t.pool);
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_PROCESSES), TINY_PROCESSES - 1);
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED - 1);
+        expect_note("no-processor", STASIS_NOTE_MISSING, -1, "no processor block was found");
+        expect_absent(thread_fact(TINY_RUNNER, "running_on"), STASIS_NOT_KNOWN);
+        expect_value(system_fact("processors"), 0);
+}
+END_TEST
+
+START_TEST(processor_missing)
+{
+        tiny_build(&t, _i);
+        if (t.is64)
+                world_u(&t.world, t.shared + 0x3c0, 4, 2); /* ActiveProcessorCount */
+        else
+                world_u(&t.world, t.kernel + 0x2018, 1, 2); /* KeNumberProcessors */
+        open_and_walk();
+        expect_value(system_fact("processors"), 1);
+        expect_note("processors-missing", STASIS_NOTE_MISSING, -1, "1 of 2 processor blocks");
+}
+END_TEST
+
+/* A second block, known only through KiProcessorBlock, an array of pointers in the kernel's data that nobody names. */
+START_TEST(processor_by_array)
+{
+        uint64_t second, block;
+        tiny_build(&t, _i);
+        second = t.kernel + 0x4000;
+        block = t.kernel + 0x2100;
+        tiny_set(&t, second, "KPRCB.CurrentThread", t.thread[TINY_CLIENT]);
+        tiny_set(&t, second, "KPRCB.IdleThread", t.thread[TINY_IDLE0]);
+        tiny_set(&t, second, "KPRCB.Number", 1);
+        tiny_pointer(&t, block, t.prcb);
+        tiny_pointer(&t, block + t.pointer, second);
+        world_u(&t.world, t.is64 ? t.shared + 0x3c0 : t.kernel + 0x2018, 1, 2);
+        open_and_walk();
+        expect_value(system_fact("processors"), 2);
+        expect_value(thread_fact(TINY_RUNNER, "running_on"), 0);
+        expect_value(thread_fact(TINY_CLIENT, "running_on"), 1);
+        expect_absent(thread_fact(TINY_MAIN, "running_on"), STASIS_NOT_APPLICABLE);
+        ck_assert_uint_eq(thread_fact(TINY_CLIENT, "running_on")->va,
+                          second + tiny_place(&t, "KPRCB.CurrentThread").at);
+        ck_assert_uint_eq(sys_notes(NULL), 0);
+}
+END_TEST
+
+/* The thread that runs next, on no list: the processor alone knows it. */
+START_TEST(next_thread)
+{
+        tiny_build(&t, _i);
+        tiny_set(&t, t.prcb, "KPRCB.NextThread", t.thread[TINY_HIDDEN]);
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED + 1);
+        expect_value(thread_fact(TINY_HIDDEN, "sources"), BY_PRCB);
+        expect_text(thread_fact(TINY_HIDDEN, "process"), "alpha.exe");
+}
+END_TEST
+
+/* x64: no thread tells where it waited; the block is found by its shape in the kernel's data. */
+START_TEST(processor_by_shape)
+{
+        tiny_build(&t, true);
+        for (int i = 0; i < TINY_THREADS; i++)
+                tiny_set(&t, t.thread[i], "KTHREAD.WaitPrcb", 0);
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        ck_assert(sys_traced("processors", true, "shape, in the kernel's image"));
+        expect_value(thread_fact(TINY_RUNNER, "running_on"), 0);
+}
+END_TEST
+
+START_TEST(idle_without_name)
+{
+        tiny_build(&t, _i);
+        for (unsigned i = 0; i < 4; i++)
+                world_u(&t.world, t.process[TINY_IDLE] + tiny_place(&t, "EPROCESS.ImageFileName").at + i, 1, 0);
+        open_and_walk();
+        expect_text(process_fact(TINY_IDLE, "name"), "Idle");
+        expect_text(thread_fact(TINY_IDLE0, "process"), "Idle");
+}
+END_TEST
+
+int main(void)
+{
+        const TTest *const both[] = {
+                whole,
+                order,
+                source_bits,
+                threads_per_process,
+                locked_header,
+                one_list_cut,
+                entry_gone,
+                entry_loops,
+                header_zeroed,
+                state_out_of_range,
+                state_in_range,
+                owner_no_process,
+                process_object_gone_after_system,
+                foreign_thread,
+                cid_contradicts,
+                hidden_thread_is_missed,
+                fewer_counted_than_found,
+                process_header_zeroed,
+                process_link_cut,
+                no_processor,
+                processor_missing,
+                processor_by_array,
+                next_thread,
+                idle_without_name,
+        };
+        const TTest *const single[] = { processor_by_shape };
+        return sys_main("sources", both, sizeof(both) / sizeof(both[0]), single, sizeof(single) / sizeof(single[0]));
+}
