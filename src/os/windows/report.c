@@ -9,6 +9,8 @@
 #include "../../base/error.h"
 #include "windows.h"
 
+#define THREAD_STATE_TERMINATED 4 /* KTHREAD_STATE */
+
 /* ---------------------------------------------------------------- the report */
 
 static int by_object(const void *a, const void *b)
@@ -101,7 +103,8 @@ static void check_counts(struct windows *w)
         uint32_t *living = calloc(w->process_count + 1, sizeof *living);
         uint64_t state, active;
         for (size_t i = 0; living && i < w->thread_count; i++)
-                if (read_place(w->kernel, w->thread[i].object, &w->at.thread_state, &state) == STASIS_OK)
+                if (read_place(w->kernel, w->thread[i].object, &w->at.thread_state, &state) == STASIS_OK &&
+                    state != THREAD_STATE_TERMINATED)
                         living[w->thread[i].process]++;
         for (size_t i = 0; living && i < w->process_count; i++) {
                 const struct windows_process *p = &w->process[i];
