@@ -124,8 +124,7 @@ static bool find_by_shape(struct windows *w)
                 if (!score)
                         continue;
                 w->layout = shape[i].layout;
-                w->layout_how = "plausibility of System";
-                w->match = STASIS_MATCH_NONE;
+                w->layout_evidence = (struct windows_evidence){ "shape of System's object", "weak" };
                 w->system_object = shape[i].object_va;
                 w->has_pe = kernel_find(w->kernel, NULL, 0, progress_adapter, w->system, &w->pe) == STASIS_OK;
                 system_note(w->system, STASIS_NOTE_WARNING, "layout-by-plausibility", 0, -1, -1,

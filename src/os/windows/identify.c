@@ -10,8 +10,9 @@
 
 #define LAYOUTS_TRIED_MAX 256
 #define SYSTEM_THREADS_CHECKED 8
-#define THREAD_ID_MAX 0x4000000 /* ids are handle values of one table: at most 2^26 (NT 4.0's are no multiples of 4) \
-                                 */
+#define THREAD_ID_MAX \
+        0x4000000 /* ids are handle values of one table: at most 2^26 (NT 4.0's are no multiples of 4) \
+                   */
 
 /* ---------------------------------------------------------------- is it System? */
 
@@ -127,27 +128,27 @@ static void kernel_id(const struct windows *w, struct stasis_kernel_id *id)
         }
 }
 
-static const char *const match_names[] = {
-        [STASIS_MATCH_NONE] = "plausibility of System alone",
-        [STASIS_MATCH_BUILD] = "build number",
-        [STASIS_MATCH_KDBG] = "sizes in the debugger block",
-        [STASIS_MATCH_PE] = "PE timestamp and size",
-        [STASIS_MATCH_PDB] = "PDB GUID",
+/* How sure each kind of evidence makes us, that System fits being given. */
+static const struct windows_evidence evidence[] = {
+        [STASIS_MATCH_NONE] = { "plausibility of System alone", "weak" },
+        [STASIS_MATCH_NEAREST] = { "nearest build", "weak" },
+        [STASIS_MATCH_BUILD] = { "build number", "likely" },
+        [STASIS_MATCH_KDBG] = { "sizes in the debugger block", "strong" },
+        [STASIS_MATCH_PE] = { "PE timestamp and size", "exact" },
+        [STASIS_MATCH_PDB] = { "PDB GUID", "exact" },
 };
+static const struct windows_evidence evidence_reactos = { "recognised as ReactOS", "likely" };
+static const struct windows_evidence evidence_given = { "given file", "given" };
 
-static void take_layout(struct windows *w, const struct stasis_layout *layout, enum stasis_match match,
-                        const uint32_t revision[4], uint64_t object, unsigned score)
+static void take_layout(struct windows *w, const struct stasis_layout_choice *choice,
+                        const struct windows_evidence *why, uint64_t object, unsigned score)
 {
-        size_t i = (size_t)match;
-        w->layout = layout;
-        w->match = match;
-        w->layout_how =
-                i < sizeof match_names / sizeof *match_names && match_names[i] ? match_names[i] : "nearest build";
-        if (revision)
-                memcpy(w->revision, revision, sizeof w->revision);
+        w->layout = choice->layout;
+        w->layout_evidence = *why;
+        memcpy(w->revision, choice->revision, sizeof w->revision);
         w->system_object = object;
-        system_trace(w->system, "layout", true, "%s (%s), System at 0x%" PRIx64 ", score %u",
-                     stasis_layout_name(layout), w->layout_how, object, score);
+        system_trace(w->system, "layout", true, "%s (%s: %s), System at 0x%" PRIx64 ", score %u",
+                     stasis_layout_name(choice->layout), why->how, why->sure, object, score);
 }
 
 /* The best of the candidates by how well System fits; ties go to the stronger evidence, which comes first. */
@@ -172,7 +173,7 @@ static bool choose_among(struct windows *w, const struct stasis_layout_choice *c
         }
         if (best == count)
                 return false;
-        take_layout(w, choice[best].layout, choice[best].match, choice[best].revision, best_object, best_score);
+        take_layout(w, &choice[best], &evidence[choice[best].match], best_object, best_score);
         return true;
 }
 
@@ -193,7 +194,8 @@ static bool choose_any(struct windows *w)
         }
         if (!best)
                 return false;
-        take_layout(w, best, STASIS_MATCH_NONE, NULL, best_object, best_score);
+        take_layout(w, &(struct stasis_layout_choice){ .layout = best }, &evidence[STASIS_MATCH_NONE], best_object,
+                    best_score);
         system_note(w->system, STASIS_NOTE_WARNING, "layout-by-plausibility", 0, -1, -1,
                     "no built-in layout is known for this kernel; %s fits System best and is used",
                     stasis_layout_name(best));
@@ -207,8 +209,7 @@ static bool choose_reactos(struct windows *w)
         unsigned score = layout ? try_layout(w, layout, &object) : 0;
         if (!score)
                 return false;
-        take_layout(w, layout, STASIS_MATCH_BUILD, NULL, object, score);
-        w->layout_how = "recognised as ReactOS";
+        take_layout(w, &(struct stasis_layout_choice){ .layout = layout }, &evidence_reactos, object, score);
         return true;
 }
 
@@ -221,8 +222,7 @@ static bool choose_given(struct windows *w)
                              stasis_layout_name(w->own_layout));
                 return false;
         }
-        take_layout(w, w->own_layout, STASIS_MATCH_NONE, NULL, object, score);
-        w->layout_how = "given file";
+        take_layout(w, &(struct stasis_layout_choice){ .layout = w->own_layout }, &evidence_given, object, score);
         return true;
 }
 

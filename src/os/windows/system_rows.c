@@ -102,7 +102,8 @@ static struct stasis_fact fact_pdb(struct windows *w) { return text(w->has_pe ? 
 static struct stasis_fact fact_guid(struct windows *w) { return text(pdb_guid(w)); }
 static struct stasis_fact fact_age(struct windows *w) { return number_if(w->has_pe && w->pe.pdb_known, w->pe.pdb.age); }
 static struct stasis_fact fact_layout(struct windows *w) { return text(stasis_layout_name(w->layout)); }
-static struct stasis_fact fact_layout_how(struct windows *w) { return text(w->layout_how); }
+static struct stasis_fact fact_layout_how(struct windows *w) { return text(w->layout_evidence.how); }
+static struct stasis_fact fact_layout_sure(struct windows *w) { return text(w->layout_evidence.sure); }
 static struct stasis_fact fact_kdbg(struct windows *w) { return number_if(w->has_kdbg, w->kdbg.va); }
 static struct stasis_fact fact_head(struct windows *w) { return number_if(w->process_head != 0, w->process_head); }
 static struct stasis_fact fact_system(struct windows *w) { return number(w->system_object); }
@@ -141,13 +142,15 @@ static const struct stasis_column columns[] = {
         COLUMN("module_head", "PsLoadedModuleList", KERNEL, ADDRESS, ""),
         COLUMN("layout", "Layout", LAYOUT, TEXT, "which table of member places was used"),
         COLUMN("layout_evidence", "Layout chosen by", LAYOUT, TEXT, "the strongest evidence for it"),
+        COLUMN("layout_confidence", "How sure", LAYOUT, TEXT,
+               "exact, strong (KDBG sizes), likely (build), weak (System's shape alone), or given"),
 };
 
 static struct stasis_fact (*const fill[])(struct windows *w) = {
-        fact_name,    fact_version,    fact_build,   fact_lab,    fact_csd,        fact_product, fact_root_path,
-        fact_machine, fact_processors, fact_time,    fact_up,     fact_zone,       fact_paging,  fact_root,
-        fact_kernel,  fact_size,       fact_stamp,   fact_pdb,    fact_guid,       fact_age,     fact_kdbg,
-        fact_head,    fact_system,     fact_modules, fact_layout, fact_layout_how,
+        fact_name,    fact_version,    fact_build,   fact_lab,    fact_csd,        fact_product,     fact_root_path,
+        fact_machine, fact_processors, fact_time,    fact_up,     fact_zone,       fact_paging,      fact_root,
+        fact_kernel,  fact_size,       fact_stamp,   fact_pdb,    fact_guid,       fact_age,         fact_kdbg,
+        fact_head,    fact_system,     fact_modules, fact_layout, fact_layout_how, fact_layout_sure,
 };
 _Static_assert(COUNT(columns) == COUNT(fill), "each column of the system has its function");
 

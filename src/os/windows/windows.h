@@ -50,6 +50,11 @@ struct windows_places {
 /* The ways of finding a thread; bit 1 << source in sources. Order and names are those of the table in sources.c. */
 enum windows_source { SOURCE_PROCESS_LIST, SOURCE_KPROCESS_LIST, SOURCE_PRCB, SOURCE_COUNT };
 
+/* What led to the layout, and how sure that is: exact, strong, likely, weak, given. */
+struct windows_evidence {
+        const char *how, *sure;
+};
+
 struct windows_process {
         uint64_t object, pid, dtb, peb;
         uint64_t peb32; /* of a WoW64 process, else 0 */
@@ -95,9 +100,8 @@ struct windows {
         struct shared_data shared;
         const struct stasis_layout *layout;
         struct stasis_layout *own_layout; /* from a file, to be closed */
-        enum stasis_match match;
         uint32_t revision[4];
-        const char *layout_how;
+        struct windows_evidence layout_evidence;
         struct windows_places at;
 
         uint64_t process_head;  /* PsActiveProcessHead; 0: the ring was entered at System's own links */
