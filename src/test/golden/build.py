@@ -61,6 +61,8 @@ def cast(recipe, system):
             continue
         process["thread"] = [t for t in process.get("thread", []) if applies(t, system)]
         for thread in process["thread"]:
+            if "processor" in thread:
+                thread["processor"] += system.recipe.get("first_busy", 0)
             if thread.get("processor", 0) >= system.cpus:
                 thread.update(state="Ready", processor=0)
         if process.get("system"):
@@ -91,6 +93,9 @@ def build(recipe, places=None):
         prcb.put("CurrentThread", thread.object.va)
     for process in others:
         process.fill()
+    for number, (prcb, thread) in enumerate(zip(system.prcb, idle.threads)):
+        if prcb.get("CurrentThread") == thread.object.va and prcb.known("CurrentThread"):
+            thread.truth["running_on"] = number
     head = system.symbol("PsActiveProcessHead", 2 * system.pointer)
     system.link(head, [p.object.at("ActiveProcessLinks") for p in others])
     system.set_symbol("PsInitialSystemProcess", others[0].object.va)

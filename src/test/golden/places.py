@@ -28,7 +28,7 @@ WANTED = {
         DecrementCount Quantum ApcState.ApcListHead ApcState.Process ApcState.KernelApcInProgress
         ApcState.UserApcPending SavedApcState.ApcListHead SavedApcState.Process ApcStatePointer ApcStateIndex
         ApcQueueable ContextSwitches WaitStatus WaitIrql WaitMode WaitNext WaitReason WaitBlockList WaitBlock
-        WaitTime WaitBlockCount KernelApcDisable UserAffinity Affinity NextProcessor SharedReadyQueue
+        WaitTime WaitPrcb WaitBlockCount KernelApcDisable UserAffinity Affinity NextProcessor SharedReadyQueue
         DeferredProcessor NextProcessorNumber IdealProcessor UserIdealProcessor SoftAffinity Preempted
         ProcessReadyQueue KernelStackResident EnableStackSwap LargeStack CallbackStack Win32Thread TrapFrame
         PreviousMode KernelTime UserTime Alertable AutoAlignment Process ThreadListEntry FreezeCount SuspendCount

@@ -186,6 +186,7 @@ class Thread(Rest):
         self.put("PreviousMode", int(self.user), "previous_mode",
                  "UserMode" if self.user else "KernelMode")
         if waiting:
+            o.put("WaitPrcb", system.prcb[r.get("processor", self.index % system.cpus)].va)
             self._wait_block()
 
     def _reason(self, name):
