@@ -5,7 +5,8 @@
  * Conventions that hold for every function here
  *   - What can fail returns enum stasis_status; outputs come last, are named ret_ and stay untouched on failure.
  *   - struct stasis_error lives on the caller's stack, owns nothing, and may be NULL ("do not format a text").
- *   - pa is a physical address, va a virtual one, off an offset in the file; lengths are len (bytes) or count (elements).
+ *   - pa is a physical address, va a virtual one, off an offset in the file; lengths are len (bytes) or
+ *     count (elements).
  *   - Handles come in _open/_close pairs, and _close takes NULL. Everything else is borrowed from its handle.
  *   - The library never prints, never exits, and never aborts on what it reads.
  *   - An opened image never changes and may be shared by threads; a system handle and what hangs on it belong to one
@@ -44,7 +45,7 @@ enum stasis_status {
         STASIS_LIMIT,       /* a bound of ours was reached */
         STASIS_IO,          /* the operating system said no */
         STASIS_NOMEM,
-        STASIS_USAGE        /* the caller asked for something that makes no sense */
+        STASIS_USAGE /* the caller asked for something that makes no sense */
 };
 
 struct stasis_error {
@@ -134,8 +135,8 @@ struct stasis_hints {
         uint64_t kdbg, process_head, module_head, pfn_database; /* virtual addresses */
         uint32_t bugcheck;
         uint64_t bugcheck_parameter[4];
-        uint64_t system_time; /* FILETIME */
-        uint64_t up_time;     /* 100 ns */
+        uint64_t system_time;                   /* FILETIME */
+        uint64_t up_time;                       /* 100 ns */
         struct stasis_bytes context, exception; /* raw CONTEXT / EXCEPTION_RECORD inside the mapping */
         struct stasis_bytes vmcoreinfo;         /* text, not terminated */
         const char *comment;                    /* owned by the image */
@@ -144,18 +145,19 @@ struct stasis_hints {
 };
 
 STASIS_API enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,
-                                                struct stasis_image **ret_image, struct stasis_error *err)
-        STASIS_MUST_CHECK;
+                                                struct stasis_image **ret_image,
+                                                struct stasis_error *err) STASIS_MUST_CHECK;
 /* Same over bytes in memory, borrowed until close. name is shown in messages. */
 STASIS_API enum stasis_status stasis_image_open_memory(const void *bytes, size_t len, const char *name,
                                                        const struct stasis_image_options *options,
-                                                       struct stasis_image **ret_image, struct stasis_error *err)
-        STASIS_MUST_CHECK;
+                                                       struct stasis_image **ret_image,
+                                                       struct stasis_error *err) STASIS_MUST_CHECK;
 STASIS_API void stasis_image_close(struct stasis_image *image);
 
 STASIS_API const char *stasis_image_path(const struct stasis_image *image);
-STASIS_API const char *stasis_image_format(const struct stasis_image *image);       /* stable name, "dmp" */
-STASIS_API const char *stasis_image_format_title(const struct stasis_image *image); /* "Windows crash dump, 64-bit, full" */
+/* The stable name of its reader ("dmp"), and what it is in words ("Windows crash dump, 64-bit, full"). */
+STASIS_API const char *stasis_image_format(const struct stasis_image *image);
+STASIS_API const char *stasis_image_format_title(const struct stasis_image *image);
 STASIS_API uint64_t stasis_image_file_size(const struct stasis_image *image);
 STASIS_API const struct stasis_run *stasis_image_runs(const struct stasis_image *image, size_t *ret_count);
 STASIS_API const struct stasis_gap *stasis_image_gaps(const struct stasis_image *image, size_t *ret_count);
@@ -164,13 +166,13 @@ STASIS_API const struct stasis_hints *stasis_image_hints(const struct stasis_ima
 STASIS_API const char *const *stasis_image_remarks(const struct stasis_image *image, size_t *ret_count);
 
 /* All of [pa, pa+len) or nothing: STASIS_ABSENT where a byte of it is not held. Runs that touch are crossed. */
-STASIS_API enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t pa, void *buf, size_t len)
-        STASIS_MUST_CHECK;
+STASIS_API enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t pa, void *buf,
+                                                size_t len) STASIS_MUST_CHECK;
 /* The bytes from pa to the end of its run, at most len, without a copy; {NULL, 0} where pa is not held. */
 STASIS_API struct stasis_bytes stasis_image_view(const struct stasis_image *image, uint64_t pa, size_t len);
 /* Where in the file pa lies. */
-STASIS_API enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_t pa, uint64_t *ret_off)
-        STASIS_MUST_CHECK;
+STASIS_API enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_t pa,
+                                                  uint64_t *ret_off) STASIS_MUST_CHECK;
 /* How many different 4 KiB pages of the file have been touched so far. */
 STASIS_API uint64_t stasis_image_pages_touched(const struct stasis_image *image);
 
@@ -191,64 +193,64 @@ struct stasis_walk {
 
 /* mode: "x86", "pae", "x64" or "la57". root is taken as CR3 holds it: the bits that are no address are masked. */
 STASIS_API enum stasis_status stasis_space_open(const struct stasis_image *image, const char *mode, uint64_t root,
-                                                struct stasis_space **ret_space, struct stasis_error *err)
-        STASIS_MUST_CHECK;
+                                                struct stasis_space **ret_space,
+                                                struct stasis_error *err) STASIS_MUST_CHECK;
 STASIS_API void stasis_space_close(struct stasis_space *space);
 /*
  * STASIS_OK: pa, page_size and all entries. STASIS_ABSENT: an entry says not present (entry[depth-1] is that entry).
  * STASIS_IO: a table page is not in the image (entry[depth-1].pa is where it should be, value is 0).
  * STASIS_CORRUPT: va is not canonical. ret_walk is filled in every case.
  */
-STASIS_API enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va, struct stasis_walk *ret_walk)
-        STASIS_MUST_CHECK;
-STASIS_API enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, void *buf, size_t len)
-        STASIS_MUST_CHECK;
+STASIS_API enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va,
+                                                struct stasis_walk *ret_walk) STASIS_MUST_CHECK;
+STASIS_API enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, void *buf,
+                                                size_t len) STASIS_MUST_CHECK;
 
 /* ---------------------------------------------------------------- facts */
 
 enum stasis_kind {
-        STASIS_KIND_NUMBER,  /* unsigned; JSON number */
-        STASIS_KIND_SIGNED,  /* value is an int64_t; JSON number */
+        STASIS_KIND_NUMBER, /* unsigned; JSON number */
+        STASIS_KIND_SIGNED, /* value is an int64_t; JSON number */
         STASIS_KIND_BOOL,
-        STASIS_KIND_HEX,     /* a word without names; JSON "0x..." */
-        STASIS_KIND_ADDRESS, /* a virtual address; JSON "0x..." */
-        STASIS_KIND_PHYSICAL,/* a physical address; JSON "0x..." */
-        STASIS_KIND_CODE,    /* an address with text = "module" and extra = offset in it, where known */
-        STASIS_KIND_ENUM,    /* text = the name; JSON string */
-        STASIS_KIND_FLAGS,   /* value and the names of the column; JSON {"value":"0x..","names":[..]} */
-        STASIS_KIND_TIME,    /* FILETIME; JSON ISO 8601, seven decimals, Z */
-        STASIS_KIND_TEXT,    /* text is valid UTF-8 */
-        STASIS_KIND_TEXTS    /* text is a list, elements separated by '\n'; JSON array of strings */
+        STASIS_KIND_HEX,      /* a word without names; JSON "0x..." */
+        STASIS_KIND_ADDRESS,  /* a virtual address; JSON "0x..." */
+        STASIS_KIND_PHYSICAL, /* a physical address; JSON "0x..." */
+        STASIS_KIND_CODE,     /* an address with text = "module" and extra = offset in it, where known */
+        STASIS_KIND_ENUM,     /* text = the name; JSON string */
+        STASIS_KIND_FLAGS,    /* value and the names of the column; JSON {"value":"0x..","names":[..]} */
+        STASIS_KIND_TIME,     /* FILETIME; JSON ISO 8601, seven decimals, Z */
+        STASIS_KIND_TEXT,     /* text is valid UTF-8 */
+        STASIS_KIND_TEXTS     /* text is a list, elements separated by '\n'; JSON array of strings */
 };
 
 /* Why a fact is absent. The names are stable (JSON "absent"). */
 enum stasis_absence {
         STASIS_PRESENT,
-        STASIS_NOT_IN_VERSION,     /* this version of the system has no such member */
-        STASIS_NOT_IN_IMAGE,       /* the page that holds it is not in the file */
-        STASIS_PAGED_OUT,          /* its page is not in memory */
-        STASIS_CONTRADICTORY,      /* what stands there cannot be true; a note says more */
-        STASIS_NOT_APPLICABLE,     /* the thread has none (no TEB of a kernel thread, no exit time of a living one) */
-        STASIS_NOT_KNOWN           /* nothing in the image tells (layout lacks it, list not found) */
+        STASIS_NOT_IN_VERSION, /* this version of the system has no such member */
+        STASIS_NOT_IN_IMAGE,   /* the page that holds it is not in the file */
+        STASIS_PAGED_OUT,      /* its page is not in memory */
+        STASIS_CONTRADICTORY,  /* what stands there cannot be true; a note says more */
+        STASIS_NOT_APPLICABLE, /* the thread has none (no TEB of a kernel thread, no exit time of a living one) */
+        STASIS_NOT_KNOWN       /* nothing in the image tells (layout lacks it, list not found) */
 };
 
 enum stasis_origin { STASIS_ORIGIN_NONE, STASIS_ORIGIN_SCAN, STASIS_ORIGIN_LINK, STASIS_ORIGIN_CONTEXT };
 
 struct stasis_fact {
         uint64_t value;
-        uint64_t extra;    /* by kind; see enum stasis_kind */
-        uint64_t va, pa;   /* where it was read; STASIS_NOWHERE where that does not apply (derived) */
-        const char *text;  /* by kind; borrowed until the record is decoded anew */
-        uint8_t absence;   /* enum stasis_absence */
-        uint8_t origin;    /* enum stasis_origin */
+        uint64_t extra;   /* by kind; see enum stasis_kind */
+        uint64_t va, pa;  /* where it was read; STASIS_NOWHERE where that does not apply (derived) */
+        const char *text; /* by kind; borrowed until the record is decoded anew */
+        uint8_t absence;  /* enum stasis_absence */
+        uint8_t origin;   /* enum stasis_origin */
 };
 #define STASIS_NOWHERE UINT64_MAX
 
 /* One value of an enumeration, or one (multi-bit) flag: value = bits [bit, bit+len). */
 struct stasis_name {
         const char *name;
-        uint32_t value;      /* enumerations: the value */
-        uint8_t bit, len;    /* flags: position and width */
+        uint32_t value;   /* enumerations: the value */
+        uint8_t bit, len; /* flags: position and width */
 };
 
 /* One row of a field table as it applies to this system. key is stable; member is what the layout was asked for. */
@@ -289,7 +291,8 @@ struct stasis_system_options {
         const char *mode;        /* paging mode and root by hand, or NULL and ignored */
         bool root_known;
         uint64_t root;
-        void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total); /* NULL, or called on long steps */
+        void (*progress)(void *ctx, const char *what, uint64_t done,
+                         uint64_t total); /* NULL, or called on long steps */
         void *progress_ctx;
 };
 
@@ -301,10 +304,10 @@ enum stasis_severity {
 
 struct stasis_note {
         enum stasis_severity severity;
-        const char *code;   /* stable, "list-torn" */
-        const char *text;   /* one sentence */
-        uint64_t object;    /* the object it speaks of, or 0 */
-        int64_t pid, tid;   /* of that object, or -1 */
+        const char *code; /* stable, "list-torn" */
+        const char *text; /* one sentence */
+        uint64_t object;  /* the object it speaks of, or 0 */
+        int64_t pid, tid; /* of that object, or -1 */
 };
 
 /* One attempt of discovery, in order. */
@@ -321,8 +324,8 @@ struct stasis_trace {
  */
 STASIS_API enum stasis_status stasis_system_open(const struct stasis_image *image,
                                                  const struct stasis_system_options *options,
-                                                 struct stasis_system **ret_system, struct stasis_error *err)
-        STASIS_MUST_CHECK;
+                                                 struct stasis_system **ret_system,
+                                                 struct stasis_error *err) STASIS_MUST_CHECK;
 STASIS_API void stasis_system_close(struct stasis_system *system);
 
 /* Facts about the system as a whole (name, version, build, kernel base, PDB, layout ...), as one record. */
@@ -338,8 +341,8 @@ STASIS_API enum stasis_status stasis_system_count(struct stasis_system *system, 
                                                   size_t *ret_count, struct stasis_error *err) STASIS_MUST_CHECK;
 /* Decodes object number index. The record is valid until the next call for the same `what` on this system. */
 STASIS_API enum stasis_status stasis_system_record(struct stasis_system *system, enum stasis_what what, size_t index,
-                                                   const struct stasis_record **ret_record, struct stasis_error *err)
-        STASIS_MUST_CHECK;
+                                                   const struct stasis_record **ret_record,
+                                                   struct stasis_error *err) STASIS_MUST_CHECK;
 /* The columns of such records, also where there is no record; NULL and 0 after a failed open. */
 STASIS_API const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what,
                                                              size_t *ret_count);
@@ -357,8 +360,8 @@ STASIS_API enum stasis_status stasis_system_thread_at(struct stasis_system *syst
 /* The kernel's address space, or that of a process; borrowed from the system. */
 STASIS_API struct stasis_space *stasis_system_space(struct stasis_system *system);
 STASIS_API enum stasis_status stasis_system_process_space(struct stasis_system *system, uint64_t pid,
-                                                          struct stasis_space **ret_space, struct stasis_error *err)
-        STASIS_MUST_CHECK;
+                                                          struct stasis_space **ret_space,
+                                                          struct stasis_error *err) STASIS_MUST_CHECK;
 STASIS_API const char *stasis_space_mode(const struct stasis_space *space);
 STASIS_API uint64_t stasis_space_root(const struct stasis_space *space);
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """
 bench_threads.py STASIS BENCH_PAGES FOLDER: lists the threads of one generated system (200 processes, 5,000 threads) in
-1 GiB and in a sparse 16 GiB of memory. Cost must grow with the threads, not with the image: prints time, resident memory and pages touched
-against the limits, exit status 1 where one is broken. A benchmark: run it on a machine that does nothing else.
+1 GiB and in a sparse 16 GiB of memory. Cost must grow with the threads, not with the image: prints time, resident
+memory and pages touched against the limits, exit status 1 where one is broken. A benchmark: run it on a machine that
+does nothing else.
 """
 import os
 import statistics

@@ -67,8 +67,8 @@ void stasis_image_set_title(struct stasis_image *image, const char *fmt, ...) ST
 enum stasis_status stasis_image_seal(struct stasis_image *image, struct stasis_error *err) STASIS_MUST_CHECK;
 
 /*
- * Where a search that starts at pa may begin: the page of the next byte that the file stores, in the run of pa, or the run's
- * end. pa itself where no run holds it. What is skipped is a hole of a sparse file, that is zeros.
+ * Where a search that starts at pa may begin: the page of the next byte that the file stores, in the run of pa, or the
+ * run's end. pa itself where no run holds it. What is skipped is a hole of a sparse file, that is zeros.
  */
 uint64_t stasis_image_skip_hole(const struct stasis_image *image, uint64_t pa);
 

@@ -241,7 +241,8 @@ START_TEST(many_runs)
 }
 END_TEST
 
-/* A hole of 8 MiB, one byte, a hole to 32 MiB: a search reads one page. A file system without holes says "data" everywhere. */
+/* A hole of 8 MiB, one byte, a hole to 32 MiB: a search reads one page. A file system without holes says "data"
+ * everywhere. */
 START_TEST(holes_are_skipped)
 {
         char path[] = "/tmp/stasis-hole-XXXXXX";

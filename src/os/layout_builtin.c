@@ -72,7 +72,8 @@ static uint32_t step_align(uint32_t at, uint32_t size, uint32_t pointer_size)
         uint32_t unit = size ? size & -size : 1;
         if (unit > pointer_size)
                 unit = pointer_size;
-        return (at + unit - 1) / unit * unit; /* NOLINT(clang-analyzer-core.DivideZero): no layout has pointers of 0 bytes */
+        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): no layout has pointers of no bytes */
+        return (at + unit - 1) / unit * unit;
 }
 
 static uint32_t step_from(const struct layout_walk *walk, uint16_t step, uint32_t size)

@@ -16,7 +16,7 @@
 
 #include <stasis/stasis.h>
 
-#define SECONDS 5          /* for each image and each way of failing */
+#define SECONDS 5 /* for each image and each way of failing */
 #define PAGES_MAX (1 << 20)
 
 enum way { WAY_NONE, WAY_ALLOC, WAY_ALLOC_ON, WAY_READ, WAY_PAGE, WAY_COUNT };

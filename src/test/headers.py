@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Each header compiles alone: headers.py ROOT CC [CXX]. Public ones in C11 -pedantic and in C++, inner ones as gnu11."""
+"""
+Each header compiles alone: headers.py ROOT CC [CXX]. Public ones in C11 -pedantic and in C++, inner ones as gnu11.
+"""
 import os
 import subprocess
 import sys

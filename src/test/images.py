@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-Real images for tests: in $STASIS_IMAGES, else in ../shared/images beside the tree. What is packed there (.xz) is unpacked
-once into a cache folder, and the raw form of an ELF is laid out there.
+Real images for tests: in $STASIS_IMAGES, else in ../shared/images beside the tree. What is packed there (.xz) is
+unpacked once into a cache folder, and the raw form of an ELF is laid out there.
 """
 import lzma
 import os
@@ -14,7 +14,7 @@ SKIPPED = 77  # what meson calls a skipped test
 
 
 def lay_out(elf_path, to):
-    """The PT_LOADs of an ELF64 core at their physical addresses; holes stay holes. Devices live near 4 GiB: not those."""
+    """The PT_LOADs of an ELF64 core at their physical addresses; holes stay holes; no devices (near 4 GiB)."""
     with open(elf_path, "rb") as elf:
         head = elf.read(64)
         table, = struct.unpack_from("<Q", head, 32)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """
-readme.py BUILD IMAGE CC [CFLAG...]: installs the build into a temporary folder, compiles the C example of README.md against
-it through pkg-config, as README.md says, and runs it on IMAGE. So the example, the pkg-config file and the install rules hold.
+readme.py BUILD IMAGE CC [CFLAG...]: installs the build into a temporary folder, compiles the C example of README.md
+against it through pkg-config, as README.md says, and runs it on IMAGE. So the example, the pkg-config file and the
+install rules hold.
 """
 import glob
 import os
@@ -11,8 +12,8 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-INSTALLED = ("bin/stasis", "include/stasis/stasis.h", "lib*/**/libstasis.a", "lib*/**/libstasis.so", "lib*/**/stasis.pc",
-             "share/man/man1/stasis.1", "share/bash-completion/completions/stasis")
+INSTALLED = ("bin/stasis", "include/stasis/stasis.h", "lib*/**/libstasis.a", "lib*/**/libstasis.so",
+             "lib*/**/stasis.pc", "share/man/man1/stasis.1", "share/bash-completion/completions/stasis")
 
 
 def run(command, **options):
@@ -42,7 +43,8 @@ def main():
         source, program = os.path.join(there, "example.c"), os.path.join(there, "example")
         with open(source, "w", encoding="utf-8") as text:
             text.write(example())
-        run([*cc.split(), "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", *flags, source, "-o", program, *options])
+        strict = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+        run([*cc.split(), *strict, *flags, source, "-o", program, *options])
         libraries = os.path.dirname(os.path.dirname(found[0]))
         printed = run([program, image], env={**os.environ, "LD_LIBRARY_PATH": libraries})
     lines = printed.splitlines()

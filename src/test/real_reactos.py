@@ -3,8 +3,8 @@
 real_reactos.py STASIS CACHE: the command on two stops of a real ReactOS 0.4.13, against what the guest itself said.
 
 reactos-0.4.13-x86: processes and threads exactly those that its kernel debugger listed; the same from raw and ELF.
-reactos-0.4.13-x86-kinds: each fact of truth.json that the decoder has a row for; an absent fact is no contradiction, but
-only memory that is not there excuses it. Idle (pid 0) is in the image and in no truth.
+reactos-0.4.13-x86-kinds: each fact of truth.json that the decoder has a row for; an absent fact is no contradiction,
+but only memory that is not there excuses it. Idle (pid 0) is in the image and in no truth.
 """
 import json
 import re
@@ -174,7 +174,7 @@ def kinds(stasis, image, truth_path):
     by_id = {(t["pid"], t["tid"]): t for t in threads if t["pid"] != 0}
     tally.check(by_pid.keys() == {p["pid"] for p in truth["processes"]}, f"processes: {sorted(by_pid)}")
     tally.check(len(truth["threads"]) == 170 and sum(t["pid"] != 0 for t in threads) == 170, "170 threads")
-    tally.check(by_id.keys() == {(t["pid"], t["tid"]) for t in truth["threads"]}, "the threads are not those of the truth")
+    tally.check(by_id.keys() == {(t["pid"], t["tid"]) for t in truth["threads"]}, "the threads are not the truth's")
     for want in truth["processes"]:
         for key, value in want.items():
             tally.fact(f"process {want['pid']}", key, PROCESS, value, by_pid.get(want["pid"], {}))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a compiler does not check: style.py ROOT. Prints each breach as file:line: text; exit status 1 where there is one."""
+"""What a compiler does not check: style.py ROOT. Prints each breach as file:line: text; exit status 1 if any."""
 import os
 import re
 import subprocess
