@@ -300,7 +300,7 @@ class Thread(Rest):
         created = filetime(r["create_time"]) if "create_time" in r else default
         shift = system.recipe.get("create_time_shift", 0)
         o.put("CreateTime", created << shift)
-        if shift and o.has("ApcNeeded"):
+        if shift and o.has("ApcNeeded") and created:
             o.put("NestedFaultCount", r.get("nested_faults", self.index % 3))
             o.put("ApcNeeded", self.index % 2)
         self.tell("create_time", iso(created) if created else None)
