@@ -139,22 +139,26 @@ static void put_cpus(struct cli *cli)
         }
 }
 
+/* How each thing was found; with --trace every attempt, and why it failed. */
 static void put_trace(struct cli *cli)
 {
-        size_t count = 0;
+        size_t count = 0, shown = 0;
         const struct stasis_trace *trace = cli->system ? stasis_system_trace(cli->system, &count) : NULL;
         struct text text = { 0 };
 
-        if (!cli->trace)
-                return;
-        put_section(cli, "What was tried");
-        if (count == 0)
-                put_pair(cli, "nothing", "no attempt was made");
+        put_section(cli, cli->trace ? "What was tried" : "How it was found");
         for (size_t i = 0; i < count; i++) {
+                if (!cli->trace && !trace[i].success)
+                        continue;
                 text_reset(&text);
-                text_printf(&text, "%s  %s", trace[i].success ? "yes" : "no ", trace[i].text);
+                if (cli->trace)
+                        text_printf(&text, "%s  ", trace[i].success ? "yes" : "no ");
+                text_printf(&text, "%s", trace[i].text);
                 put_pair(cli, trace[i].step, text_get(&text));
+                shown++;
         }
+        if (!shown)
+                put_pair(cli, "nothing", count ? "every attempt failed: --trace tells each" : "no attempt was made");
         text_free(&text);
 }
 
@@ -201,6 +205,8 @@ static void json_trace(struct json *json, const struct cli *cli)
 
         json_begin(json, "trace", '[');
         for (size_t i = 0; i < count; i++) {
+                if (!cli->trace && !trace[i].success)
+                        continue;
                 json_begin(json, NULL, '{');
                 json_put_text(json, "step", trace[i].step);
                 json_put_bool(json, "success", trace[i].success);
@@ -233,8 +239,7 @@ static bool info_json(struct cli *cli, const struct stasis_error *err, const str
         json_system(&json, cli);
         json_counts(&json, counts);
         json_put_text(&json, "error", cli->understood ? NULL : err->text);
-        if (cli->trace)
-                json_trace(&json, cli);
+        json_trace(&json, cli);
         json_notes(&json, cli);
         json_end(&json);
         json_line(&json);

@@ -211,6 +211,9 @@ static enum stasis_status not_found(struct windows *w, struct stasis_error *err)
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         if ((h->known & STASIS_HINT_MACHINE) && h->machine == STASIS_MACHINE_ARM64)
                 return stasis_fail(err, STASIS_UNSUPPORTED, "an ARM64 machine: this version reads x86 and x64 systems");
+        if (w->system->options.root_known)
+                return stasis_fail(err, STASIS_ABSENT,
+                                   "no Windows kernel found through the page-table root that was given");
         return stasis_fail(err, STASIS_ABSENT, "no Windows kernel found: no page tables in the image lead to one");
 }
 
@@ -219,8 +222,8 @@ enum stasis_status windows_discover(struct windows *w, struct stasis_error *err)
         enum stasis_status status = open_given_layout(w, err);
         if (status != STASIS_OK)
                 return status;
-        if (!find_kernel(w) && !find_by_shape(w))
-                return not_found(w, err);
+        if (!find_kernel(w) && (w->system->options.root_known || !find_by_shape(w)))
+                return not_found(w, err); /* a root that was given is the only one that is tried */
         find_kdbg(w);
         find_version(w);
         windows_find_process_head(w);
