@@ -58,6 +58,7 @@ struct stasis_kernel_id {
         uint32_t timestamp, image_size; /* PE */
         uint16_t machine;               /* PE: 0x14c, 0x8664 */
         uint32_t build;
+        uint32_t revision;     /* fourth number of the file version resource, where known */
         uint32_t service_pack; /* CSD: major service pack, where known */
         bool kdbg_sizes;       /* the next ones come from KDBG (2003 and later) */
         uint16_t size_eprocess, size_ethread, size_prcb, kthread_state, kthread_teb, kthread_next_processor,

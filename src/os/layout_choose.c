@@ -35,7 +35,7 @@ struct candidate {
         bool whole;        /* its processor block is described whole */
         uint8_t agree;     /* how much of KDBG agrees */
         bool same_build;   /* not only the same line */
-        uint32_t distance; /* from the revision told by PE */
+        uint32_t distance; /* from the revision told by PE or by the file version */
         uint32_t revision;
 };
 
@@ -43,7 +43,8 @@ struct question {
         const struct stasis_kernel_id *id;
         uint32_t build, revision[4]; /* revision: zeros where not told */
         uint16_t nearest;            /* layout for revision, LAYOUT_NONE where not told */
-        uint32_t lower;              /* nearest lower line with layouts, where build has none; else 0 */
+        uint32_t told;  /* the revision to be near to: by PE, else by the file version; 0 where neither told */
+        uint32_t lower; /* nearest lower line with layouts, where build has none; else 0 */
 };
 
 static uint8_t pointer_size_of(uint16_t machine) { return machine == 0x14c ? 4 : machine == 0x8664 ? 8 : 0; }
@@ -140,11 +141,12 @@ static uint32_t line_below(uint32_t build, uint8_t pointer_size)
 
 static struct question question_of(const struct stasis_kernel_id *id)
 {
-        struct question q = { .id = id, .build = id->build, .nearest = LAYOUT_NONE };
+        struct question q = { .id = id, .build = id->build, .nearest = LAYOUT_NONE, .told = id->revision };
         uint8_t pointer_size = pointer_size_of(id->machine);
         const struct layout_pe *pe = pointer_size == 4 ? NULL : pe_find(id->timestamp, id->image_size);
         if (pe) {
                 q.build = pe->build;
+                q.told = pe->revision;
                 memcpy(q.revision, (uint32_t[]){ 10, 0, pe->build, pe->revision }, sizeof q.revision);
                 q.nearest = layout_nearest(pe->build, pe->revision, 8);
                 pointer_size = 8;
@@ -169,20 +171,25 @@ static enum stasis_match match_of(const struct question *q, const struct candida
         return kdbg ? STASIS_MATCH_KDBG : line == q->lower ? STASIS_MATCH_NEAREST : STASIS_MATCH_NONE;
 }
 
+/* Servicing only adds: a layout seen at or below the revision serves before any seen above it. */
+static uint32_t distance_of(uint32_t told, uint32_t seen)
+{
+        if (told == 0)
+                return 0;
+        return seen > told ? (seen - told) | 0x80000000u : told - seen;
+}
+
 static struct candidate candidate_of(const struct question *q, const struct stasis_layout *layout)
 {
         const uint32_t *version = layout->version;
-        uint32_t told =
-                line_of(version[2]) == line_of(q->build) ? q->revision[3] : 0; /* of other builds it says nothing */
+        uint32_t told = line_of(version[2]) == line_of(q->build) ? q->told : 0; /* of other builds it says nothing */
         struct candidate c = {
                 .layout = layout,
                 .pack = pack_agrees(layout, q->id->service_pack),
                 .whole = prcb_whole(layout),
                 .agree = q->id->kdbg_sizes ? kdbg_agrees(layout, q->id) : 0,
                 .same_build = version[2] == q->build,
-                .distance = told == 0           ? 0
-                            : version[3] > told ? version[3] - told
-                                                : told - version[3],
+                .distance = distance_of(told, version[3]),
                 .revision = version[3],
         };
         c.match = match_of(q, &c);

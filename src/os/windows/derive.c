@@ -78,13 +78,13 @@ void derive_process_name(struct decode *d, struct stasis_fact *fact)
         fact->absence = fact->text ? STASIS_PRESENT : STASIS_NOT_KNOWN;
 }
 
+/* XP and before have ThreadsProcess; where that is not in the image, and before it existed, the APC state tells. */
 void derive_process_object(struct decode *d, struct stasis_fact *fact)
 {
-        if (fact_is(fact) || fact->absence != STASIS_NOT_IN_VERSION)
-                return;
-        const struct windows_places *at = &d->w->at; /* XP and before without ThreadsProcess */
-        bool attached = load_place(d, &at->apc_index).value == 1;
-        *fact = load_place(d, attached ? &at->saved_apc_process : &at->apc_process);
+        const struct windows_places *at = &d->w->at;
+        if (!fact_is(fact))
+                *fact = load_place(d, load_place(d, &at->apc_index).value == 1 ? &at->saved_apc_process
+                                                                               : &at->apc_process);
 }
 
 void derive_thread_name(struct decode *d, struct stasis_fact *fact)
@@ -287,7 +287,8 @@ void derive_teb32(struct decode *d, struct stasis_fact *fact)
 /*
  * XP and 2003 keep the time shifted left by three bits. Which form stands there is seen at the value: a shifted
  * FILETIME of any year since 1829 is past 2^59, an unshifted one is past that only after the year 3400. ReactOS, 2003
- * by layout, keeps it unshifted.
+ * by layout, keeps it unshifted. Zero stays zero: the first threads are made before the system has a clock, and that is
+ * what stands there.
  */
 void derive_create_time(struct decode *d, struct stasis_fact *fact)
 {

@@ -110,6 +110,7 @@ static void kernel_id(const struct windows *w, struct stasis_kernel_id *id)
 {
         *id = (struct stasis_kernel_id){ .machine = w->is64 ? 0x8664 : 0x14c,
                                          .build = w->version.build,
+                                         .revision = w->version.revision,
                                          .service_pack = w->version.service_pack };
         if (w->has_pe) {
                 id->pdb = w->pe.pdb_known ? &w->pe.pdb : NULL;

@@ -30,17 +30,17 @@ const char *windows_process_refused(const struct windows *w, uint64_t object)
         return header_refused(w, object, DISPATCHER_PROCESS, "its dispatcher header is not a process's");
 }
 
-/* The process that owns a thread. Without KTHREAD.Process (XP and before) ThreadsProcess tells, or the APC state by its
- * index. */
+/*
+ * The process that owns a thread. Without KTHREAD.Process (XP and before) ThreadsProcess tells; where that is not there
+ * (it lies in the ETHREAD's second half), the APC state by its index.
+ */
 enum stasis_status windows_owner_of(const struct windows *w, uint64_t thread, uint64_t *ret_process)
 {
         uint64_t index = 0;
-        enum stasis_status status = read_place(w->kernel, thread, &w->at.kthread_process, ret_process);
-        if (status == STASIS_UNSUPPORTED)
-                status = read_place(w->kernel, thread, &w->at.thread_process, ret_process);
-        if (status != STASIS_UNSUPPORTED)
-                return status;
-        status = read_place(w->kernel, thread, &w->at.apc_index, &index);
+        if (read_place(w->kernel, thread, &w->at.kthread_process, ret_process) == STASIS_OK ||
+            read_place(w->kernel, thread, &w->at.thread_process, ret_process) == STASIS_OK)
+                return STASIS_OK;
+        enum stasis_status status = read_place(w->kernel, thread, &w->at.apc_index, &index);
         if (status != STASIS_OK)
                 return status;
         return read_place(w->kernel, thread, index == 1 ? &w->at.saved_apc_process : &w->at.apc_process, ret_process);

@@ -117,35 +117,42 @@ static enum stasis_status find_by_lists(struct windows *w, uint32_t process)
         return status;
 }
 
-/* Current, next and idle thread of each processor; Idle's process is known through them alone. After the lists, whose
-   threads name the processors too. */
+/* A process on no list: Idle as a rule, whose threads only the processors name. */
+static enum stasis_status add_unlisted(struct windows *w, uint64_t process, const struct windows_processor *p)
+{
+        uint64_t idle;
+        if (!windows_add_process(w, process, false))
+                return STASIS_NOMEM;
+        uint32_t index = (uint32_t)w->process_count - 1;
+        w->process[index].idle = windows_owner_of(w, p->idle, &idle) == STASIS_OK && idle == process;
+        return find_by_lists(w, index);
+}
+
+static enum stasis_status saw_on(struct windows *w, const struct windows_processor *p, uint64_t thread)
+{
+        uint64_t process;
+        enum stasis_status status = STASIS_OK;
+        if (!thread || windows_thread_refused(w, thread) || windows_owner_of(w, thread, &process) != STASIS_OK)
+                return STASIS_OK;
+        size_t index = windows_process_of(w, process);
+        if (index == w->process_count)
+                status = add_unlisted(w, process, p);
+        return status == STASIS_OK ? saw(w, thread, (uint32_t)index, SOURCE_PRCB, false) : status;
+}
+
+/* Current, next and idle thread of each processor; after the lists, whose threads name the processors too. */
 static enum stasis_status find_by_processors(struct windows *w)
 {
         enum stasis_status status = windows_processors(w);
-        if (status != STASIS_OK)
-                return status;
-        for (size_t i = 0; i < w->processor_count; i++) {
-                const uint64_t seen[3] = { w->processor[i].current, w->processor[i].next, w->processor[i].idle };
-                for (size_t k = 0; k < 3; k++) {
-                        uint64_t process;
-                        if (!seen[k] || windows_thread_refused(w, seen[k]) ||
-                            windows_owner_of(w, seen[k], &process) != STASIS_OK)
-                                continue;
-                        size_t index = windows_process_of(w, process);
-                        if (index == w->process_count) {
-                                if (!windows_add_process(w, process, false))
-                                        return STASIS_NOMEM;
-                                w->process[index].idle = k == 2;
-                                status = find_by_lists(w, (uint32_t)index);
-                                if (status != STASIS_OK)
-                                        return status;
-                        }
-                        status = saw(w, seen[k], (uint32_t)index, SOURCE_PRCB, false);
-                        if (status != STASIS_OK)
-                                return status;
-                }
+        for (size_t i = 0; i < w->processor_count && status == STASIS_OK; i++) {
+                const struct windows_processor *p = &w->processor[i];
+                status = saw_on(w, p, p->current);
+                if (status == STASIS_OK)
+                        status = saw_on(w, p, p->next);
+                if (status == STASIS_OK)
+                        status = saw_on(w, p, p->idle);
         }
-        return STASIS_OK;
+        return status;
 }
 
 static enum stasis_status find_by_process_lists(struct windows *w)

@@ -208,7 +208,7 @@ class Process:
         if o.known("InheritedFromUniqueProcessId"):
             truth["ppid"] = r.get("ppid", 0)
         if o.known("CreateTime"):
-            truth["create_time"] = threads.iso(o.get("CreateTime")) if "create_time" in r else None
+            truth["create_time"] = threads.iso(o.get("CreateTime"))
         if o.known("ExitTime"):
             truth["exit_time"] = threads.iso(o.get("ExitTime")) if "exit_time" in r else None
         if o.known("Peb"):

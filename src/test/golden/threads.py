@@ -303,7 +303,7 @@ class Thread(Rest):
         if shift and o.has("ApcNeeded") and created:
             o.put("NestedFaultCount", r.get("nested_faults", self.index % 3))
             o.put("ApcNeeded", self.index % 2)
-        self.tell("create_time", iso(created) if created else None)
+        self.tell("create_time", iso(created))
         if "terminated" in r:
             end = r["terminated"]
             o.put("ExitTime", filetime(end["exit_time"]))
