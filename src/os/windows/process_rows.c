@@ -108,7 +108,8 @@ const struct row process_rows[] = {
         MADE("session", "Session", IDENTITY, NUMBER, derive_session, "PEB.SessionId"),
         MADE("sources", "Seen by", IDENTITY, TEXTS, derive_process_sources, ""),
 
-        ROW("create_time", "Created", LIFE, TIME, ON_OBJECT, "", "_EPROCESS.CreateTime"),
+        ROW("create_time", "Created", LIFE, TIME, ON_OBJECT, "1601-01-01: zero, made before the system had a clock",
+            "_EPROCESS.CreateTime"),
         ROW_D("exit_time", "Exited", LIFE, TIME, ON_OBJECT, derive_process_exit_time, "", "_EPROCESS.ExitTime"),
         ROW("exit_status", "Exit status", LIFE, HEX, ON_OBJECT, "0x103 while it lives", "_EPROCESS.ExitStatus"),
         ROW("flags", "Flags", LIFE, FLAGS, ON_OBJECT, "", "_EPROCESS.Flags"),
