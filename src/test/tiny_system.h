@@ -14,6 +14,7 @@
 static struct tiny t;
 static struct stasis_system *sys;
 static struct stasis_error sys_err;
+static struct stasis_image *sys_image; /* where it is not t.world.image */
 
 static inline enum stasis_status sys_open_with(const struct stasis_system_options *options)
 {
@@ -30,6 +31,8 @@ static inline void sys_close(void)
 {
         stasis_system_close(sys);
         sys = NULL;
+        stasis_image_close(sys_image);
+        sys_image = NULL;
         if (t.world.image)
                 tiny_close(&t);
 }
