@@ -221,7 +221,8 @@ static void no_teb(struct decode *d, enum stasis_absence why)
 
 static bool is_user_address(const struct decode *d, uint64_t va)
 {
-        return va >= 0x1000 && !is_kernel_address(d->w, va) && (!d->w->is64 || va < UINT64_C(0x800000000000));
+        uint64_t half = UINT64_C(1) << (d->w->kernel->paging->va_bits - 1); /* x86: 2 GB, or 3 with /3GB */
+        return va >= 0x1000 && !is_kernel_address(d->w, va) && (!d->w->is64 || va < half);
 }
 
 /* The TEB names its thread. Another name: the block was reused, or somebody wrote there. */

@@ -9,6 +9,9 @@
 #include "../../base/error.h"
 #include "windows.h"
 
+#define X86_SYSTEM_START 0x80000000u
+#define X86_SYSTEM_START_3GB 0xc0000000u
+
 /* ---------------------------------------------------------------- page tables and kernel */
 
 /* Addresses inside the kernel that the dump header or the low stub tell; kdbg is kept where it could be read. */
@@ -38,7 +41,16 @@ static void use_root(struct windows *w, const struct stasis_paging *paging, uint
 {
         stasis_space_init(w->kernel, w->image, paging, root);
         w->is64 = paging->va_bits > 32;
+        w->system_start =
+                w->is64 ? UINT64_C(0xff00000000000000) : X86_SYSTEM_START; /* la57's half; 4 levels lie in it */
         w->pointer_size = w->is64 ? 8 : 4;
+}
+
+/* Started with /3GB (or increaseuserva) the kernel and all that is its own lie above 3 GB. */
+static void note_3gb(struct windows *w)
+{
+        if (!w->is64 && w->has_pe && w->pe.base >= X86_SYSTEM_START_3GB)
+                w->system_start = X86_SYSTEM_START_3GB;
 }
 
 static bool try_root(struct windows *w, const struct windows_root *root)
@@ -54,6 +66,7 @@ static bool try_root(struct windows *w, const struct windows_root *root)
                 return false;
         }
         w->has_pe = true;
+        note_3gb(w);
         system_trace(w->system, "root", true, "%s 0x%" PRIx64 " (%s, rank %u): leads to a kernel", root->paging->name,
                      root->root, root->how, root->rank);
         system_trace(w->system, "kernel", true, "PE at 0x%" PRIx64 ", 0x%x bytes, timestamp 0x%x, %s", w->pe.base,
@@ -127,6 +140,7 @@ static bool find_by_shape(struct windows *w)
                 w->layout_evidence = (struct windows_evidence){ "shape of System's object", "weak" };
                 w->system_object = shape[i].object_va;
                 w->has_pe = kernel_find(w->kernel, NULL, 0, progress_adapter, w->system, &w->pe) == STASIS_OK;
+                note_3gb(w);
                 system_note(w->system, STASIS_NOTE_WARNING, "layout-by-plausibility", 0, -1, -1,
                             "no kernel image was found, only System's process object by its shape; %s fits it and is "
                             "used, and the "

@@ -91,6 +91,8 @@ struct windows {
         uint32_t user_process;       /* its index; UINT32_MAX: none */
         uint8_t pointer_size;
         bool is64;
+        uint64_t system_start; /* lowest address of the kernel's half: on x86 at 2 GB, or at 3 GB as the kernel's base
+                                  tells */
 
         struct pe_image pe;
         bool has_pe, has_kdbg, has_shared;
@@ -133,7 +135,7 @@ struct windows {
 /* ---- small readers; status STASIS_ABSENT / STASIS_IO as the space says */
 static inline bool is_kernel_address(const struct windows *w, uint64_t va)
 {
-        return w->is64 ? va >= UINT64_C(0xff00000000000000) : va >= 0x80000000u && va <= UINT32_MAX;
+        return va >= w->system_start && (w->is64 || va <= UINT32_MAX);
 }
 enum stasis_status read_pointer(const struct windows *w, struct stasis_space *space, uint64_t va,
                                 uint64_t *ret_value) STASIS_MUST_CHECK;
