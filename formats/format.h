@@ -11,7 +11,7 @@
 #define STASIS_PROBE_LEN 65536
 
 struct stasis_format {
-        const char *name, *title; /* name is stable: --format, JSON */
+        const char *name, *title; /* name is stable: --reader, JSON */
         size_t priv_size;         /* zeroed and owned by the core */
         /* Strength of evidence, 0 (not mine) to 100; pure: no allocation, no side effect. The highest bid opens. */
         int (*probe)(struct stasis_bytes head, uint64_t file_size);

@@ -34,7 +34,7 @@ enum stasis_status stasis_format_choose(struct stasis_bytes head, uint64_t file_
         }
         const char *foreign = best_bid <= BID_ANYTHING ? stasis_foreign(head) : NULL;
         if (foreign)
-                return stasis_fail(err, STASIS_UNSUPPORTED, "%s (--format raw reads it as raw memory all the same)",
+                return stasis_fail(err, STASIS_UNSUPPORTED, "%s (--reader raw reads it as raw memory all the same)",
                                    foreign);
         if (!best)
                 return stasis_fail(err, STASIS_UNSUPPORTED, "no reader knows this file");

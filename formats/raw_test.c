@@ -87,7 +87,7 @@ START_TEST(foreign)
                 ck_assert_int_eq(stasis_image_open_memory(sample.at, sample.len, "t", NULL, &image, &err),
                                  STASIS_UNSUPPORTED);
                 ck_assert_msg(strstr(err.text, cases[i].word), "%s", err.text);
-                ck_assert_ptr_nonnull(strstr(err.text, "--format raw"));
+                ck_assert_ptr_nonnull(strstr(err.text, "--reader raw"));
         }
 }
 END_TEST
@@ -100,7 +100,7 @@ START_TEST(program)
         put_text(&sample, 0x80, "PE");
         sample.len = 0x1000;
         fails(&sample, STASIS_UNSUPPORTED,
-              "t: a Windows program (PE), not a memory image (--format raw reads it as raw memory "
+              "t: a Windows program (PE), not a memory image (--reader raw reads it as raw memory "
               "all the same)");
         sample.at[0x81] = 0; /* two letters at the start prove nothing */
         struct stasis_image *image = open_sample(&sample);
