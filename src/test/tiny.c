@@ -259,7 +259,7 @@ static void put_process(struct tiny *t, enum tiny_process i)
         uint64_t object = t->process[i];
         struct tiny_place name = tiny_place(t, "EPROCESS.ImageFileName");
 
-        world_u(&t->world, object, 1, 3); /* a process's dispatcher header */
+        world_u(&t->world, object, 2, 0x0103); /* a process's dispatcher header, and a byte that is not its type */
         tiny_set(t, object, "KPROCESS.DirectoryTableBase", t->root[i == TINY_IDLE ? TINY_SYSTEM : i]);
         tiny_set(t, object, "KPROCESS.BasePriority", 8);
         tiny_set(t, object, "EPROCESS.UniqueProcessId", processes[i].pid);
@@ -306,7 +306,7 @@ static void put_thread(struct tiny *t, enum tiny_thread i)
         uint64_t object = t->thread[i], owner = t->process[threads[i].process];
         uint64_t stack = (t->is64 ? UINT64_C(0xfffffd0000000000) : 0xf7800000) + i * UINT64_C(0x10000);
 
-        world_u(&t->world, object, 1, 6); /* a thread's dispatcher header */
+        world_u(&t->world, object, 2, 0x0106); /* a thread's dispatcher header */
         tiny_set(t, object, "KTHREAD.State", threads[i].state);
         tiny_set(t, object, "KTHREAD.WaitReason", threads[i].reason);
         tiny_set(t, object, "KTHREAD.Priority", 9);

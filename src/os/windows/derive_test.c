@@ -144,8 +144,8 @@ END_TEST
 START_TEST(affinity_mask)
 {
         build(_i);
-        set(TINY_MAIN, "KTHREAD.Affinity", 0x5);
-        value(TINY_MAIN, "affinity", 5);
+        set(TINY_MAIN, "KTHREAD.Affinity", t.is64 ? UINT64_C(0x500000003) : 5);
+        value(TINY_MAIN, "affinity", t.is64 ? UINT64_C(0x500000003) : 5);
         ck_assert_uint_eq(thread_fact(TINY_MAIN, "affinity")->va,
                           t.thread[TINY_MAIN] + tiny_place(&t, "KTHREAD.Affinity").at);
 }
@@ -170,6 +170,8 @@ START_TEST(affinity_pointer)
         value(TINY_MAIN, "affinity", 0x30);
         ck_assert_uint_eq(thread_fact(TINY_MAIN, "affinity")->va, ex + 16);
         world_u(&t.world, at + 8, 2, 2); /* a group that it does not count */
+        absent(TINY_MAIN, "affinity", STASIS_CONTRADICTORY);
+        world_u(&t.world, at + 8, 2, 0x100);
         absent(TINY_MAIN, "affinity", STASIS_CONTRADICTORY);
         world_u(&t.world, at + 8, 2, 0);
         world_u(&t.world, ex, 2, 65);
@@ -254,7 +256,7 @@ START_TEST(teb32)
         absent(TINY_MAIN, "teb32", STASIS_CONTRADICTORY);
         absent(TINY_MAIN, "teb32_last_error", STASIS_CONTRADICTORY);
         tiny_user_u(&t, TINY_BETA, t.teb32 + 0x18, 4, t.teb32);
-        tiny_user_set(&t, TINY_BETA, t.teb[TINY_MAIN], "TEB.WowTebOffset", 0x8000); /* leads nowhere */
+        tiny_user_set(&t, TINY_BETA, t.teb[TINY_MAIN], "TEB.WowTebOffset", 0x12000); /* leads nowhere */
         absent(TINY_MAIN, "teb32", STASIS_PAGED_OUT);
         tiny_user_set(&t, TINY_BETA, t.teb[TINY_MAIN], "TEB.WowTebOffset", 0); /* not set yet: where it always is */
         value(TINY_MAIN, "teb32", t.teb32);
@@ -288,6 +290,7 @@ START_TEST(exit_time)
 {
         build(_i);
         value(TINY_DEAD, "exit_time", TINY_EXITED);
+        set(TINY_MAIN, "ETHREAD.CrossThreadFlags", 4);   /* HideFromDebugger, beside Terminated */
         set(TINY_MAIN, "ETHREAD.ExitTime", TINY_EXITED); /* lives: whatever stands there is something else */
         absent(TINY_MAIN, "exit_time", STASIS_NOT_APPLICABLE);
         set(TINY_MAIN, "ETHREAD.Terminated", 1); /* on its way out */
@@ -334,6 +337,8 @@ START_TEST(start_address)
         expect_text(thread_fact(TINY_WORKER, "start_address"), "ntoskrnl.exe");
         if (!t.is64)
                 return;
+        set(TINY_WORKER, "ETHREAD.SameThreadApcFlags", 1); /* another bit of the same byte */
+        value(TINY_WORKER, "start_address", t.kernel + WORLD_PE_LEN - 1);
         set(TINY_WORKER, "ETHREAD.StartAddressInvalid", 1);
         absent(TINY_WORKER, "start_address", STASIS_NOT_APPLICABLE);
 }
@@ -349,6 +354,7 @@ START_TEST(lpc_received_message_id)
                 absent(TINY_MAIN, "lpc_received_message_id", STASIS_NOT_IN_VERSION);
                 return;
         }
+        set(TINY_MAIN, "ETHREAD.SameThreadApcFlags", 2); /* another bit of the same byte */
         absent(TINY_MAIN, "lpc_received_message_id", STASIS_NOT_APPLICABLE);
         set(TINY_MAIN, "ETHREAD.LpcReceivedMsgIdValid", 1);
         value(TINY_MAIN, "lpc_received_message_id", 0x401000);
@@ -381,6 +387,9 @@ START_TEST(impersonation_old)
         ck_assert_uint_eq(thread_fact(TINY_CLIENT, "effective_only")->va, t.impersonation + 5);
         ck_assert_uint_eq(thread_fact(TINY_CLIENT, "impersonation_level")->va, t.impersonation + 8);
         ck_assert_uint_eq(thread_fact(TINY_CLIENT, "token")->va, t.impersonation);
+        tiny_set(&t, t.impersonation, "PS_IMPERSONATION_INFORMATION.ImpersonationLevel", 0x10002);
+        value(TINY_CLIENT, "impersonation_level", 0x10002);
+        world_u(&t.world, t.impersonation + 6, 1, 0xff); /* what follows the two flags */
         tiny_set(&t, t.impersonation, "PS_IMPERSONATION_INFORMATION.EffectiveOnly", 0);
         tiny_set(&t, t.impersonation, "PS_IMPERSONATION_INFORMATION.CopyOnOpen", 0);
         value(TINY_CLIENT, "effective_only", 0);
@@ -495,6 +504,8 @@ START_TEST(keyed_wait_new)
         build(true);
         set(TINY_MAIN, "ETHREAD.KeyedWaitValue", t.pool + 0x10);
         expect_place(TINY_MAIN, "termination_port");
+        set(TINY_MAIN, "ETHREAD.SameThreadPassiveFlags", 1); /* another bit of the same word */
+        expect_place(TINY_MAIN, "termination_port");
         set(TINY_MAIN, "ETHREAD.KeyedEventInUse", 1);
         expect_place(TINY_MAIN, "keyed_wait_value");
         set(TINY_MAIN, "ETHREAD.KeyedEventInUse", 0);
@@ -605,10 +616,10 @@ START_TEST(process_command_line)
         tiny_user_u(&t, TINY_ALPHA, parameters + at + t.pointer, t.pointer, text);
         for (size_t i = 0; line[i]; i++)
                 tiny_user_u(&t, TINY_ALPHA, text + 2 * i, 2, (uint8_t)line[i]);
-        tiny_user_u(&t, TINY_ALPHA, t.peb + (t.is64 ? 0x2c0 : 0x1d4), 4, 3);
+        tiny_user_u(&t, TINY_ALPHA, t.peb + (t.is64 ? 0x2c0 : 0x1d4), 4, 0x30001);
         expect_text(process_fact(TINY_ALPHA, "command_line"), line);
         ck_assert_uint_eq(process_fact(TINY_ALPHA, "command_line")->va, parameters + at);
-        expect_value(process_fact(TINY_ALPHA, "session"), 3);
+        expect_value(process_fact(TINY_ALPHA, "session"), 0x30001);
         expect_absent(process_fact(TINY_BETA, "command_line"), STASIS_NOT_APPLICABLE);
         expect_absent(process_fact(TINY_SYSTEM, "command_line"), STASIS_NOT_APPLICABLE);
         expect_absent(process_fact(TINY_SYSTEM, "session"), STASIS_NOT_APPLICABLE);

@@ -168,7 +168,8 @@ static void expect_loads(const struct plain *row, enum stasis_what what, uint64_
                 ck_assert_msg(fact && fact->absence == STASIS_NOT_IN_VERSION, "%s is in this version", row->key);
                 return;
         }
-        uint64_t before = tiny_get(&t, object, row->member);
+        uint64_t before = tiny_get(&t, object, row->member), behind = object + place.at + place.size;
+        world_u(&t.world, behind, 1, ~(unsigned)*world_at(&t.world, behind)); /* a neighbour that must not be read */
         for (size_t i = 0; i < 2; i++) {
                 uint64_t value = patterns[i] & mask_of(&place);
                 tiny_set(&t, object, row->member, value);
@@ -185,6 +186,7 @@ static void expect_loads(const struct plain *row, enum stasis_what what, uint64_
                 ck_assert_int_eq(fact->origin, STASIS_ORIGIN_LINK);
         }
         tiny_set(&t, object, row->member, before);
+        world_u(&t.world, behind, 1, ~(unsigned)*world_at(&t.world, behind));
 }
 
 START_TEST(threads)

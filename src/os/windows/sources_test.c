@@ -324,14 +324,16 @@ START_TEST(processor_by_array)
         block = t.kernel + 0x2100;
         tiny_set(&t, second, "KPRCB.CurrentThread", t.thread[TINY_CLIENT]);
         tiny_set(&t, second, "KPRCB.IdleThread", t.thread[TINY_IDLE0]);
-        tiny_set(&t, second, "KPRCB.Number", 1);
+        tiny_set(&t, second, "KPRCB.Number", t.is64 ? 0x10001 : 1);
+        if (!t.is64)
+                world_u(&t.world, second + 0x11, 1, 0xff); /* Reserved, behind a Number of one byte */
         tiny_pointer(&t, block, t.prcb);
         tiny_pointer(&t, block + t.pointer, second);
         world_u(&t.world, t.is64 ? t.shared + 0x3c0 : t.kernel + 0x2018, 1, 2);
         open_and_walk();
         expect_value(system_fact("processors"), 2);
         expect_value(thread_fact(TINY_RUNNER, "running_on"), 0);
-        expect_value(thread_fact(TINY_CLIENT, "running_on"), 1);
+        expect_value(thread_fact(TINY_CLIENT, "running_on"), t.is64 ? 0x10001 : 1);
         expect_absent(thread_fact(TINY_MAIN, "running_on"), STASIS_NOT_APPLICABLE);
         ck_assert_uint_eq(thread_fact(TINY_CLIENT, "running_on")->va,
                           second + tiny_place(&t, "KPRCB.CurrentThread").at);
@@ -361,6 +363,26 @@ START_TEST(processor_by_shape)
         ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
         ck_assert(sys_traced("processors", true, "shape, in the kernel's image"));
         expect_value(thread_fact(TINY_RUNNER, "running_on"), 0);
+}
+END_TEST
+
+/* Before EWOW64PROCESS: the 32-bit PEB itself (7 to 10240), or a block in the kernel that names it (2003 to 2008). */
+START_TEST(wow64_old)
+{
+        tiny_build(&t, true);
+        sys_open();
+        struct windows *w = sys->priv;
+        w->at.process_wow64_old = w->at.process_wow64;
+        w->at.process_wow64.has = false;
+        w->at.peb32.offset = 0x8;
+        if (_i)
+                tiny_set(&t, t.process[TINY_BETA], "EPROCESS.WoW64Process", 0x7e000);
+        tiny_pointer(&t, t.pool + TINY_POOL_FREE + 8, 0x7e000);
+        if (!_i)
+                tiny_set(&t, t.process[TINY_BETA], "EPROCESS.WoW64Process", t.pool + TINY_POOL_FREE);
+        expect_value(process_fact(TINY_BETA, "wow64"), 1);
+        expect_value(process_fact(TINY_BETA, "peb32"), 0x7e000);
+        expect_value(process_fact(TINY_ALPHA, "wow64"), 0);
 }
 END_TEST
 
@@ -401,6 +423,7 @@ int main(void)
                 processor_missing,
                 processor_by_array,
                 next_thread,
+                wow64_old,
                 idle_without_name,
         };
         const TTest *const single[] = { processor_by_shape };
