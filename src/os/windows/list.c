@@ -72,59 +72,63 @@ struct way {
         const struct list_options *options;
         uint64_t head;
         unsigned link, back; /* offsets of the link that is followed and of the one that must point back */
-        struct seen *seen;
+        bool forward;
+        struct seen *all; /* by either way: such an entry is passed, not added again */
+        struct seen own;  /* by this way: such an entry closes a loop */
+        bool exhausted;   /* memory */
 };
 
-/* Follows one way; an entry that the other way has seen already is passed, not added again. */
-static enum stasis_status follow(struct way *way, struct list_walk *walk, bool second, enum list_end *ret_end,
-                                 uint64_t *ret_at)
+static bool keep(struct way *way, struct list_walk *walk, uint64_t at)
+{
+        enum seen_result known = seen_add(way->all, at);
+        if (known == SEEN_BEFORE)
+                return true;
+        if (known == SEEN_NOMEM || !stasis_grow(&walk->entry, &walk->capacity, walk->count + 1, sizeof *walk->entry))
+                return false;
+        walk->entry[walk->count++] = at;
+        return true;
+}
+
+/* Takes one entry and tells its successor. False: the way ends here, and *ret_end says why. */
+static bool step(struct way *way, struct list_walk *walk, uint64_t at, uint64_t before, uint64_t *ret_next,
+                 enum list_end *ret_end)
 {
         uint8_t size = way->options->pointer_size;
-        uint64_t before = way->head, at;
-        struct seen own = { 0 };
-        enum stasis_status status = STASIS_OK;
+        uint64_t back;
+        *ret_end = LIST_REFUSED;
+        if (!at || at % size)
+                return false;
+        *ret_end = LIST_UNREADABLE;
+        if (stasis_space_u(way->space, at + way->link, size, ret_next) != STASIS_OK ||
+            stasis_space_u(way->space, at + way->back, size, &back) != STASIS_OK)
+                return false;
+        *ret_end = LIST_REFUSED;
+        if (way->options->accept && !way->options->accept(way->options->ctx, at))
+                return false;
+        *ret_end = LIST_LOOP;
+        enum seen_result fresh = seen_add(&way->own, at);
+        if (fresh == SEEN_BEFORE)
+                return false;
+        way->exhausted = fresh == SEEN_NOMEM || !keep(way, walk, at);
+        walk->bad_blink += way->forward && back != before;
+        return !way->exhausted;
+}
+
+static enum stasis_status follow(struct way *way, struct list_walk *walk, enum list_end *ret_end, uint64_t *ret_at)
+{
+        uint64_t before = way->head, at, next;
         *ret_end = LIST_UNREADABLE;
         *ret_at = way->head;
-        if (stasis_space_u(way->space, way->head + way->link, size, &at) != STASIS_OK)
+        if (stasis_space_u(way->space, way->head + way->link, way->options->pointer_size, &at) != STASIS_OK)
                 return STASIS_OK;
-        for (size_t steps = 0;; steps++) {
+        for (size_t steps = 0;; steps++, before = at, at = next) {
                 *ret_at = at;
-                *ret_end = LIST_CLOSED;
-                if (at == way->head)
+                *ret_end = at == way->head ? LIST_CLOSED : LIST_FULL;
+                if (at == way->head || steps >= way->options->max || !step(way, walk, at, before, &next, ret_end))
                         break;
-                *ret_end = LIST_FULL;
-                if (steps >= way->options->max)
-                        break;
-                *ret_end = LIST_REFUSED;
-                if (!at || at % size)
-                        break;
-                uint64_t next, back;
-                *ret_end = LIST_UNREADABLE;
-                if (stasis_space_u(way->space, at + way->link, size, &next) != STASIS_OK ||
-                    stasis_space_u(way->space, at + way->back, size, &back) != STASIS_OK)
-                        break;
-                *ret_end = LIST_REFUSED;
-                if (way->options->accept && !way->options->accept(way->options->ctx, at))
-                        break;
-                enum seen_result fresh = seen_add(&own, at);
-                *ret_end = LIST_LOOP;
-                if (fresh == SEEN_BEFORE)
-                        break;
-                enum seen_result known = fresh == SEEN_NOMEM ? SEEN_NOMEM : seen_add(way->seen, at);
-                status = STASIS_NOMEM;
-                if (known == SEEN_NOMEM || (known == SEEN_NEW && !stasis_grow(&walk->entry, &walk->capacity,
-                                                                              walk->count + 1, sizeof *walk->entry)))
-                        break;
-                status = STASIS_OK;
-                if (known == SEEN_NEW)
-                        walk->entry[walk->count++] = at;
-                if (!second && back != before)
-                        walk->bad_blink++;
-                before = at;
-                at = next;
         }
-        free(own.slot);
-        return status;
+        free(way->own.slot);
+        return way->exhausted ? STASIS_NOMEM : STASIS_OK;
 }
 
 /* What the backward way added stands in reverse: put it into list order. */
@@ -147,18 +151,19 @@ enum stasis_status list_walk(struct stasis_space *space, uint64_t head, const st
         if (status != STASIS_OK)
                 return status;
 
-        struct seen seen = { 0 };
-        struct way way = { .space = space, .options = options, .head = head, .link = 0, .back = size, .seen = &seen };
-        status = follow(&way, ret_walk, false, &ret_walk->forward, &ret_walk->forward_at);
+        struct seen all = { 0 };
+        struct way way = {
+                .space = space, .options = options, .head = head, .back = size, .forward = true, .all = &all
+        };
+        status = follow(&way, ret_walk, &ret_walk->forward, &ret_walk->forward_at);
         ret_walk->behind = ret_walk->count;
         if (status == STASIS_OK) {
-                way.link = size;
-                way.back = 0;
-                status = follow(&way, ret_walk, true, &ret_walk->backward, &ret_walk->backward_at);
+                way = (struct way){ .space = space, .options = options, .head = head, .link = size, .all = &all };
+                status = follow(&way, ret_walk, &ret_walk->backward, &ret_walk->backward_at);
                 if (ret_walk->count > ret_walk->behind)
                         reverse(ret_walk->entry + ret_walk->behind, ret_walk->count - ret_walk->behind);
         }
-        free(seen.slot);
+        free(all.slot);
         if (status != STASIS_OK)
                 list_free(ret_walk);
         return status;
