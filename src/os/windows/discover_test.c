@@ -215,6 +215,18 @@ START_TEST(header_kdbg_wrong)
 }
 END_TEST
 
+START_TEST(header_modules_wrong)
+{
+        tiny_build(&t, _i);
+        tiny_dump(&dump, &t);
+        tiny_dump_put(&dump, t.is64 ? 0x20 : 0x18, t.pool + TINY_POOL_FREE, t.pointer);
+        open_dump();
+        expect_everything();
+        ck_assert_uint_eq(sys_count(STASIS_MODULES), 1);
+        expect_value(system_fact("module_head"), t.modules);
+}
+END_TEST
+
 START_TEST(header_build_wrong)
 {
         tiny_build(&t, _i);
@@ -372,6 +384,7 @@ int main(void)
                 header_root_wrong,
                 header_head_wrong,
                 header_kdbg_wrong,
+                header_modules_wrong,
                 header_build_wrong,
                 layout_by_plausibility,
                 thread_at,

@@ -103,28 +103,55 @@ void windows_use_system_root(struct windows *w)
                 stasis_space_init(w->kernel, w->image, w->kernel->paging, before);
 }
 
-void windows_find_module_head(struct windows *w)
+/* The first module is the kernel (DllBase is at 0x30 or 0x18 of every LDR_DATA_TABLE_ENTRY), and it points back. */
+static bool is_module_head(const struct windows *w, uint64_t head)
+{
+        uint64_t first, back, base;
+        return read_pointer(w, w->kernel, head, &first) == STASIS_OK &&
+               read_pointer(w, w->kernel, first + w->pointer_size, &back) == STASIS_OK && back == head &&
+               read_pointer(w, w->kernel, first + (w->is64 ? 0x30 : 0x18), &base) == STASIS_OK &&
+               (!w->has_pe || base == w->pe.base);
+}
+
+struct told_head {
+        uint64_t va;
+        const char *how;
+};
+
+static size_t told_module_heads(const struct windows *w, struct told_head told[static 3])
 {
         const struct stasis_hints *h = stasis_image_hints(w->image);
-        const char *how = NULL;
+        size_t count = 0;
         uint64_t va;
-        if (w->has_kdbg && w->kdbg.PsLoadedModuleList) {
-                w->module_head = w->kdbg.PsLoadedModuleList;
-                how = "debugger block";
-        } else if (h->known & STASIS_HINT_MODULE_HEAD) {
-                w->module_head = h->module_head;
-                how = "header";
-        } else if (windows_symbol(w, "PsLoadedModuleList", &va) ||
-                   (w->has_pe && pe_export(w->kernel, &w->pe, "PsLoadedModuleList", &va) == STASIS_OK)) {
-                w->module_head = va;
-                how = "symbol";
-        } else if (w->has_pe && modules_head_by_shape(w->kernel, &w->pe, w->layout, &va) == STASIS_OK) {
-                w->module_head = va;
-                how = "shape of the kernel's own entry";
-        }
-        system_trace(w->system, "modules", how != NULL,
-                     how ? "PsLoadedModuleList 0x%" PRIx64 " (%s)" : "PsLoadedModuleList not found", w->module_head,
-                     how);
+        if (w->has_kdbg && w->kdbg.PsLoadedModuleList)
+                told[count++] = (struct told_head){ w->kdbg.PsLoadedModuleList, "debugger block" };
+        if (h->known & STASIS_HINT_MODULE_HEAD)
+                told[count++] = (struct told_head){ h->module_head, "header" };
+        if (windows_symbol(w, "PsLoadedModuleList", &va) ||
+            (w->has_pe && pe_export(w->kernel, &w->pe, "PsLoadedModuleList", &va) == STASIS_OK))
+                told[count++] = (struct told_head){ va, "symbol" };
+        return count;
+}
+
+/* A head that is told is taken where the kernel is its first entry; where none is, the shape decides; else the first.
+ */
+void windows_find_module_head(struct windows *w)
+{
+        struct told_head told[3], head = { 0 };
+        size_t i = 0, count = told_module_heads(w, told);
+        uint64_t va;
+        while (i < count && !is_module_head(w, told[i].va))
+                i++;
+        if (i < count)
+                head = told[i];
+        else if (w->has_pe && modules_head_by_shape(w->kernel, &w->pe, w->layout, &va) == STASIS_OK)
+                head = (struct told_head){ va, "shape of the kernel's own entry" };
+        else if (count)
+                head = told[0];
+        w->module_head = head.va;
+        system_trace(w->system, "modules", head.how != NULL,
+                     head.how ? "PsLoadedModuleList 0x%" PRIx64 " (%s)" : "PsLoadedModuleList not found", head.va,
+                     head.how);
         if (w->has_kdbg && w->kdbg.KiProcessorBlock)
                 w->processor_block = w->kdbg.KiProcessorBlock;
         else if (windows_symbol(w, "KiProcessorBlock", &va))
