@@ -74,12 +74,21 @@ static bool try_root(struct windows *w, const struct windows_root *root)
         return true;
 }
 
+/*
+ * Best first; where so many lead to no kernel, the others do not either. Each may cost a search through all that a
+ * hostile table maps: 0.5 s, however small the image.
+ */
+#define ROOTS_SEARCHED_MAX 16
+
 /* PE machine and paging must agree: an x64 kernel seen through x86 tables is an accident. */
 static bool try_roots(struct windows *w, const struct windows_root *root, size_t count)
 {
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count && i < ROOTS_SEARCHED_MAX; i++)
                 if (try_root(w, &root[i]) && w->pe.is64 == w->is64)
                         return true;
+        if (count > ROOTS_SEARCHED_MAX)
+                system_trace(w->system, "root", false, "%zu candidates of lower rank were not tried",
+                             count - ROOTS_SEARCHED_MAX);
         w->has_pe = w->has_kdbg = false;
         return false;
 }

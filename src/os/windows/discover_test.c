@@ -130,6 +130,17 @@ END_TEST
 
 /* ---------------------------------------------------------------- roots */
 
+static void world_root(uint64_t pa, unsigned slot) { pt_put(&t.world.tables, pa + slot * (uint64_t)t.pointer, pa | 3); }
+
+static size_t roots_tried(void)
+{
+        size_t count, tried = 0;
+        const struct stasis_trace *trace = stasis_system_trace(sys, &count);
+        for (size_t i = 0; i < count; i++)
+                tried += strstr(trace[i].text, "no kernel in this address space") != NULL;
+        return tried;
+}
+
 START_TEST(root_given)
 {
         tiny_build(&t, _i);
@@ -161,6 +172,19 @@ START_TEST(system_root_wrong)
         ck_assert(sys_traced("root", false, "does not map System"));
         ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
         expect_value(system_fact("root"), t.root[TINY_SYSTEM]);
+}
+END_TEST
+
+/* Forty tables that map themselves and lead nowhere: the best sixteen are tried, and that is said. */
+START_TEST(roots_without_end)
+{
+        tiny_build(&t, _i);
+        memset(t.world.mem, 0, WORLD_LEN);
+        for (uint64_t i = 1; i <= 40; i++)
+                world_root(i * 0x1000, t.is64 ? 0x100 + (unsigned)i : 0x300);
+        ck_assert_int_eq(sys_open_with(NULL), STASIS_ABSENT);
+        ck_assert(sys_traced("root", false, "candidates of lower rank were not tried"));
+        ck_assert_uint_eq(roots_tried(), 16);
 }
 END_TEST
 
@@ -380,6 +404,7 @@ int main(void)
                 root_given,
                 root_given_wrong,
                 system_root_wrong,
+                roots_without_end,
                 header,
                 header_root_wrong,
                 header_head_wrong,
