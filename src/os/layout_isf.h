@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An ISF file as tables. layout_isf_parse.c makes them, layout_isf.c answers from them. */
+/* An ISF file as tables. layout_isf_read.c reads it, layout_isf_parse.c makes the tables, layout_isf.c answers. */
 #ifndef STASIS_OS_LAYOUT_ISF_H
 #define STASIS_OS_LAYOUT_ISF_H
 
@@ -18,8 +18,7 @@ struct isf_member {
 struct isf_struct {
         const char *name;
         uint32_t size;
-        uint32_t first, count;      /* members */
-        struct stasis_bytes fields; /* of the text, while it is parsed */
+        uint32_t first, count; /* members */
 };
 struct isf_enum {
         const char *name;
@@ -53,9 +52,5 @@ struct isf {
 
 /* Item of this name in a table sorted by name, whose items start with a name; NULL where there is none. */
 const void *isf_find(const void *items, size_t count, size_t item_size, const char *name, size_t len);
-
-/* JSON text to tables. */
-enum stasis_status layout_isf_parse_text(struct stasis_bytes bytes, const char *name, struct stasis_layout **ret_layout,
-                                         struct stasis_error *err) STASIS_MUST_CHECK;
 
 #endif

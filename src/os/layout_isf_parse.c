@@ -1,37 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Volatility 3's ISF JSON (its schema-6.x: metadata, base_types, user_types, enums, symbols) into tables. Other
- * sections may stand in any order, and types refer to each other by name, so the text is gone through once for the
- * sections, then section by section.
+ * Volatility 3's ISF JSON (its schema-6.x: metadata, base_types, user_types, enums, symbols) into tables. Types refer
+ * to each other by name: sizes of all come first, then members.
  */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../base/error.h"
 #include "layout_isf_parse.h"
 
-void isf_fail(struct isf_parse *p, enum stasis_status status)
+void isf_fail(struct isf_parse *p, enum stasis_status status, const char *what)
 {
-        if (p->status == STASIS_OK)
-                p->status = status;
+        if (p->status != STASIS_OK)
+                return;
+        p->status = stasis_fail(p->err, status, "%s: %.64s%s%.64s%s%s", p->file, p->type, p->member ? "." : "",
+                                p->member ? p->member : "", *p->type ? ": " : "", what);
 }
 
-const char *isf_keep(struct isf_parse *p, struct json_text text)
+const char *isf_keep(struct isf_parse *p, const char *text)
 {
-        const char *copy = stasis_arena_strndup(&p->isf->names, text.at, text.len);
+        const char *copy = stasis_arena_strndup(&p->isf->names, text, strlen(text));
         if (!copy)
-                isf_fail(p, STASIS_NOMEM);
+                isf_fail(p, STASIS_NOMEM, "no memory");
         return copy;
 }
 
-uint32_t isf_reasonable(struct isf_parse *p, uint64_t value)
+/* ---- values */
+
+uint32_t isf_reasonable(struct isf_parse *p, uint64_t value, const char *what)
 {
-        if (value > SIZE_LIMIT) {
-                isf_fail(p, STASIS_CORRUPT);
+        if (value <= SIZE_LIMIT)
+                return (uint32_t)value;
+        char text[64];
+        snprintf(text, sizeof text, "%s out of range", what);
+        isf_fail(p, STASIS_CORRUPT, text);
+        return 0;
+}
+
+struct json_object *isf_object(struct json_object *object, const char *key)
+{
+        struct json_object *value = json_object_object_get(object, key);
+        return json_object_is_type(value, json_type_object) ? value : NULL;
+}
+
+const char *isf_text(struct json_object *object, const char *key)
+{
+        struct json_object *value = json_object_object_get(object, key);
+        return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+}
+
+uint64_t isf_number(struct isf_parse *p, struct json_object *object, const char *key)
+{
+        struct json_object *value = json_object_object_get(object, key);
+        if (!value)
+                return 0;
+        if (!json_object_is_type(value, json_type_int)) {
+                char text[64];
+                snprintf(text, sizeof text, "%s is no whole number", key);
+                isf_fail(p, STASIS_CORRUPT, text);
                 return 0;
         }
-        return (uint32_t)value;
+        int64_t number = json_object_get_int64(value); /* of each sign one function saturates */
+        return number < 0 ? (uint64_t)number : json_object_get_uint64(value);
 }
+
+uint32_t isf_size(struct isf_parse *p, struct json_object *object, const char *key)
+{
+        return isf_reasonable(p, isf_number(p, object, key), key);
+}
+
+bool isf_true(struct json_object *object, const char *key)
+{
+        return json_object_get_boolean(json_object_object_get(object, key));
+}
+
+/* ---- sections */
 
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
@@ -41,44 +84,36 @@ static int by_name(const void *a, const void *b) { return strcmp(*(const char *c
                         qsort((table)->at, (table)->count, sizeof *(table)->at, by_name); \
         } while (0)
 
-/* Goes through an object whose values are described by objects: calls each(p, name, value) for every one. */
-static void each_object(struct isf_parse *p, struct json *j,
-                        void (*each)(struct isf_parse *, const char *, struct json *))
+/* Calls each(p, name, value) for everything in one section. */
+static void each_of(struct isf_parse *p, struct json_object *tree, const char *section,
+                    void (*each)(struct isf_parse *, const char *, struct json_object *))
 {
-        struct json_text key;
-        if (!json_open(j))
+        struct json_object *object = isf_object(tree, section);
+        p->type = section;
+        if (!object && json_object_object_get(tree, section))
+                isf_fail(p, STASIS_CORRUPT, "is no object");
+        if (!object)
                 return;
-        while (p->status == STASIS_OK && json_key(j, &key)) {
-                const char *name = isf_keep(p, key);
-                if (name)
-                        each(p, name, j);
+        json_object_object_foreach(object, key, value)
+        {
+                p->type = isf_keep(p, key);
+                if (p->status != STASIS_OK)
+                        return;
+                each(p, p->type, value);
         }
-        if (j->bad)
-                isf_fail(p, STASIS_CORRUPT);
 }
 
-static void each_base(struct isf_parse *p, const char *name, struct json *j)
+static void each_base(struct isf_parse *p, const char *name, struct json_object *value)
 {
         struct isf_base *base = table_add(p, &p->isf->bases);
-        struct json_text key, kind = { "", 0 };
-        bool is_signed = false;
         if (!base)
                 return;
-        *base = (struct isf_base){ .name = name };
-        for (bool in = json_open(j); in && json_key(j, &key);) {
-                if (json_is(key, "size"))
-                        base->size = isf_reasonable(p, json_number(j));
-                else if (json_is(key, "kind"))
-                        kind = json_string(j);
-                else if (json_is(key, "signed"))
-                        is_signed = json_true(j);
-                else
-                        json_skip(j);
-        }
-        if (json_is(kind, "void") || json_is(kind, "float"))
+        const char *kind = isf_text(value, "kind");
+        *base = (struct isf_base){ .name = name, .size = isf_size(p, value, "size"), .type = STASIS_TYPE_UNSIGNED };
+        if (strcmp(kind, "void") == 0 || strcmp(kind, "float") == 0)
                 base->type = STASIS_TYPE_OPAQUE;
-        else
-                base->type = is_signed ? STASIS_TYPE_SIGNED : STASIS_TYPE_UNSIGNED;
+        else if (isf_true(value, "signed"))
+                base->type = STASIS_TYPE_SIGNED;
 }
 
 static int by_value(const void *a, const void *b)
@@ -89,70 +124,46 @@ static int by_value(const void *a, const void *b)
         return strcmp(x->name, y->name);
 }
 
-static void enum_values(struct isf_parse *p, struct isf_enum *e, struct json *j)
+static void each_enum(struct isf_parse *p, const char *name, struct json_object *value)
 {
-        struct json_text key;
-        for (bool in = json_open(j); in && p->status == STASIS_OK && json_key(j, &key);) {
-                struct stasis_name value = { .name = isf_keep(p, key), .value = (uint32_t)json_number(j) };
-                struct stasis_name *new = table_add(p, &p->isf->values);
-                if (new)
-                        *new = value;
-        }
-        e->count = (uint32_t)p->isf->values.count - e->first;
-        if (e->count > 1 && p->status == STASIS_OK)
-                qsort(&p->isf->values.at[e->first], e->count, sizeof *p->isf->values.at, by_value);
-}
-
-static void each_enum(struct isf_parse *p, const char *name, struct json *j)
-{
-        struct isf_enum *e = table_add(p, &p->isf->enums);
-        struct json_text key;
+        struct isf *isf = p->isf;
+        struct isf_enum *e = table_add(p, &isf->enums);
+        struct json_object *constants = isf_object(value, "constants");
         if (!e)
                 return;
-        *e = (struct isf_enum){ .name = name, .first = (uint32_t)p->isf->values.count };
-        for (bool in = json_open(j); in && p->status == STASIS_OK && json_key(j, &key);) {
-                if (json_is(key, "size"))
-                        e->size = isf_reasonable(p, json_number(j));
-                else if (json_is(key, "constants") && e->count == 0)
-                        enum_values(p, e, j);
-                else
-                        json_skip(j);
+        *e = (struct isf_enum){ .name = name,
+                                .size = isf_size(p, value, "size"),
+                                .first = (uint32_t)isf->values.count };
+        if (!constants)
+                return;
+        json_object_object_foreach(constants, key, unused)
+        {
+                (void)unused;
+                struct stasis_name *new = table_add(p, &isf->values);
+                if (!new)
+                        return;
+                *new = (struct stasis_name){ .name = isf_keep(p, key),
+                                             .value = (uint32_t)isf_number(p, constants, key) };
+                if (p->status != STASIS_OK)
+                        return;
         }
+        e->count = (uint32_t)isf->values.count - e->first;
+        if (e->count > 1)
+                qsort(&isf->values.at[e->first], e->count, sizeof *isf->values.at, by_value);
 }
 
-static void each_symbol(struct isf_parse *p, const char *name, struct json *j)
+static void each_symbol(struct isf_parse *p, const char *name, struct json_object *value)
 {
         struct isf_symbol *symbol = table_add(p, &p->isf->symbols);
-        struct json_text key;
-        if (!symbol)
-                return;
-        *symbol = (struct isf_symbol){ .name = name };
-        for (bool in = json_open(j); in && json_key(j, &key);) {
-                if (json_is(key, "address"))
-                        symbol->address = json_number(j);
-                else
-                        json_skip(j);
-        }
+        if (symbol)
+                *symbol = (struct isf_symbol){ .name = name, .address = isf_number(p, value, "address") };
 }
 
-/* First pass: name, size, and where the fields stand. */
-static void each_struct(struct isf_parse *p, const char *name, struct json *j)
+static void each_struct(struct isf_parse *p, const char *name, struct json_object *value)
 {
         struct isf_struct *s = table_add(p, &p->isf->structs);
-        struct json_text key;
-        if (!s)
-                return;
-        *s = (struct isf_struct){ .name = name };
-        for (bool in = json_open(j); in && json_key(j, &key);) {
-                if (json_is(key, "size")) {
-                        s->size = isf_reasonable(p, json_number(j));
-                } else {
-                        const char *start = j->at;
-                        json_skip(j);
-                        if (json_is(key, "fields") && !j->bad)
-                                s->fields = (struct stasis_bytes){ (const uint8_t *)start, (size_t)(j->at - start) };
-                }
-        }
+        if (s)
+                *s = (struct isf_struct){ .name = name, .size = isf_size(p, value, "size") };
 }
 
 /* ---- metadata */
@@ -166,143 +177,80 @@ static int hex_digit(char c)
 }
 
 /* "1B4A6F5E0766C552C90710C8ACC0295C": the first three groups are numbers, little-endian in the RSDS record. */
-static bool guid_read(struct json_text text, uint8_t guid[16])
+static bool guid_read(const char *text, uint8_t guid[16])
 {
         static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+        if (strlen(text) != 32)
+                return false;
         for (size_t i = 0; i < 16; i++) {
-                if (text.len != 32 || hex_digit(text.at[2 * i]) < 0 || hex_digit(text.at[2 * i + 1]) < 0)
+                if (hex_digit(text[2 * i]) < 0 || hex_digit(text[2 * i + 1]) < 0)
                         return false;
-                guid[order[i]] = (uint8_t)(hex_digit(text.at[2 * i]) << 4 | hex_digit(text.at[2 * i + 1]));
+                guid[order[i]] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
         }
         return true;
 }
 
-static void metadata_pdb(struct isf *isf, struct json *j)
-{
-        struct json_text key, guid = { "", 0 };
-        for (bool in = json_open(j); in && json_key(j, &key);) {
-                if (json_is(key, "GUID"))
-                        guid = json_string(j);
-                else if (json_is(key, "age"))
-                        isf->pdb.age = (uint32_t)json_number(j);
-                else
-                        json_skip(j);
-        }
-        isf->pdb_known = guid_read(guid, isf->pdb.guid);
-}
-
 /* The schema's "revision" is the third number of the version (Windows' build), its "build" the fourth. */
-static void metadata_pe(struct isf *isf, struct json *j)
+static void metadata(struct isf_parse *p, struct json_object *value)
 {
         static const char *const names[4] = { "major", "minor", "revision", "build" };
-        struct json_text key;
-        for (bool in = json_open(j); in && json_key(j, &key);) {
-                size_t i = 0;
-                while (i < 4 && !json_is(key, names[i]))
-                        i++;
-                if (i < 4)
-                        isf->layout.version[i] = (uint32_t)json_number(j);
-                else
-                        json_skip(j);
-        }
-}
-
-static void metadata(struct isf *isf, struct json *j)
-{
-        struct json_text key, inner;
-        for (bool in = json_open(j); in && json_key(j, &key);) {
-                if (!json_is(key, "windows")) {
-                        json_skip(j);
-                        continue;
-                }
-                for (bool deeper = json_open(j); deeper && json_key(j, &inner);) {
-                        if (json_is(inner, "pdb"))
-                                metadata_pdb(isf, j);
-                        else if (json_is(inner, "pe"))
-                                metadata_pe(isf, j);
-                        else
-                                json_skip(j);
-                }
-        }
+        struct isf *isf = p->isf;
+        struct json_object *windows = isf_object(value, "windows");
+        struct json_object *pdb = isf_object(windows, "pdb"), *pe = isf_object(windows, "pe");
+        p->type = "metadata";
+        for (size_t i = 0; i < 4; i++)
+                isf->layout.version[i] = (uint32_t)isf_number(p, pe, names[i]);
+        isf->pdb.age = (uint32_t)isf_number(p, pdb, "age");
+        isf->pdb_known = guid_read(isf_text(pdb, "GUID"), isf->pdb.guid);
         if (isf->pdb_known)
                 layout_of_pdb(&isf->pdb, isf->layout.version);
 }
 
 /* ---- the whole */
 
-enum section { SECTION_METADATA, SECTION_BASES, SECTION_STRUCTS, SECTION_ENUMS, SECTION_SYMBOLS, SECTIONS };
-
-static bool sections_find(struct json *j, struct json section[SECTIONS])
-{
-        static const char *const names[SECTIONS] = { "metadata", "base_types", "user_types", "enums", "symbols" };
-        struct json_text key;
-        bool seen[SECTIONS] = { false };
-        for (bool in = json_open(j); in && json_key(j, &key);) {
-                for (size_t i = 0; i < SECTIONS; i++)
-                        if (json_is(key, names[i])) {
-                                section[i] = *j;
-                                seen[i] = true;
-                        }
-                json_skip(j);
-        }
-        return !j->bad && seen[SECTION_BASES] && seen[SECTION_STRUCTS];
-}
-
 static void pointer_size(struct isf_parse *p)
 {
-        static const struct json_text pointer = { "pointer", 7 };
-        const struct isf_base *base = table_find(&p->isf->bases, pointer);
+        const struct isf_base *base = table_find(&p->isf->bases, "pointer");
+        p->type = "base_types";
         if (base && (base->size == 4 || base->size == 8))
                 p->isf->layout.pointer_size = (uint8_t)base->size;
         else
-                isf_fail(p, STASIS_CORRUPT);
+                isf_fail(p, STASIS_CORRUPT, "no pointer of 4 or 8 bytes");
 }
 
-static void sections_read(struct isf_parse *p, struct json section[SECTIONS])
+static void sections_read(struct isf_parse *p, struct json_object *tree)
 {
         struct isf *isf = p->isf;
-        if (section[SECTION_METADATA].at)
-                metadata(isf, &section[SECTION_METADATA]);
-        each_object(p, &section[SECTION_BASES], each_base);
+        metadata(p, isf_object(tree, "metadata"));
+        each_of(p, tree, "base_types", each_base);
         table_sort(&isf->bases);
-        if (p->status == STASIS_OK)
-                pointer_size(p);
-        if (section[SECTION_ENUMS].at)
-                each_object(p, &section[SECTION_ENUMS], each_enum);
+        pointer_size(p);
+        each_of(p, tree, "enums", each_enum);
         table_sort(&isf->enums);
-        each_object(p, &section[SECTION_STRUCTS], each_struct);
+        each_of(p, tree, "user_types", each_struct);
         table_sort(&isf->structs);
         for (size_t i = 0; i < isf->structs.count && p->status == STASIS_OK; i++)
                 isf_struct_members(p, &isf->structs.at[i]);
-        for (size_t i = 0; i < isf->structs.count; i++) /* the text goes away */
-                isf->structs.at[i].fields = (struct stasis_bytes){ NULL, 0 };
-        if (section[SECTION_SYMBOLS].at)
-                each_object(p, &section[SECTION_SYMBOLS], each_symbol);
+        p->member = NULL;
+        each_of(p, tree, "symbols", each_symbol);
         table_sort(&isf->symbols);
 }
 
-enum stasis_status layout_isf_parse_text(struct stasis_bytes bytes, const char *name, struct stasis_layout **ret_layout,
-                                         struct stasis_error *err)
+enum stasis_status isf_tables(struct json_object *tree, const char *file, struct stasis_layout **ret_layout,
+                              struct stasis_error *err)
 {
-        struct json j = { .at = (const char *)bytes.at, .end = (const char *)bytes.at + bytes.len };
-        struct json section[SECTIONS] = { { .at = NULL } };
-        if (!sections_find(&j, section))
+        struct isf_parse p = { .structs = isf_object(tree, "user_types"), .err = err, .file = file, .type = "" };
+        if (!p.structs || !isf_object(tree, "base_types"))
                 return stasis_fail(err, STASIS_CORRUPT, "%s: not an ISF: no JSON object with base_types and user_types",
-                                   name);
-        struct isf *isf = calloc(1, sizeof *isf);
-        if (!isf)
-                return stasis_fail(err, STASIS_NOMEM, "%s: no memory", name);
-        struct isf_parse p = { .isf = isf };
-        isf->layout.name = isf_keep(&p, (struct json_text){ name, strlen(name) });
-        sections_read(&p, section);
-        if (p.status == STASIS_OK) {
-                *ret_layout = &isf->layout;
-                return STASIS_OK;
-        }
-        layout_isf_close(&isf->layout);
-        if (p.status == STASIS_NOMEM)
-                return stasis_fail(err, STASIS_NOMEM, "%s: no memory", name);
-        if (p.status == STASIS_LIMIT)
-                return stasis_fail(err, STASIS_LIMIT, "%s: more than %u fields", name, FIELDS_MAX);
-        return stasis_fail(err, STASIS_CORRUPT, "%s: an ISF with broken types", name);
+                                   file);
+        p.isf = calloc(1, sizeof *p.isf);
+        if (!p.isf)
+                return stasis_fail(err, STASIS_NOMEM, "%s: no memory", file);
+        p.isf->layout.name = isf_keep(&p, file);
+        sections_read(&p, tree);
+        if (p.status == STASIS_OK)
+                *ret_layout = &p.isf->layout;
+        else
+                layout_isf_close(&p.isf->layout);
+        return p.status;
 }

@@ -196,8 +196,7 @@ START_TEST(broken)
                 BITS("0", "0"),
                 BITS("1", "18446744073709551615"),
                 WITH("'_S':{'kind':'struct','size':-1,'fields':{}}"),
-                "\xfd"
-                "7zXZ",
+                "\xfd\x37zXZ",
         };
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
                 char *copy = quoted(texts[i]);
@@ -219,6 +218,86 @@ START_TEST(broken)
 }
 END_TEST
 
+static char *repeated(const char *head, const char *piece, size_t count, const char *tail)
+{
+        char *json = malloc(strlen(head) + count * strlen(piece) + strlen(tail) + 1), *at = json;
+        ck_assert_ptr_nonnull(json);
+        at = stpcpy(at, head);
+        while (count--)
+                at = stpcpy(at, piece);
+        strcpy(at, tail);
+        return json;
+}
+
+/* What is wrong, and where, is said. */
+static const struct {
+        const char *json, *error;
+} wrongs[] = {
+        { ONE("{'offset':0}"), "_S.f: no type" },
+        { ONE("{'type':{'kind':'base','name':'char'},'offset':'0'}"), "_S.f: offset is no whole number" },
+        { ONE("{'type':{'kind':'base','name':'char'},'offset':0.5}"), "_S.f: offset is no whole number" },
+        { ONE("{'type':[]}"), "_S.f: no type" },
+        { ONE("[]"), "_S.f: no type" },
+        { AT("268435457"), "_S.f: offset out of range" },
+        { BITS("32", "1"), "_S.f: a bit-field that is not inside its word" },
+        { WITH("'_S':{'size':[]}"), "_S: size is no whole number" },
+        { "{" BASES ",'user_types':{},'enums':{'E':{'constants':{'a':{}}}}}", "E: a is no whole number" },
+        { "{" BASES ",'user_types':{},'enums':[]}", "enums: is no object" },
+        { "{" BASES ",'user_types':{},'symbols':{'s':{'address':true}}}", "s: address is no whole number" },
+        { "{'base_types':{},'user_types':{}}", "base_types: no pointer of 4 or 8 bytes" },
+        { "{" BASES ",'user_types':[]}", "not an ISF: no JSON object with base_types and user_types" },
+        { "{" BASES ",'user_types':{}", "no whole JSON object" },
+        { WITH("") "\n{}", "broken JSON at byte" },
+        { WITH("") " x", "broken JSON at byte" },
+        { "{'a' 1}", "broken JSON at byte 5: object property name separator ':' expected" },
+        { "{/**/}", "broken JSON at byte" },
+        { AT("99999999999999999999"), "_S.f: offset out of range" },
+};
+START_TEST(wrong_is_said)
+{
+        char *copy = quoted(wrongs[_i].json);
+        struct stasis_layout *layout = NULL;
+        struct stasis_error err = { .text = "" };
+        ck_assert_msg(parse(copy, strlen(copy), &layout, &err) == STASIS_CORRUPT, "%s", copy);
+        ck_assert_msg(strncmp(err.text, "test.json: ", 11) == 0 &&
+                              strncmp(err.text + 11, wrongs[_i].error, strlen(wrongs[_i].error)) == 0,
+                      "%s: %s", copy, err.text);
+        free(copy);
+}
+END_TEST
+
+/* Null is nothing; of two with one name the last one counts; names may be escaped. */
+START_TEST(odd_but_right)
+{
+        struct stasis_layout *layout =
+                parsed("{" BASES ",'symbols':null,'enums':null,'metadata':null,'user_types':{'_S':{'size':1},'_N':null,"
+                       "'_\\u0053':{'size':8,'fields':{'f':{'type':{'kind':'base','name':'char'},'offset':1},"
+                       "'f':{'type':{'kind':'base','name':'char'},'offset':2}}}}} \n\t ");
+        ck_assert_uint_eq(stasis_layout_sizeof(layout, "_S"), 8);
+        ck_assert_uint_eq(member_of(layout, "_S.f").offset, 2);
+        stasis_layout_close(layout);
+}
+END_TEST
+
+/* The text crosses the pieces in which it is read. */
+START_TEST(large)
+{
+        struct stasis_layout *layout = NULL;
+        struct stasis_error err;
+        char *head = quoted("{" BASES ",'user_types':{'_S':{'size':8}},'symbols':{"),
+             *piece = quoted("'s':{'address':7},");
+        char *json = repeated(head, piece, 150000, "\"s\":{\"address\":12345}}}");
+        uint64_t rva;
+        ck_assert_uint_gt(strlen(json), 2 << 20);
+        ck_assert_int_eq(parse(json, strlen(json), &layout, &err), STASIS_OK);
+        ck_assert(stasis_layout_symbol(layout, "s", &rva) && rva == 12345);
+        stasis_layout_close(layout);
+        free(json);
+        free(piece);
+        free(head);
+}
+END_TEST
+
 /* Cut anywhere, and nested deeper than anything real. */
 START_TEST(cut_and_deep)
 {
@@ -233,7 +312,9 @@ START_TEST(cut_and_deep)
         ck_assert_ptr_nonnull(json);
         memset(json, '[', deep);
         memcpy(json, "{\"x\":", 5);
-        ck_assert_int_eq(parse(json, deep, &layout, NULL), STASIS_CORRUPT);
+        struct stasis_error err;
+        ck_assert_int_eq(parse(json, deep, &layout, &err), STASIS_CORRUPT);
+        ck_assert_str_eq(err.text, "test.json: broken JSON at byte 36: nesting too deep");
         free(json);
 
         /* a structure that holds itself unnamed: not flattened */
@@ -279,12 +360,49 @@ START_TEST(files)
         stasis_layout_close(layout);
         layout = NULL;
         ck_assert_int_eq(open_bytes(packed, len - 8, &layout, &err), STASIS_CORRUPT);
+        ck_assert_ptr_nonnull(strstr(err.text, ": truncated xz data"));
         packed[len / 2] ^= 0x10;
         ck_assert_int_eq(open_bytes(packed, len, &layout, &err), STASIS_CORRUPT);
 #endif
         free(json);
 }
 END_TEST
+
+#ifdef HAVE_LZMA
+/* Little that unpacks to much: blanks, a tree. */
+START_TEST(bombs)
+{
+        static const char *const piece[] = { "        ", "[],0,{}," }, *const head[] = { "        ", "[   0,0," };
+        static const char *const error[] = { "test.json: more than 512 MiB of JSON",
+                                             "test.json: reading it would need more than 2048 MiB of memory" };
+        size_t i = (size_t)_i, size = 1 << 20, len = 0;
+        uint8_t *block = malloc(size), *packed = malloc(size);
+        ck_assert(block && packed);
+        lzma_stream stream = LZMA_STREAM_INIT;
+        ck_assert_int_eq(lzma_easy_encoder(&stream, 0, LZMA_CHECK_NONE), LZMA_OK);
+        for (size_t at = 0; at < size; at++)
+                block[at] = (uint8_t)piece[i][at % strlen(piece[i])];
+        memcpy(block, head[i], 8);
+        stream.next_out = packed;
+        stream.avail_out = size;
+        for (unsigned mib = 0; mib < 520; mib++) {
+                stream.next_in = block;
+                stream.avail_in = size;
+                ck_assert_int_eq(lzma_code(&stream, LZMA_RUN), LZMA_OK);
+                memcpy(block, piece[i], 8);
+        }
+        ck_assert_int_eq(lzma_code(&stream, LZMA_FINISH), LZMA_STREAM_END);
+        len = size - stream.avail_out;
+        lzma_end(&stream);
+        struct stasis_layout *layout = NULL;
+        struct stasis_error err;
+        ck_assert_int_eq(parse((const char *)packed, len, &layout, &err), STASIS_LIMIT);
+        ck_assert_str_eq(err.text, error[i]);
+        free(packed);
+        free(block);
+}
+END_TEST
+#endif
 
 int main(void)
 {
@@ -295,8 +413,14 @@ int main(void)
         tcase_add_test(tcase, names_and_symbols);
         tcase_add_test(tcase, identity);
         tcase_add_test(tcase, broken);
+        tcase_add_loop_test(tcase, wrong_is_said, 0, sizeof wrongs / sizeof *wrongs);
+        tcase_add_test(tcase, odd_but_right);
+        tcase_add_test(tcase, large);
         tcase_add_test(tcase, cut_and_deep);
         tcase_add_test(tcase, files);
+#ifdef HAVE_LZMA
+        tcase_add_loop_test(tcase, bombs, 0, 2);
+#endif
         suite_add_tcase(suite, tcase);
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);
