@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../layout_internal.h"
+#include "system_rows.h"
 #include "windows.h"
 
 #define LAYOUTS_TRIED_MAX 256
@@ -214,6 +216,22 @@ static bool choose_reactos(struct windows *w)
         return true;
 }
 
+/* A file for another kernel may fit System, and still have members elsewhere. */
+static void note_other_pdb(struct windows *w)
+{
+        struct stasis_pdb_id given;
+        const struct stasis_pdb_id *own = &w->pe.pdb;
+        if (!w->has_pe || !w->pe.pdb_known || !layout_isf_pdb(w->own_layout, &given) ||
+            memcmp(own->guid, given.guid, sizeof own->guid) == 0)
+                return;
+        const char *own_text = windows_guid_text(w, own->guid), *given_text = windows_guid_text(w, given.guid);
+        if (own_text && given_text)
+                system_note(
+                        w->system, STASIS_NOTE_WARNING, "layout-other-pdb", 0, -1, -1,
+                        "%s was made from the PDB %s, age %u; this kernel's is %s, age %u: members may lie elsewhere",
+                        stasis_layout_name(w->own_layout), given_text, given.age, own_text, own->age);
+}
+
 static bool choose_given(struct windows *w)
 {
         uint64_t object = 0;
@@ -224,6 +242,7 @@ static bool choose_given(struct windows *w)
                 return false;
         }
         take_layout(w, &(struct stasis_layout_choice){ .layout = w->own_layout }, &evidence_given, object, score);
+        note_other_pdb(w);
         return true;
 }
 

@@ -57,14 +57,16 @@ static const char *system_version(struct windows *w)
                                    windows_build(w), revision);
 }
 
-static const char *pdb_guid(struct windows *w)
+const char *windows_guid_text(struct windows *w, const uint8_t g[static 16])
 {
-        const uint8_t *g = w->pe.pdb.guid;
-        if (!w->has_pe || !w->pe.pdb_known)
-                return NULL;
         return stasis_arena_printf(&w->system->arena,
                                    "%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X%02X", g[3], g[2], g[1],
                                    g[0], g[5], g[4], g[7], g[6], g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
+}
+
+static const char *pdb_guid(struct windows *w)
+{
+        return w->has_pe && w->pe.pdb_known ? windows_guid_text(w, w->pe.pdb.guid) : NULL;
 }
 
 static struct stasis_fact fact_name(struct windows *w) { return text(system_name(w)); }

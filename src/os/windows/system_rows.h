@@ -12,6 +12,9 @@ void system_facts_walked(struct windows *w);
 const struct stasis_column *system_column_at(size_t index);
 const struct stasis_column *system_columns(size_t *ret_count);
 
+/* As symbol servers write it, in system->arena; NULL where memory is exhausted. */
+const char *windows_guid_text(struct windows *w, const uint8_t guid[static 16]);
+
 /* The columns of modules, and one module into fact[count of columns]. */
 const struct stasis_column *module_columns(size_t *ret_count);
 void module_facts(const struct windows_module *module, struct stasis_fact *ret_fact);
