@@ -292,6 +292,11 @@ START_TEST(large)
         ck_assert_int_eq(parse(json, strlen(json), &layout, &err), STASIS_OK);
         ck_assert(stasis_layout_symbol(layout, "s", &rva) && rva == 12345);
         stasis_layout_close(layout);
+        layout = NULL;
+        free(json);
+        json = repeated("{}", "        ", 300000, "x");
+        ck_assert_int_eq(parse(json, strlen(json), &layout, &err), STASIS_CORRUPT);
+        ck_assert_str_eq(err.text, "test.json: more text after the end of the JSON");
         free(json);
         free(piece);
         free(head);
