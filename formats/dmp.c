@@ -20,7 +20,7 @@ static const struct type {
         { 1, "full", dmp_read_runs, false },
         { 2, "kernel summary", dmp_read_bitmap, true },
         { 3, "header only", NULL, false },
-        { 4, "triage", NULL, false },
+        { 4, "triage", dmp_read_triage, false },
         { 5, "full, bitmap", dmp_read_bitmap, false },
         { 6, "kernel, bitmap", dmp_read_bitmap, false },
         { 7, "automatic, bitmap", dmp_read_bitmap, false },

@@ -37,6 +37,8 @@ enum stasis_status dmp_read_header(struct dmp *dmp) STASIS_MUST_CHECK;
 /* Is there a bitmap header of the newer form, with numbers that can be? */
 bool dmp_has_bitmap(const struct dmp *dmp);
 enum stasis_status dmp_read_runs(struct dmp *dmp, struct stasis_error *err) STASIS_MUST_CHECK;
+/* dmp_triage.c */
+enum stasis_status dmp_read_triage(struct dmp *dmp, struct stasis_error *err) STASIS_MUST_CHECK;
 enum stasis_status dmp_read_bitmap(struct dmp *dmp, struct stasis_error *err) STASIS_MUST_CHECK;
 
 #endif

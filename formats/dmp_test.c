@@ -226,9 +226,9 @@ END_TEST
 START_TEST(other_types)
 {
         sample_dmp64(&sample);
-        put32(&sample, 0xf98, 4);
+        put32(&sample, 0xf98, 3);
         fails(&sample, STASIS_UNSUPPORTED,
-              "t: triage dump (type 4): not read by this version; header: Windows 10 build 19041, "
+              "t: header only dump (type 3): not read by this version; header: Windows 10 build 19041, "
               "x64, bug check 0x1000007e");
         put32(&sample, 0xf98, 99);
         fails(&sample, STASIS_UNSUPPORTED,

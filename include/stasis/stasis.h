@@ -101,7 +101,12 @@ enum stasis_hint {
         STASIS_HINT_CONTEXT = 1 << 15,
         STASIS_HINT_EXCEPTION = 1 << 16,
         STASIS_HINT_VMCOREINFO = 1 << 17,
-        STASIS_HINT_COMMENT = 1 << 18
+        STASIS_HINT_COMMENT = 1 << 18,
+        STASIS_HINT_THREAD = 1 << 19,
+        STASIS_HINT_PROCESS = 1 << 20,
+        STASIS_HINT_PRCB = 1 << 21,
+        STASIS_HINT_STACK = 1 << 22,
+        STASIS_HINT_DRIVERS = 1 << 23
 };
 
 enum stasis_cpu_known {
@@ -123,6 +128,13 @@ struct stasis_cpu {
         const char *origin; /* "QEMU note", "NT_PRSTATUS", ...; static */
 };
 
+/* A module that the image's container lists by itself. */
+struct stasis_driver {
+        uint64_t base, entry_point;
+        uint32_t size, timestamp;
+        struct stasis_bytes path; /* UTF-16LE, inside the mapping; {NULL, 0} where not there */
+};
+
 struct stasis_hints {
         uint32_t known; /* enum stasis_hint */
         enum stasis_machine machine;
@@ -142,6 +154,11 @@ struct stasis_hints {
         const char *comment;                    /* owned by the image */
         const struct stasis_cpu *cpu;
         size_t cpu_count;
+        /* Triage dumps: the one thread, its process and its processor's block, where each was (virtual addresses); */
+        uint64_t thread, process, prcb;
+        uint64_t stack, stack_len; /* the part of its stack that is kept; it ends at the stack's base */
+        const struct stasis_driver *driver;
+        size_t driver_count;
 };
 
 STASIS_API enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,
@@ -159,6 +176,11 @@ STASIS_API const char *stasis_image_path(const struct stasis_image *image);
 STASIS_API const char *stasis_image_format(const struct stasis_image *image);
 STASIS_API const char *stasis_image_format_title(const struct stasis_image *image);
 STASIS_API uint64_t stasis_image_file_size(const struct stasis_image *image);
+/*
+ * Does the file hold pieces of virtual memory (a triage dump)? Then pa means a virtual address in the runs, the gaps
+ * and the calls below, and there are no page tables.
+ */
+STASIS_API bool stasis_image_is_virtual(const struct stasis_image *image);
 STASIS_API const struct stasis_run *stasis_image_runs(const struct stasis_image *image, size_t *ret_count);
 STASIS_API const struct stasis_gap *stasis_image_gaps(const struct stasis_image *image, size_t *ret_count);
 STASIS_API const struct stasis_hints *stasis_image_hints(const struct stasis_image *image);
@@ -191,7 +213,8 @@ struct stasis_walk {
         } entry[STASIS_LEVELS_MAX];
 };
 
-/* mode: "x86", "pae", "x64" or "la57". root is taken as CR3 holds it: the bits that are no address are masked. */
+/* mode: "x86", "pae", "x64" or "la57"; of a virtual image "flat", where root means nothing. root is taken as CR3 holds
+ * it: the bits that are no address are masked. */
 STASIS_API enum stasis_status stasis_space_open(const struct stasis_image *image, const char *mode, uint64_t root,
                                                 struct stasis_space **ret_space,
                                                 struct stasis_error *err) STASIS_MUST_CHECK;

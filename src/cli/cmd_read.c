@@ -27,7 +27,8 @@ struct reader {
 
 /* ---- pieces */
 
-/* Physical memory from pa on, at most len: bytes, or a gap up to where the image begins to hold something. */
+/* Physical memory (in a virtual image: virtual memory, which its runs name) from pa on, at most len: bytes, or a gap up
+ * to where the image begins to hold something. */
 static struct piece physical_piece(struct reader *reader, uint64_t pa, uint64_t len)
 {
         size_t count, low = 0;
@@ -74,7 +75,8 @@ static struct piece virtual_piece(struct reader *reader, uint64_t va, uint64_t l
 /* The piece at `done` bytes into the answer; false at its end. Neighbours of a gap for the same reason are joined. */
 static bool next_piece(struct reader *reader, uint64_t done, struct piece *ret_piece)
 {
-        struct piece (*piece_at)(struct reader *, uint64_t, uint64_t) = reader->space ? virtual_piece : physical_piece;
+        bool walk = reader->space && !stasis_image_is_virtual(reader->cli->image);
+        struct piece (*piece_at)(struct reader *, uint64_t, uint64_t) = walk ? virtual_piece : physical_piece;
 
         if (done >= reader->len)
                 return false;
@@ -275,6 +277,8 @@ enum cli_exit cmd_read(struct cli *cli)
         bool good = true;
 
         enum cli_exit failed = check_range(cli, &reader);
+        if (!failed && cli->physical && stasis_image_is_virtual(cli->image))
+                failed = cli_usage(cli, "read: this file holds virtual memory only: leave out --physical");
         if (!failed && !cli->physical)
                 failed = cli_open_space(cli, &space);
         if (failed)

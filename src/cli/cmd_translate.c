@@ -16,8 +16,10 @@ struct translate {
 
 /* ---- words */
 
-static const char *status_word(enum stasis_status status)
+static const char *status_word(const struct translate *t, enum stasis_status status)
 {
+        if (status == STASIS_IO && stasis_image_is_virtual(t->cli->image))
+                return "not in image";
         switch (status) {
         case STASIS_OK: return "present";
         case STASIS_ABSENT: return "not present";
@@ -83,10 +85,13 @@ static void explain(struct translate *t, const struct stasis_walk *walk, enum st
 static void answer_text(struct translate *t, const struct stasis_walk *walk, enum stasis_status status)
 {
         struct text size = { 0 };
-        uint64_t off;
+        uint64_t off = 0;
 
         if (status != STASIS_OK) {
-                fprintf(t->cli->out, "0x%016" PRIx64 "  %s\n", walk->va, status_word(status));
+                fprintf(t->cli->out, "0x%016" PRIx64 "  %s\n", walk->va, status_word(t, status));
+        } else if (stasis_image_is_virtual(t->cli->image)) {
+                if (stasis_image_offset(t->cli->image, walk->pa, &off) == STASIS_OK)
+                        fprintf(t->cli->out, "0x%016" PRIx64 "  at 0x%" PRIx64 " in the file\n", walk->va, off);
         } else {
                 size_text(&size, walk->page_size);
                 fprintf(t->cli->out, "0x%016" PRIx64 "  0x%012" PRIx64 "  %s page", walk->va, walk->pa,
@@ -108,14 +113,14 @@ static void answer_json(struct translate *t, const struct stasis_walk *walk, enu
 
         json_begin(json, NULL, '{');
         json_put_hex(json, "va", walk->va);
-        if (status == STASIS_OK) {
+        if (status == STASIS_OK && !stasis_image_is_virtual(t->cli->image)) {
                 json_put_hex(json, "pa", walk->pa);
                 json_put_number(json, "page_size", walk->page_size);
         } else {
                 json_put_null(json, "pa");
                 json_put_null(json, "page_size");
         }
-        json_put_text(json, "status", status_word(status));
+        json_put_text(json, "status", status_word(t, status));
         if (status == STASIS_OK && stasis_image_offset(t->cli->image, walk->pa, &off) == STASIS_OK)
                 json_put_hex(json, "off", off);
         else
@@ -141,11 +146,11 @@ static void answer_csv(struct translate *t, const struct stasis_walk *walk, enum
         FILE *out = t->cli->out;
 
         fprintf(out, "0x%" PRIx64 ",", walk->va);
-        if (status == STASIS_OK)
+        if (status == STASIS_OK && !stasis_image_is_virtual(t->cli->image))
                 fprintf(out, "0x%" PRIx64 ",%" PRIu64 ",", walk->pa, walk->page_size);
         else
                 fputs(",,", out);
-        fprintf(out, "%s\r\n", status_word(status));
+        fprintf(out, "%s\r\n", status_word(t, status));
 }
 
 static void answer(struct translate *t, uint64_t va)

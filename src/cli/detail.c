@@ -33,7 +33,7 @@ static void put_evidence(struct cli *cli, const struct stasis_fact *fact)
         struct text line = { 0 };
         uint64_t off = 0;
 
-        bool held = fact->pa != STASIS_NOWHERE && stasis_image_offset(cli->image, fact->pa, &off) == STASIS_OK;
+        bool held = value_offset(cli->image, fact, &off);
         add_place(&line, "va", fact->va != STASIS_NOWHERE, fact->va);
         add_place(&line, "pa", fact->pa != STASIS_NOWHERE, fact->pa);
         add_place(&line, "file", held, off);

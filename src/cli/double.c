@@ -127,6 +127,12 @@ enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t 
         return STASIS_OK;
 }
 
+bool stasis_image_is_virtual(const struct stasis_image *image)
+{
+        (void)image;
+        return false;
+}
+
 enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_t pa, uint64_t *ret_off)
 {
         (void)image;

@@ -111,7 +111,7 @@ static bool add_evidence(struct json_object *evidence, const char *key, const st
         struct json_object *place = json_object_new_object();
         if (!json_add(evidence, key, place))
                 return false;
-        bool held = fact->pa != STASIS_NOWHERE && stasis_image_offset(image, fact->pa, &off) == STASIS_OK;
+        bool held = value_offset(image, fact, &off);
         return add_place(place, "va", fact->va != STASIS_NOWHERE, fact->va) &&
                add_place(place, "pa", fact->pa != STASIS_NOWHERE, fact->pa) && add_place(place, "off", held, off);
 }

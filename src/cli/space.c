@@ -80,6 +80,10 @@ static enum cli_exit open_found(struct cli *cli, struct cli_space *ret_space)
                         return CLI_COMPLETE;
                 return open_plain(cli, stasis_space_mode(ret_space->space), root, ret_space);
         }
+        if (stasis_image_is_virtual(cli->image)) {
+                cli_warn(cli, "%s: no system was understood; memory is found as the file itself says", cli->image_path);
+                return open_plain(cli, "flat", 0, ret_space);
+        }
         const char *mode = cli->mode ? cli->mode : mode_of_hints(hints);
         bool rooted = cli->root.known || root_of_hints(hints, &root);
         if (mode && rooted) {
@@ -97,6 +101,8 @@ enum cli_exit cli_open_space(struct cli *cli, struct cli_space *ret_space)
 {
         const char *mode = cli->mode;
 
+        if (stasis_image_is_virtual(cli->image) && (cli->root.known || mode))
+                return cli_usage(cli, "this file holds virtual memory only: there are no page tables to give");
         if (cli->process.known)
                 return open_process(cli, ret_space);
         if (cli->root.known && !mode)

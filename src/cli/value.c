@@ -94,3 +94,9 @@ const struct stasis_fact *value_find(const struct stasis_record *record, const c
                 return &record->fact[expected];
         return stasis_record_fact(record, key);
 }
+
+bool value_offset(const struct stasis_image *image, const struct stasis_fact *fact, uint64_t *ret_off)
+{
+        uint64_t at = stasis_image_is_virtual(image) ? fact->va : fact->pa;
+        return at != STASIS_NOWHERE && stasis_image_offset(image, at, ret_off) == STASIS_OK;
+}

@@ -13,6 +13,8 @@ bool value_flag(const struct stasis_name *name, uint64_t value, struct text *ret
 bool value_symbol(const struct stasis_fact *fact, struct text *ret_text);
 /* Any kind, as one string: lists and flags joined by '|'. Absent: nothing. */
 void value_text(const struct stasis_column *column, const struct stasis_fact *fact, struct text *ret_text);
+/* Where in the file the fact was read; false where it was derived, or has no such place. */
+bool value_offset(const struct stasis_image *image, const struct stasis_fact *fact, uint64_t *ret_off);
 /* The fact of this column; column[i] of the system is column[i] of its records, but a record may say otherwise. */
 const struct stasis_fact *value_find(const struct stasis_record *record, const char *key, size_t expected);
 

@@ -222,4 +222,6 @@ enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_
         return STASIS_OK;
 }
 
+bool stasis_image_is_virtual(const struct stasis_image *image) { return image->is_virtual; }
+
 uint64_t stasis_image_pages_touched(const struct stasis_image *image) { return image->map.touched_count; }

@@ -30,6 +30,11 @@ struct stasis_image {
         size_t cpu_capacity;
         struct stasis_hints hints;
         bool trim_overlap; /* set by a reader whose files may contradict themselves: see stasis_image_seal */
+        /*
+         * Set by a reader whose file holds pieces of virtual memory: the pa of every run and gap is a virtual address.
+         * Such a file holds the same bytes several times; an overlap is a remark only where they differ.
+         */
+        bool is_virtual;
 };
 
 /* A hostile file can give cause for a remark per byte: the list stays readable, and says how many were left out. */

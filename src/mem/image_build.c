@@ -122,18 +122,42 @@ static int compare_gaps(const void *a, const void *b)
 
 struct seal {
         size_t same, trimmed;
+        uint64_t compared; /* bytes, of copies of virtual memory */
         struct stasis_run first_kept, first_trimmed;
 };
 
+/*
+ * Two copies of the same virtual memory, taken one after the other. The runs lie inside the file. What last was trimmed
+ * by itself is not compared again, and all comparisons of a seal together read no more than the file twice.
+ */
+static bool same_bytes(const struct stasis_image *image, struct seal *seal, const struct stasis_run *last,
+                       const struct stasis_run *run)
+{
+        const struct stasis_bytes file = image->map.bytes;
+        uint64_t from = run->pa > last->pa ? run->pa : last->pa, end = run->pa + run->len;
+        if (end > last->pa + last->len)
+                end = last->pa + last->len;
+        if (!image->is_virtual)
+                return false;
+        if (from >= end)
+                return true;
+        if (end - from > file.len - seal->compared)
+                return false;
+        seal->compared += end - from;
+        return memcmp(file.at + last->off + (from - last->pa), file.at + run->off + (from - run->pa),
+                      (size_t)(end - from)) == 0;
+}
+
 /* Takes what last holds already away from run; run may become empty. */
-static void trim(struct seal *seal, const struct stasis_run *last, struct stasis_run *run)
+static void trim(const struct stasis_image *image, struct seal *seal, const struct stasis_run *last,
+                 struct stasis_run *run)
 {
         uint64_t overlap = last->pa + last->len - run->pa;
-        if (seal->trimmed++ == 0) {
+        overlap = overlap < run->len ? overlap : run->len;
+        if (!same_bytes(image, seal, last, run) && seal->trimmed++ == 0) {
                 seal->first_kept = *last;
                 seal->first_trimmed = *run;
         }
-        overlap = overlap < run->len ? overlap : run->len;
         run->pa += overlap;
         run->off += overlap;
         run->len -= overlap;
@@ -158,7 +182,7 @@ static enum stasis_status seal_run(struct stasis_image *image, struct seal *seal
                                            "two runs claim the same memory: 0x%" PRIx64 "+0x%" PRIx64
                                            " (file 0x%" PRIx64 ") and 0x%" PRIx64 "+0x%" PRIx64 " (file 0x%" PRIx64 ")",
                                            last->pa, last->len, last->off, run.pa, run.len, run.off);
-                trim(seal, last, &run);
+                trim(image, seal, last, &run);
         }
         if (run.len)
                 image->run[(*count)++] = run;
@@ -238,7 +262,8 @@ enum stasis_status stasis_image_seal(struct stasis_image *image, struct stasis_e
         struct seal seal = { 0 };
         size_t count = 0;
         if (image->run_count == 0)
-                return stasis_fail(err, STASIS_CORRUPT, "holds no physical memory");
+                return stasis_fail(err, STASIS_CORRUPT, "holds no %s memory",
+                                   image->is_virtual ? "virtual" : "physical");
         qsort(image->run, image->run_count, sizeof *image->run, compare_runs);
         for (size_t i = 0; i < image->run_count; i++) {
                 enum stasis_status status = seal_run(image, &seal, &count, image->run[i], err);

@@ -65,6 +65,12 @@ const struct stasis_paging stasis_paging_la57 = {
         .level = { { 48, 9, false }, { 39, 9, false }, { 30, 9, true }, { 21, 9, true }, { 12, 9, false } },
 };
 
+/* 57 bits: whatever either mode of the processor can address. */
+const struct stasis_paging stasis_paging_flat32 = { .name = "flat", .entry_size = 4, .va_bits = 32 };
+const struct stasis_paging stasis_paging_flat64 = {
+        .name = "flat", .entry_size = 8, .va_bits = 57, .sign_extended = true
+};
+
 const struct stasis_paging *const stasis_pagings[] = {
         &stasis_paging_x86, &stasis_paging_pae, &stasis_paging_x64, &stasis_paging_la57, NULL,
 };
@@ -133,6 +139,16 @@ static inline enum stasis_status load_again(const struct stasis_image *image, st
         return STASIS_OK;
 }
 
+/* A page may be held in part: what counts is the very byte. pa is where the image keeps it, that is va itself. */
+static enum stasis_status walk_flat(const struct stasis_image *image, uint64_t va, struct stasis_walk *ret_walk)
+{
+        if (!stasis_image_find(image, va))
+                return STASIS_IO;
+        ret_walk->pa = va;
+        ret_walk->page_size = 1;
+        return STASIS_OK;
+}
+
 enum stasis_status stasis_paging_walk_again(const struct stasis_image *image, struct stasis_tables *tables,
                                             const struct stasis_paging *paging, uint64_t root, uint64_t va,
                                             struct stasis_walk *ret_walk)
@@ -141,6 +157,8 @@ enum stasis_status stasis_paging_walk_again(const struct stasis_image *image, st
         if (!stasis_paging_canonical(paging, va))
                 return STASIS_CORRUPT;
 
+        if (!paging->levels)
+                return walk_flat(image, va, ret_walk);
         uint64_t table = root & paging->root_mask;
         for (unsigned i = 0; i < paging->levels; i++) {
                 uint64_t value, at = table + stasis_paging_index(paging, i, va) * paging->entry_size;

@@ -18,6 +18,11 @@ struct stasis_paging {
 };
 
 extern const struct stasis_paging stasis_paging_x86, stasis_paging_pae, stasis_paging_x64, stasis_paging_la57;
+/*
+ * No tables at all (levels 0): a virtual image (see image.h) holds an address or does not, byte by byte. Not in the
+ * list below: nobody chooses them by name.
+ */
+extern const struct stasis_paging stasis_paging_flat32, stasis_paging_flat64;
 /* All of them, ended by NULL. */
 extern const struct stasis_paging *const stasis_pagings[];
 const struct stasis_paging *stasis_paging_by_name(const char *name);

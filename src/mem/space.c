@@ -17,15 +17,25 @@ void stasis_space_init(struct stasis_space *space, const struct stasis_image *im
         space->image = image;
         space->paging = paging;
         space->root = root & paging->root_mask;
-        space->prefix_shift = paging->level[paging->levels - 2].shift;
+        space->prefix_shift = paging->levels ? paging->level[paging->levels - 2].shift : 12;
+}
+
+/* The only mode of a virtual image; as wide as the machine that its reader names. */
+static const struct stasis_paging *flat_paging(const struct stasis_image *image, const char *mode)
+{
+        if (!mode || strcmp(mode, "flat") != 0)
+                return NULL;
+        return image->hints.machine == STASIS_MACHINE_X86 ? &stasis_paging_flat32 : &stasis_paging_flat64;
 }
 
 enum stasis_status stasis_space_open(const struct stasis_image *image, const char *mode, uint64_t root,
                                      struct stasis_space **ret_space, struct stasis_error *err)
 {
-        const struct stasis_paging *paging = stasis_paging_by_name(mode);
+        const struct stasis_paging *paging = image->is_virtual ? flat_paging(image, mode) : stasis_paging_by_name(mode);
         if (!paging)
-                return stasis_fail(err, STASIS_USAGE, "no paging mode \"%s\" (x86, pae, x64, la57)", mode ? mode : "");
+                return stasis_fail(err, STASIS_USAGE,
+                                   "no paging mode \"%s\" (x86, pae, x64, la57; flat for virtual images)",
+                                   mode ? mode : "");
         struct stasis_space *space = malloc(sizeof(*space));
         if (!space)
                 return stasis_fail(err, STASIS_NOMEM, "no memory for an address space");
@@ -120,6 +130,12 @@ static inline bool page_by_prefix(struct stasis_space *space, uint64_t va, uint6
 static __attribute__((noinline)) enum stasis_status tlb_fill(struct stasis_space *space, uint64_t va)
 {
         uint64_t pa;
+        if (!space->paging->levels) { /* flat: a page may be held in part, so that none is remembered */
+                *tlb_slot(space, va) = (struct stasis_tlb_entry){ .pa = va & ~(PAGE - 1) };
+                return stasis_paging_canonical(space->paging, va)
+                               ? stasis_image_find(space->image, va) ? STASIS_OK : STASIS_IO
+                               : STASIS_CORRUPT;
+        }
         if (!page_by_prefix(space, va, &pa)) {
                 enum stasis_status status = page_by_walk(space, va, &pa);
                 if (status != STASIS_OK)
@@ -293,10 +309,33 @@ static uint64_t pass_left(struct stasis_space *space, uint64_t va)
         return max > space->looked ? max - space->looked : 0;
 }
 
+static enum stasis_status next_flat(const struct stasis_image *image, uint64_t va, uint64_t last,
+                                    struct stasis_range *ret_range)
+{
+        size_t low = 0, high, count;
+        const struct stasis_run *run = stasis_image_runs(image, &count);
+        for (high = count; low < high;) { /* the first run that ends above va */
+                size_t middle = low + (high - low) / 2;
+                if (run[middle].pa + (run[middle].len - 1) < va)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        if (low == count || va > last || run[low].pa > last)
+                return STASIS_ABSENT;
+        uint64_t first = run[low].pa > va ? run[low].pa : va, run_last = run[low].pa + (run[low].len - 1);
+        *ret_range = (struct stasis_range){ .va = first,
+                                            .pa = first,
+                                            .len = (run_last < last ? run_last : last) - first + 1 };
+        return STASIS_OK;
+}
+
 enum stasis_status stasis_space_next(struct stasis_space *space, uint64_t va, uint64_t end,
                                      struct stasis_range *ret_range, uint64_t *unreadable)
 {
         const struct stasis_paging *paging = space->paging;
+        if (!paging->levels)
+                return next_flat(space->image, va, last_address(paging, end), ret_range);
         const uint64_t last = last_address(paging, end);
         struct descent d = { .space = space };
         uint64_t value, left = pass_left(space, va);

@@ -52,7 +52,8 @@ void stasis_space_init(struct stasis_space *space, const struct stasis_image *im
 
 /*
  * Physical address of va through the TLB; same statuses as stasis_space_walk. stasis_space_read adds: STASIS_IO also
- * where the page itself is not in the image, STASIS_CORRUPT also where va + len wraps; buf is then partly written.
+ * where the page itself (flat: a byte of it) is not in the image, STASIS_CORRUPT also where va + len wraps; buf is then
+ * partly written.
  */
 enum stasis_status stasis_space_pa(struct stasis_space *space, uint64_t va, uint64_t *ret_pa) STASIS_MUST_CHECK;
 /* The bytes at va up to the end of its 4 KiB page, at most len, without a copy; {NULL, 0} where they are not there. */
@@ -63,6 +64,8 @@ struct stasis_range {
         uint64_t va, len, pa;
 };
 /*
+ * In a flat space (see paging.h) the ranges are the runs of the image. Everywhere else:
+ *
  * The first mapped page at or after va, below end (exclusive; 0 = top of the space). Skips whole gaps: an absent entry
  * at a high level costs one step. STASIS_ABSENT where there is none. Tables that the image does not hold are skipped
  * and counted in *unreadable (may be NULL). Only what the processor would translate counts: no soft faults. The range

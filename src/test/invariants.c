@@ -87,6 +87,9 @@ static const char *hints_broken(const struct stasis_hints *hints, const uint8_t 
                 return "VMCOREINFO is outside the file";
         if (hints->known & STASIS_HINT_COMMENT && (!hints->comment || !is_one_line(hints->comment)))
                 return "the comment is no line";
+        for (size_t i = 0; i < hints->driver_count; i++)
+                if (hints->driver[i].path.at && !is_inside(hints->driver[i].path, base, len))
+                        return "a driver's path is outside the file";
         for (size_t i = 0; i < hints->cpu_count; i++)
                 if (hints->cpu[i].number != i || (hints->cpu[i].known && !hints->cpu[i].origin))
                         return "a CPU has a wrong number or no origin";

@@ -346,6 +346,8 @@ const struct sample_kind sample_kinds[] = {
         { "dmp64", "dmp", sample_dmp64 },
         { "dmp32-bitmap", "dmp", sample_dmp32_bitmap },
         { "dmp64-bitmap", "dmp", sample_dmp64_bitmap },
+        { "dmp32-triage", "dmp", sample_dmp32_triage },
+        { "dmp64-triage", "dmp", sample_dmp64_triage },
         { "lime", "lime", sample_lime },
         { NULL, NULL, NULL },
 };

@@ -52,6 +52,8 @@ void sample_dmp32_old(struct sample *s); /* full, as NT 4.0 writes it: PAGE fill
 void sample_dmp64(struct sample *s);     /* full */
 void sample_dmp32_bitmap(struct sample *s);
 void sample_dmp64_bitmap(struct sample *s);
+void sample_dmp32_triage(struct sample *s); /* as XP writes it */
+void sample_dmp64_triage(struct sample *s);
 void sample_lime(struct sample *s);
 
 extern const struct sample_kind {

@@ -62,7 +62,10 @@ void derive_object_pa(struct decode *d, struct stasis_fact *fact)
 {
         *fact = load_at(d->w->kernel, d->object, 1);
         fact->value = fact->pa;
-        fact->absence = fact->pa == STASIS_NOWHERE ? (uint8_t)STASIS_PAGED_OUT : (uint8_t)STASIS_PRESENT;
+        if (is_virtual(d->w))
+                *fact = fact_absent(STASIS_NOT_APPLICABLE);
+        else
+                fact->absence = fact->pa == STASIS_NOWHERE ? (uint8_t)STASIS_PAGED_OUT : (uint8_t)STASIS_PRESENT;
 }
 
 void derive_process_name(struct decode *d, struct stasis_fact *fact)

@@ -125,6 +125,26 @@ static bool find_kernel(struct windows *w)
         return try_roots(w, root, count);
 }
 
+/* A virtual image has no page tables, and rarely more of the kernel's image than its first page. */
+static bool enter_virtual(struct windows *w)
+{
+        const struct stasis_hints *h = stasis_image_hints(w->image);
+        const struct windows_root none = { 0 };
+        uint64_t hint[4];
+        if (!(h->known & STASIS_HINT_MACHINE) || h->machine == STASIS_MACHINE_ARM64)
+                return false;
+        use_root(w, h->machine == STASIS_MACHINE_X64 ? &stasis_paging_flat64 : &stasis_paging_flat32, 0);
+        size_t count = kernel_hints(w, &none, hint);
+        uint64_t base = count ? hint[0] : h->driver_count ? h->driver[0].base : 0; /* the first driver is the kernel */
+        w->has_pe = base && pe_open(w->kernel, base, &w->pe) == STASIS_OK && w->pe.is64 == w->is64;
+        note_3gb(w);
+        system_trace(w->system, "root", true, "a virtual image: what it holds is found by its virtual address");
+        if (w->has_pe)
+                system_trace(w->system, "kernel", true, "PE at 0x%" PRIx64 ", 0x%x bytes, timestamp 0x%x", w->pe.base,
+                             w->pe.size, w->pe.timestamp);
+        return true;
+}
+
 /* Where no kernel image could be seen, System's own object leads to page tables. */
 static bool find_by_shape(struct windows *w)
 {
@@ -240,11 +260,31 @@ static enum stasis_status not_found(struct windows *w, struct stasis_error *err)
         return stasis_fail(err, STASIS_ABSENT, "no Windows kernel found: no page tables in the image lead to one");
 }
 
+static enum stasis_status discover_virtual(struct windows *w, struct stasis_error *err)
+{
+        if (w->system->options.root_known)
+                return stasis_fail(err, STASIS_USAGE, "a triage dump has no page tables: no root can be given");
+        if (!enter_virtual(w))
+                return not_found(w, err);
+        find_kdbg(w);
+        find_version(w);
+        windows_find_process_head(w);
+        if (!windows_choose_layout(w))
+                return stasis_fail(err, STASIS_UNSUPPORTED,
+                                   "a triage dump of Windows (build %u), but no layout fits the thread in it",
+                                   w->version.build);
+        windows_bind_places(w->layout, &w->at);
+        windows_find_module_head(w);
+        return STASIS_OK;
+}
+
 enum stasis_status windows_discover(struct windows *w, struct stasis_error *err)
 {
         enum stasis_status status = open_given_layout(w, err);
         if (status != STASIS_OK)
                 return status;
+        if (is_virtual(w))
+                return discover_virtual(w, err);
         if (!find_kernel(w) && (w->system->options.root_known || !find_by_shape(w)))
                 return not_found(w, err); /* a root that was given is the only one that is tried */
         find_kdbg(w);

@@ -146,7 +146,7 @@ struct stasis_fact load_at(struct stasis_space *space, uint64_t va, uint32_t siz
         fact.absence = (uint8_t)absence_of(status);
         if (status != STASIS_OK)
                 fact.value = 0;
-        if (stasis_space_pa(space, va, &fact.pa) != STASIS_OK)
+        if (space->image->is_virtual || stasis_space_pa(space, va, &fact.pa) != STASIS_OK)
                 fact.pa = STASIS_NOWHERE;
         return fact;
 }

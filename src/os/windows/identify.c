@@ -8,6 +8,7 @@
 
 #include "../layout_internal.h"
 #include "system_rows.h"
+#include "triage.h"
 #include "windows.h"
 
 #define LAYOUTS_TRIED_MAX 256
@@ -95,6 +96,8 @@ static unsigned try_layout(struct windows *w, const struct stasis_layout *layout
 {
         uint64_t object[4];
         unsigned best = 0;
+        if (is_virtual(w))
+                return triage_score(w, layout, ret_object);
         size_t count = system_candidates(w, layout, object);
         for (size_t i = 0; i < count; i++) {
                 unsigned score = windows_system_score(w->kernel, layout, object[i]);
@@ -150,8 +153,12 @@ static void take_layout(struct windows *w, const struct stasis_layout_choice *ch
         w->layout_evidence = *why;
         memcpy(w->revision, choice->revision, sizeof w->revision);
         w->system_object = object;
-        system_trace(w->system, "layout", true, "%s (%s: %s), System at 0x%" PRIx64 ", score %u",
-                     stasis_layout_name(choice->layout), why->how, why->sure, object, score);
+        if (is_virtual(w))
+                system_trace(w->system, "layout", true, "%s (%s: %s), fits the dump's thread, score %u",
+                             stasis_layout_name(choice->layout), why->how, why->sure, score);
+        else
+                system_trace(w->system, "layout", true, "%s (%s: %s), System at 0x%" PRIx64 ", score %u",
+                             stasis_layout_name(choice->layout), why->how, why->sure, object, score);
 }
 
 /* The best of the candidates by how well System fits; ties go to the stronger evidence, which comes first. */

@@ -142,7 +142,7 @@ static void merge(struct windows_module *into, const struct windows_module *othe
                 memcpy(into->path, other->path, sizeof(into->path));
 }
 
-static void sort(struct modules *modules)
+void modules_sort(struct modules *modules)
 {
         size_t kept = 0;
 
@@ -182,7 +182,7 @@ static enum stasis_status add_list(const struct loader *loader, uint64_t head, s
                         into->unreadable++;
         }
         list_free(&walk);
-        sort(into);
+        modules_sort(into);
         return STASIS_OK;
 }
 

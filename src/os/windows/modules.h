@@ -44,6 +44,8 @@ enum stasis_status modules_user32(struct stasis_space *space, const struct stasi
                                   struct modules *into) STASIS_MUST_CHECK;
 /* The module that address lies in, or NULL. */
 const struct windows_module *modules_find(const struct modules *modules, uint64_t address);
+/* By base, each base once; for whoever fills the array in another way. */
+void modules_sort(struct modules *modules);
 void modules_free(struct modules *modules);
 
 /*

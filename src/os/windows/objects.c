@@ -6,6 +6,7 @@
 
 #include "../../base/arena.h"
 #include "../../base/error.h"
+#include "triage.h"
 #include "windows.h"
 
 #define DISPATCHER_PROCESS 3 /* _KOBJECTS: ProcessObject */
@@ -48,7 +49,7 @@ enum stasis_status windows_owner_of(const struct windows *w, uint64_t thread, ui
 
 const char *windows_thread_refused(const struct windows *w, uint64_t object)
 {
-        uint64_t state, process;
+        uint64_t state, process, tid;
         const char *why = header_refused(w, object, DISPATCHER_THREAD, "its dispatcher header is not a thread's");
         if (why)
                 return why;
@@ -58,6 +59,10 @@ const char *windows_thread_refused(const struct windows *w, uint64_t object)
                 return "its state is out of range";
         if (windows_owner_of(w, object, &process) != STASIS_OK)
                 return "its process pointer is not readable";
+        if (is_virtual(w)) /* its process need not be there, but a first piece of a thread is no thread */
+                return read_place(w->kernel, object, &w->at.cid_thread, &tid) == STASIS_OK
+                               ? NULL
+                               : "it is not in the file as a whole";
         return windows_process_refused(w, process) ? "its process pointer does not lead to a process" : NULL;
 }
 
@@ -127,6 +132,8 @@ enum stasis_status windows_find_processes(struct windows *w, struct stasis_error
                 .pointer_size = w->pointer_size, .max = WINDOWS_PROCESSES_MAX, .accept = accept_process, .ctx = w
         };
         struct list_walk walk;
+        if (is_virtual(w))
+                return triage_processes(w, err);
         uint64_t head = w->process_head ? w->process_head : w->system_object + w->at.process_links.offset;
         enum stasis_status status = list_walk(w->kernel, head, &options, &walk);
         if (status != STASIS_OK)
@@ -159,6 +166,8 @@ size_t windows_process_of(const struct windows *w, uint64_t object)
 
 struct stasis_space *windows_user_space(struct windows *w, uint32_t process)
 {
+        if (is_virtual(w))
+                return w->kernel; /* what the dump holds of the process that it stopped in */
         uint64_t root = w->process[process].dtb & w->kernel->paging->root_mask;
         if (!root)
                 return NULL;

@@ -52,7 +52,7 @@ void derive_command_line(struct decode *d, struct stasis_fact *fact)
                 m.offset = 0x70;
         struct stasis_space *space = windows_user_space(d->w, d->process);
         fact->va = fact->value + m.offset;
-        if (stasis_space_pa(space, fact->va, &fact->pa) != STASIS_OK)
+        if (space->image->is_virtual || stasis_space_pa(space, fact->va, &fact->pa) != STASIS_OK)
                 fact->pa = STASIS_NOWHERE;
         fact->text = read_unicode_string(d->w, space, fact->va, d->w->pointer_size, d->arena, &why);
         fact->absence = (uint8_t)why;

@@ -26,7 +26,10 @@ static void bind_prcb(const struct windows *w, uint32_t *ret_prcb_in_pcr)
                 *ret_prcb_in_pcr = m.offset;
 }
 
-/* A processor block is believed where its idle thread is a thread object and its current one too. */
+/*
+ * A processor block is believed where its idle thread is a thread object and its current one too; a virtual image holds
+ * the block and not the threads.
+ */
 static bool add_prcb(struct windows *w, uint64_t prcb, size_t *capacity, const char *how)
 {
         struct windows_processor p = { .prcb = prcb };
@@ -40,7 +43,9 @@ static bool add_prcb(struct windows *w, uint64_t prcb, size_t *capacity, const c
             read_place(w->kernel, prcb, &w->at.prcb_idle, &p.idle) != STASIS_OK ||
             read_place(w->kernel, prcb, &w->at.prcb_next, &p.next) != STASIS_OK)
                 return false;
-        if (windows_thread_refused(w, p.idle) || windows_thread_refused(w, p.current))
+        bool real = is_virtual(w) ? is_kernel_address(w, p.idle) && is_kernel_address(w, p.current)
+                                  : !windows_thread_refused(w, p.idle) && !windows_thread_refused(w, p.current);
+        if (!real)
                 return false;
         if (read_place(w->kernel, prcb, &w->at.prcb_number, &number) == STASIS_OK)
                 p.number = (uint32_t)number;

@@ -125,7 +125,7 @@ static enum stasis_status add_unlisted(struct windows *w, uint64_t process, cons
                 return STASIS_NOMEM;
         uint32_t index = (uint32_t)w->process_count - 1;
         w->process[index].idle = windows_owner_of(w, p->idle, &idle) == STASIS_OK && idle == process;
-        return find_by_lists(w, index);
+        return is_virtual(w) ? STASIS_OK : find_by_lists(w, index);
 }
 
 static enum stasis_status saw_on(struct windows *w, const struct windows_processor *p, uint64_t thread)
@@ -166,21 +166,36 @@ static enum stasis_status find_by_process_lists(struct windows *w)
         return status;
 }
 
+/* The thread that a triage dump was made of. */
+static enum stasis_status find_by_dump(struct windows *w)
+{
+        const struct stasis_hints *h = stasis_image_hints(w->image);
+        uint64_t owner;
+        if (!(h->known & STASIS_HINT_THREAD) || windows_thread_refused(w, h->thread) ||
+            windows_owner_of(w, h->thread, &owner) != STASIS_OK)
+                return STASIS_OK;
+        size_t index = windows_process_of(w, owner);
+        return index < w->process_count ? saw(w, h->thread, (uint32_t)index, SOURCE_DUMP, false) : STASIS_OK;
+}
+
 /* The table. One function may serve several sources: each sighting names its own. */
 static const struct source_row {
         const char *name;
         enum stasis_status (*find)(struct windows *w);
+        bool walks; /* from object to object: in a virtual image that leads out of the file */
 } source_rows[SOURCE_COUNT] = {
-        [SOURCE_PROCESS_LIST] = { "process-list", find_by_process_lists },
-        [SOURCE_KPROCESS_LIST] = { "kprocess-list", NULL }, /* walked together with the other list of the process */
-        [SOURCE_PRCB] = { "prcb", find_by_processors },
+        [SOURCE_PROCESS_LIST] = { "process-list", find_by_process_lists, true },
+        [SOURCE_KPROCESS_LIST] = { "kprocess-list", NULL,
+                                   true }, /* walked together with the other list of the process */
+        [SOURCE_PRCB] = { "prcb", find_by_processors, false },
+        [SOURCE_DUMP] = { "dump", find_by_dump, false },
 };
 
 enum stasis_status windows_find_threads(struct windows *w)
 {
         enum stasis_status status = STASIS_OK;
         for (size_t i = 0; i < SOURCE_COUNT && status == STASIS_OK; i++)
-                if (source_rows[i].find)
+                if (source_rows[i].find && !(source_rows[i].walks && is_virtual(w)))
                         status = source_rows[i].find(w);
         return status;
 }

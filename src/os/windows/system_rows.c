@@ -86,7 +86,10 @@ static struct stasis_fact fact_root_path(struct windows *w)
 }
 static struct stasis_fact fact_machine(struct windows *w) { return text(w->is64 ? "x64" : "x86"); }
 static struct stasis_fact fact_paging(struct windows *w) { return text(w->kernel->paging->name); }
-static struct stasis_fact fact_root(struct windows *w) { return number(w->kernel->root); }
+static struct stasis_fact fact_root(struct windows *w)
+{
+        return is_virtual(w) ? fact_absent(STASIS_NOT_APPLICABLE) : number(w->kernel->root);
+}
 static struct stasis_fact fact_time(struct windows *w) { return number_if(w->has_shared, w->shared.SystemTime); }
 static struct stasis_fact fact_up(struct windows *w)
 {
@@ -108,7 +111,7 @@ static struct stasis_fact fact_layout_how(struct windows *w) { return text(w->la
 static struct stasis_fact fact_layout_sure(struct windows *w) { return text(w->layout_evidence.sure); }
 static struct stasis_fact fact_kdbg(struct windows *w) { return number_if(w->has_kdbg, w->kdbg.va); }
 static struct stasis_fact fact_head(struct windows *w) { return number_if(w->process_head != 0, w->process_head); }
-static struct stasis_fact fact_system(struct windows *w) { return number(w->system_object); }
+static struct stasis_fact fact_system(struct windows *w) { return number_if(w->system_object != 0, w->system_object); }
 static struct stasis_fact fact_modules(struct windows *w) { return number_if(w->module_head != 0, w->module_head); }
 
 #define SYSTEM "system"
@@ -130,7 +133,8 @@ static const struct stasis_column columns[] = {
         COLUMN("system_time", "System time", SYSTEM, TIME, "UTC, of the image: KUSER_SHARED_DATA.SystemTime"),
         COLUMN("up_time", "Up time", SYSTEM, NUMBER, "milliseconds: KUSER_SHARED_DATA.InterruptTime"),
         COLUMN("time_zone_bias", "Time zone bias", SYSTEM, SIGNED, "minutes to add to local time to get UTC"),
-        COLUMN("paging", "Paging mode", MEMORY, TEXT, "x86, pae, x64 or la57"),
+        COLUMN("paging", "Paging mode", MEMORY, TEXT,
+               "x86, pae, x64 or la57; flat: a triage dump, which has no page tables"),
         COLUMN("root", "Page-table root", MEMORY, PHYSICAL, "System's"),
         COLUMN("kernel_base", "Kernel base", KERNEL, ADDRESS, ""),
         COLUMN("kernel_size", "Kernel size", KERNEL, HEX, "SizeOfImage"),

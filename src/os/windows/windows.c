@@ -8,6 +8,7 @@
 #include "../../base/error.h"
 #include "fields.h"
 #include "system_rows.h"
+#include "triage.h"
 
 static void windows_close(void *priv)
 {
@@ -41,8 +42,9 @@ static enum stasis_status bind(struct windows *w, struct stasis_error *err)
 /* Kernel modules serve every address in the answer; a torn list is said, not fatal. */
 static void read_modules(struct windows *w)
 {
-        enum stasis_status status =
-                w->module_head ? modules_kernel(w->kernel, w->layout, w->module_head, &w->modules) : STASIS_ABSENT;
+        enum stasis_status status = is_virtual(w)    ? triage_modules(w->image, &w->modules)
+                                    : w->module_head ? modules_kernel(w->kernel, w->layout, w->module_head, &w->modules)
+                                                     : STASIS_ABSENT;
         w->modules_known = status == STASIS_OK;
         if (!w->modules_known)
                 system_note(w->system, STASIS_NOTE_MISSING, "modules-missing", w->module_head, -1, -1,

@@ -9,6 +9,7 @@
  *   objects.c       what is a process, what is a thread, whose it is; the process list
  *   processors.c    processor blocks
  *   sources.c       the ways of finding threads
+ *   triage.c        what takes the place of all that in a virtual image (a triage dump)
  *   report.c        their sightings merged, checked, sorted
  *   fields.c        tables of facts bound to the layout; *_rows.c: the tables; derive*.c: what is more than a load
  */
@@ -48,7 +49,7 @@ struct windows_places {
 };
 
 /* The ways of finding a thread; bit 1 << source in sources. Order and names are those of the table in sources.c. */
-enum windows_source { SOURCE_PROCESS_LIST, SOURCE_KPROCESS_LIST, SOURCE_PRCB, SOURCE_COUNT };
+enum windows_source { SOURCE_PROCESS_LIST, SOURCE_KPROCESS_LIST, SOURCE_PRCB, SOURCE_DUMP, SOURCE_COUNT };
 
 /* What led to the layout, and how sure that is: exact, strong, likely, weak, given. */
 struct windows_evidence {
@@ -131,6 +132,9 @@ struct windows {
         struct stasis_fact *fact;
         struct stasis_record facts;
 };
+
+/* A triage dump: pieces of virtual memory, without page tables and without the rest of any list. */
+static inline bool is_virtual(const struct windows *w) { return stasis_image_is_virtual(w->image); }
 
 /* ---- small readers; status STASIS_ABSENT / STASIS_IO as the space says */
 static inline bool is_kernel_address(const struct windows *w, uint64_t va)
