@@ -37,7 +37,7 @@ def files(root):
         found = [path for path in listed.split("\0") if path]
     except (OSError, subprocess.CalledProcessError):
         found = [os.path.relpath(os.path.join(folder, name), root)
-                 for folder, _, names in os.walk(root) if "/build" not in folder and "/.git" not in folder
+                 for folder, _, names in os.walk(root) if not any(part in folder for part in ("/build", "/.git", "__pycache__"))
                  for name in names]
     return sorted(path for path in found if os.path.exists(os.path.join(root, path)))
 
