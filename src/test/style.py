@@ -36,9 +36,9 @@ def files(root):
         listed = subprocess.run(["git", "-C", root, "ls-files", "-z"], capture_output=True, check=True).stdout.decode()
         found = [path for path in listed.split("\0") if path]
     except (OSError, subprocess.CalledProcessError):
-        found = [os.path.relpath(os.path.join(folder, name), root)
-                 for folder, _, names in os.walk(root) if not any(part in folder for part in ("/build", "/.git", "__pycache__"))
-                 for name in names]
+        passed = ("/build", "/.git", "__pycache__")
+        found = [os.path.relpath(os.path.join(folder, name), root) for folder, _, names in os.walk(root)
+                 if not any(part in folder for part in passed) for name in names]
     return sorted(path for path in found if os.path.exists(os.path.join(root, path)))
 
 
