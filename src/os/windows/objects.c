@@ -126,6 +126,28 @@ static void note_process_list(struct windows *w, const struct list_walk *walk)
                     walk->count, walk->count - walk->behind);
 }
 
+/* The head is not there: System's object is, and the processors may name more. */
+static bool head_lost(struct windows *w, uint64_t head)
+{
+        system_note(w->system, STASIS_NOTE_MISSING, "process-list-unreadable", head, -1, -1,
+                    "the head of the process list at 0x%" PRIx64 " is not readable: only System and what ran is listed",
+                    head);
+        return windows_add_process(w, w->system_object, false);
+}
+
+static bool take_processes(struct windows *w, const struct list_walk *walk)
+{
+        bool ok = w->process_head || windows_add_process(w, w->system_object, true);
+        for (size_t i = 0; ok && i < walk->count; i++)
+                ok = windows_add_process(w, walk->entry[i] - w->at.process_links.offset, true);
+        note_process_list(w, walk);
+        if (!ok || windows_process_of(w, w->system_object) < w->process_count)
+                return ok;
+        system_note(w->system, STASIS_NOTE_WARNING, "system-unlisted", w->system_object, 4, -1,
+                    "System's process object is not on the process list");
+        return windows_add_process(w, w->system_object, false);
+}
+
 enum stasis_status windows_find_processes(struct windows *w, struct stasis_error *err)
 {
         struct list_options options = {
@@ -136,21 +158,11 @@ enum stasis_status windows_find_processes(struct windows *w, struct stasis_error
                 return triage_processes(w, err);
         uint64_t head = w->process_head ? w->process_head : w->system_object + w->at.process_links.offset;
         enum stasis_status status = list_walk(w->kernel, head, &options, &walk);
-        if (status != STASIS_OK)
-                return stasis_fail(err, status, "the head of the process list at 0x%" PRIx64 " is not readable", head);
-        bool ok = w->process_head || windows_add_process(w, w->system_object, true);
-        for (size_t i = 0; ok && i < walk.count; i++)
-                ok = windows_add_process(w, walk.entry[i] - w->at.process_links.offset, true);
-        note_process_list(w, &walk);
-        bool has_system = false;
-        for (size_t i = 0; i < w->process_count; i++)
-                has_system |= w->process[i].object == w->system_object;
-        if (ok && !has_system) {
-                system_note(w->system, STASIS_NOTE_WARNING, "system-unlisted", w->system_object, 4, -1,
-                            "System's process object is not on the process list");
-                ok = windows_add_process(w, w->system_object, false);
-        }
-        list_free(&walk);
+        if (status == STASIS_NOMEM)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        bool ok = status == STASIS_OK ? take_processes(w, &walk) : head_lost(w, head);
+        if (status == STASIS_OK)
+                list_free(&walk);
         return ok ? STASIS_OK : stasis_fail(err, STASIS_NOMEM, "out of memory");
 }
 

@@ -127,11 +127,6 @@ enum stasis_status windows_walk(struct windows *w, struct stasis_error *err)
         enum stasis_status status = windows_find_processes(w, err);
         if (status == STASIS_OK)
                 status = windows_find_threads(w);
-        if (status == STASIS_LIMIT) {
-                system_note(w->system, STASIS_NOTE_MISSING, "threads-limit", 0, -1, -1,
-                            "more than %d thread sightings: the rest was not walked", WINDOWS_THREADS_MAX);
-                status = STASIS_OK;
-        }
         if (status == STASIS_OK) {
                 merge_threads(w);
                 status = sort_processes(w);

@@ -193,11 +193,18 @@ static const struct source_row {
 
 enum stasis_status windows_find_threads(struct windows *w)
 {
-        enum stasis_status status = STASIS_OK;
-        for (size_t i = 0; i < SOURCE_COUNT && status == STASIS_OK; i++)
-                if (source_rows[i].find && !(source_rows[i].walks && is_virtual(w)))
-                        status = source_rows[i].find(w);
-        return status;
+        for (size_t i = 0; i < SOURCE_COUNT; i++) {
+                if (!source_rows[i].find || (source_rows[i].walks && is_virtual(w)))
+                        continue;
+                enum stasis_status status = source_rows[i].find(w);
+                if (status == STASIS_NOMEM)
+                        return status;
+                if (status != STASIS_OK)
+                        system_note(w->system, STASIS_NOTE_MISSING, "source-failed", 0, -1, -1,
+                                    "the source %s ended early (%s): threads that it alone would have seen are missing",
+                                    source_rows[i].name, stasis_status_name(status));
+        }
+        return STASIS_OK;
 }
 
 const char *windows_source_name(enum windows_source source) { return source_rows[source].name; }
