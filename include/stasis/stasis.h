@@ -79,6 +79,12 @@ struct stasis_gap {
         const char *why; /* static or owned by the image */
 };
 
+/* A piece of data beside the memory that the file carries (a .dmp's secondary data); it lies inside the file. */
+struct stasis_blob {
+        uint8_t guid[16]; /* as Windows keeps it: the first three parts little-endian */
+        uint64_t off, len;
+};
+
 enum stasis_machine { STASIS_MACHINE_UNKNOWN, STASIS_MACHINE_X86, STASIS_MACHINE_X64, STASIS_MACHINE_ARM64 };
 
 /* Which members of struct stasis_hints / stasis_cpu a reader really found; absent is not zero. */
@@ -186,6 +192,8 @@ STASIS_API const struct stasis_gap *stasis_image_gaps(const struct stasis_image 
 STASIS_API const struct stasis_hints *stasis_image_hints(const struct stasis_image *image);
 /* Whatever the reader had to say beside hints and gaps ("size is not a multiple of the page size"). */
 STASIS_API const char *const *stasis_image_remarks(const struct stasis_image *image, size_t *ret_count);
+/* In the order of the file; none in most files. */
+STASIS_API const struct stasis_blob *stasis_image_blobs(const struct stasis_image *image, size_t *ret_count);
 
 /* All of [pa, pa+len) or nothing: STASIS_ABSENT where a byte of it is not held. Runs that touch are crossed. */
 STASIS_API enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t pa, void *buf,

@@ -125,6 +125,8 @@ START_TEST(exit_status)
         double_case.gap = true;
         expect("threads mem", 3, "8 KiB, that the file declares and does not hold", "");
         expect("info mem", 3, "cut off", "");
+        expect("info mem", 3, "Secondary data", "");
+        expect("info mem", 3, "bf2297dc-34ba-11dc-868a-e19155d89593  68 bytes  at 0x4000 in the file", "");
 }
 END_TEST
 

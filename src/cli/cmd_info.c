@@ -7,6 +7,7 @@
 #include "out.h"
 
 #define RANGES_SHOWN 16 /* in text; JSON gives all */
+#define BLOBS_SHOWN 64
 
 /* How much of each kind the lists hold: walking them also tells what of them is missing. */
 struct counts {
@@ -139,6 +140,30 @@ static void put_cpus(struct cli *cli)
         }
 }
 
+static void put_secondary(struct cli *cli)
+{
+        size_t count;
+        const struct stasis_blob *blob = stasis_image_blobs(cli->image, &count);
+        struct text text = { 0 };
+
+        if (count)
+                put_section(cli, "Secondary data");
+        for (size_t i = 0; i < count && i < BLOBS_SHOWN; i++) {
+                text_reset(&text);
+                guid_text(&text, blob[i].guid);
+                text_printf(&text, "  ");
+                size_text(&text, blob[i].len);
+                text_printf(&text, "  at 0x%" PRIx64 " in the file", blob[i].off);
+                put_pair(cli, i ? "" : "Blobs", text_get(&text));
+        }
+        if (count > BLOBS_SHOWN) {
+                text_reset(&text);
+                text_printf(&text, "and %zu more ('--format json' gives all)", count - BLOBS_SHOWN);
+                put_pair(cli, "", text_get(&text));
+        }
+        text_free(&text);
+}
+
 /* How each thing was found; with --trace every attempt, and why it failed. */
 static void put_trace(struct cli *cli)
 {
@@ -184,6 +209,7 @@ static void info_text(struct cli *cli, const struct stasis_error *err, const str
         put_image(cli);
         put_hints(cli);
         put_cpus(cli);
+        put_secondary(cli);
         if (cli->understood) {
                 putc('\n', cli->out);
                 put_detail(cli, stasis_system_facts(cli->system), NULL, 0);

@@ -176,6 +176,13 @@ START_TEST(info)
         ck_assert_ptr_null(at(doc, "error"));
         ck_assert_int_eq(number_at(doc, "counts.threads"), 3);
         json_object_put(doc);
+        double_case.gap = true;
+        doc = document("info mem --format json", 3);
+        ck_assert_str_eq(text_at(doc, "image.secondary[0].guid"), "bf2297dc-34ba-11dc-868a-e19155d89593");
+        ck_assert_str_eq(text_at(doc, "image.secondary[0].off"), "0x4000");
+        ck_assert_int_eq(number_at(doc, "image.secondary[0].size"), 0x44);
+        json_object_put(doc);
+        double_case.gap = false;
         double_case.system = STASIS_ABSENT;
         doc = document("info mem --format jsonl --trace", 2);
         ck_assert_ptr_null(at(doc, "system"));

@@ -159,3 +159,15 @@ uint64_t image_missing(const struct stasis_image *image)
                 sum += gap[i].len;
         return sum;
 }
+
+void guid_text(struct text *text, const uint8_t guid[16])
+{
+        static const int8_t order[] = { 3, 2, 1, 0, -1, 5, 4, -1, 7, 6, -1, 8, 9, -1, 10, 11, 12, 13, 14, 15 };
+
+        for (size_t i = 0; i < sizeof(order); i++) {
+                if (order[i] < 0)
+                        text_printf(text, "-");
+                else
+                        text_printf(text, "%02x", guid[order[i]]);
+        }
+}

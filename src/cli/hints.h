@@ -34,5 +34,7 @@ uint64_t cpu_value(const struct cpu_row *row, const struct stasis_cpu *cpu);
 /* Bytes that the image holds, and that it declares and does not hold. */
 uint64_t image_held(const struct stasis_image *image);
 uint64_t image_missing(const struct stasis_image *image);
+/* As Windows writes one: "bf2297dc-34ba-11dc-868a-e19155d89593". */
+void guid_text(struct text *text, const uint8_t guid[16]);
 
 #endif

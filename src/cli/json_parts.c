@@ -70,6 +70,26 @@ static void put_ranges(struct json *json, const struct stasis_image *image)
         json_end(json);
 }
 
+static void put_secondary(struct json *json, const struct stasis_image *image)
+{
+        size_t count;
+        const struct stasis_blob *blob = stasis_image_blobs(image, &count);
+        struct text text = { 0 };
+
+        json_begin(json, "secondary", '[');
+        for (size_t i = 0; i < count; i++) {
+                text_reset(&text);
+                guid_text(&text, blob[i].guid);
+                json_begin(json, NULL, '{');
+                json_put_text(json, "guid", text_get(&text));
+                json_put_hex(json, "off", blob[i].off);
+                json_put_number(json, "size", blob[i].len);
+                json_end(json);
+        }
+        json_end(json);
+        text_free(&text);
+}
+
 void json_image(struct json *json, const struct stasis_image *image, bool whole)
 {
         size_t runs, gaps, remarks;
@@ -94,6 +114,7 @@ void json_image(struct json *json, const struct stasis_image *image, bool whole)
         if (whole) {
                 put_cpus(json, stasis_image_hints(image));
                 put_ranges(json, image);
+                put_secondary(json, image);
         }
         json_end(json);
 }

@@ -94,6 +94,7 @@ void stasis_image_close(struct stasis_image *image)
         free(image->run);
         free(image->gap);
         free(image->remark);
+        free(image->blob);
         free(image->cpu);
         stasis_arena_free(&image->arena);
         stasis_map_close(&image->map);
@@ -126,6 +127,12 @@ const char *const *stasis_image_remarks(const struct stasis_image *image, size_t
 {
         *ret_count = image->remark_count;
         return image->remark;
+}
+
+const struct stasis_blob *stasis_image_blobs(const struct stasis_image *image, size_t *ret_count)
+{
+        *ret_count = image->blob_count;
+        return image->blob;
 }
 
 const struct stasis_run *stasis_image_find(const struct stasis_image *image, uint64_t pa)

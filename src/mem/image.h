@@ -26,6 +26,8 @@ struct stasis_image {
         const char **remark;
         size_t remark_count, remark_capacity;
         size_t remark_dropped; /* beyond STASIS_REMARKS_MAX; counted, and said by the seal */
+        struct stasis_blob *blob;
+        size_t blob_count, blob_capacity;
         struct stasis_cpu *cpu;
         size_t cpu_capacity;
         struct stasis_hints hints;
@@ -54,6 +56,9 @@ enum stasis_status stasis_image_add_gap(struct stasis_image *image, uint64_t pa,
                                         const char *why) STASIS_MUST_CHECK;
 enum stasis_status stasis_image_remark(struct stasis_image *image, const char *fmt, ...)
         STASIS_PRINTF(2, 3) STASIS_MUST_CHECK;
+/* Data beside the memory; [off, off+len) lies inside the file. STASIS_NOMEM only. */
+enum stasis_status stasis_image_add_blob(struct stasis_image *image, const uint8_t guid[16], uint64_t off,
+                                         uint64_t len) STASIS_MUST_CHECK;
 /*
  * A new CPU, zeroed, number = its index; NULL where memory is exhausted. Sets hints.cpu and hints.cpu_count. The next
  * call may move all of them.

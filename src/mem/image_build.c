@@ -82,6 +82,17 @@ enum stasis_status stasis_image_remark(struct stasis_image *image, const char *f
         return push_remark(image, line.text);
 }
 
+enum stasis_status stasis_image_add_blob(struct stasis_image *image, const uint8_t guid[16], uint64_t off, uint64_t len)
+{
+        if (!stasis_grow(&image->blob, &image->blob_capacity, image->blob_count + 1, sizeof *image->blob))
+                return STASIS_NOMEM;
+        struct stasis_blob *blob = &image->blob[image->blob_count++];
+        memcpy(blob->guid, guid, sizeof blob->guid);
+        blob->off = off;
+        blob->len = len;
+        return STASIS_OK;
+}
+
 struct stasis_cpu *stasis_image_add_cpu(struct stasis_image *image)
 {
         size_t count = image->hints.cpu_count;

@@ -96,6 +96,16 @@ static const char *hints_broken(const struct stasis_hints *hints, const uint8_t 
         return NULL;
 }
 
+static const char *blobs_broken(const struct stasis_image *image, size_t len)
+{
+        size_t count;
+        const struct stasis_blob *blob = stasis_image_blobs(image, &count);
+        for (size_t i = 0; i < count; i++)
+                if (blob[i].off > len || blob[i].len > len - blob[i].off)
+                        return "a blob is not inside the file";
+        return NULL;
+}
+
 const char *image_broken(const struct stasis_image *image, const void *base, size_t len)
 {
         size_t count;
@@ -107,6 +117,7 @@ const char *image_broken(const struct stasis_image *image, const void *base, siz
                 return "the title is no line";
         const char *broken = runs_broken(image, base, len);
         broken = broken ? broken : gaps_broken(image);
+        broken = broken ? broken : blobs_broken(image, len);
         return broken ? broken : hints_broken(stasis_image_hints(image), base, len);
 }
 
