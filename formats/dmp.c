@@ -15,22 +15,22 @@ static const struct type {
         uint32_t type;
         const char *name;
         enum stasis_status (*read)(struct dmp *, struct stasis_error *);
-        bool only_with_bitmap; /* an older form of this type has another second header */
+        bool only_wide; /* known from 64-bit dumps alone */
 } types[] = {
         { 1, "full", dmp_read_runs, false },
-        { 2, "kernel summary", dmp_read_bitmap, true },
+        { 2, "kernel summary", dmp_read_summary, false },
         { 3, "header only", NULL, false },
         { 4, "triage", dmp_read_triage, false },
         { 5, "full, bitmap", dmp_read_bitmap, false },
         { 6, "kernel, bitmap", dmp_read_bitmap, false },
         { 7, "automatic, bitmap", dmp_read_bitmap, false },
-        { 8, "live kernel (.dump /k)", NULL, false },
-        { 9, "live kernel and user (.dump /ka)", NULL, false },
-        { 10, "live full (.dump /f)", NULL, false },
+        { 8, "kernel, ranges", dmp_read_ranges, true },
+        { 9, "kernel and user, ranges", dmp_read_ranges, true },
+        { 10, "full, ranges", dmp_read_ranges, true },
 };
 /* NT 4.0 and 2000 wrote no type: nothing but full dumps, until a bitmap header says otherwise. */
 static const struct type untyped_full = { 0, "full, no type in the header", dmp_read_runs, false };
-static const struct type untyped_bitmap = { 0, "bitmap, no type in the header", dmp_read_bitmap, false };
+static const struct type untyped_bitmap = { 0, "bitmap, no type in the header", dmp_read_summary, false };
 
 /* The name that people know a build by; each row holds from its build up to the next row's. */
 static const struct {
@@ -110,9 +110,13 @@ static enum stasis_status read_pages(struct dmp *dmp, struct stasis_error *err)
         const struct type *type = find_type(dmp, &number);
         if (dmp->image->hints.machine == STASIS_MACHINE_ARM64 || !type || !type->read)
                 return unsupported(dmp, type, number, err);
-        if (type->only_with_bitmap && !dmp_has_bitmap(dmp))
+        if (type->only_wide && dmp->width->bits != 64)
                 return unsupported(dmp, type, number, err);
-        stasis_image_set_title(dmp->image, "Windows crash dump, %d-bit, %s", dmp->width->bits, type->name);
+        if (dmp->attributes & DMP_ATTRIBUTE_ENCRYPTED)
+                return stasis_fail(err, STASIS_UNSUPPORTED,
+                                   "the header says that the dump is encrypted: decrypt it first");
+        stasis_image_set_title(dmp->image, "Windows crash dump, %d-bit, %s%s", dmp->width->bits, type->name,
+                               dmp->attributes & DMP_ATTRIBUTE_LIVE ? ", taken live" : "");
         return type->read(dmp, err);
 }
 
@@ -132,7 +136,11 @@ static enum stasis_status dmp_open(struct stasis_image *image, void *priv, struc
                                    dmp.width->header_size);
         enum stasis_status status = dmp_read_header(&dmp);
         if (status == STASIS_OK)
+                status = dmp_read_attributes(&dmp);
+        if (status == STASIS_OK)
                 status = read_pages(&dmp, err);
+        if (status == STASIS_OK && dmp.end)
+                status = dmp_read_secondary(&dmp, dmp.end);
         return status == STASIS_NOMEM ? stasis_fail(err, STASIS_NOMEM, "out of memory") : status;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The first header of a crash dump: a table of members, and the rule of the "PAGE" filler. */
+#include <stdio.h>
 #include <string.h>
 
 #include "../src/base/bytes.h"
@@ -17,7 +18,8 @@
         .pfn_database = M(h, pfn_database), .module_head = M(h, loaded_module_list), \
         .process_head = M(h, active_process_head), .kdbg = M(h, debugger_data), .processors = M(h, processors), \
         .bugcheck = M(h, bugcheck), .parameter = M(h, parameter[0]), .system_time = M(h, system_time), \
-        .up_time = M(h, up_time), .product_type = M(h, product_type), .suite_mask = M(h, suite_mask)
+        .up_time = M(h, up_time), .product_type = M(h, product_type), .suite_mask = M(h, suite_mask), \
+        .attributes = M(h, attributes)
 
 const struct dmp_width dmp_width32 = {
         .magic = DMP_MAGIC32,
@@ -184,4 +186,29 @@ enum stasis_status dmp_read_header(struct dmp *dmp)
                 (hints->context.at ? STASIS_HINT_CONTEXT : 0) | (hints->exception.at ? STASIS_HINT_EXCEPTION : 0);
         enum stasis_status status = read_machine(dmp, hints);
         return status == STASIS_OK ? read_comment(dmp, hints) : status;
+}
+
+enum stasis_status dmp_read_attributes(struct dmp *dmp)
+{
+        static const char *const names[] = { "HiberCrash",
+                                             "DumpDevicePowerOff",
+                                             "InsufficientDumpfileSize",
+                                             "KernelGeneratedTriageDump",
+                                             "LiveDumpGeneratedDump",
+                                             "DumpIsGeneratedOffline",
+                                             "FilterDumpFile",
+                                             "EarlyBootCrash",
+                                             "EncryptedDumpData",
+                                             "DecryptedDump" };
+        static_assert(DMP_ATTRIBUTES_KNOWN >> (sizeof names / sizeof *names) == 0, "");
+        uint64_t value;
+        char text[256];
+        size_t at = 0;
+        if (!dmp_get(dmp, dmp->width->attributes, &value) || value == 0 || value & ~(uint64_t)DMP_ATTRIBUTES_KNOWN)
+                return STASIS_OK;
+        dmp->attributes = (uint32_t)value;
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+                if (value >> i & 1)
+                        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at ? ", " : "", names[i]);
+        return stasis_image_remark(dmp->image, "attributes of the dump: %s", text);
 }

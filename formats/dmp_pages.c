@@ -61,6 +61,7 @@ enum stasis_status dmp_read_runs(struct dmp *dmp, struct stasis_error *err)
                 off += pages << PAGE_SHIFT; /* at most 43 runs of 2^52 bytes: no overflow */
                 seen += pages;
         }
+        dmp->end = off;
         return check_page_count(dmp, seen);
 }
 
@@ -69,54 +70,83 @@ enum stasis_status dmp_read_runs(struct dmp *dmp, struct stasis_error *err)
 /* Gaps are exact as far as this many; a hostile bitmap could ask for billions. */
 enum { TAIL_GAPS_MAX = 65536 };
 
+/* A second header: newer, or older in either width. Everything that differs is where its members lie. */
+static const struct form {
+        struct dmp_member first_page, pages, bits, bits_again;
+        uint16_t size;
+} forms[] = {
+#define M(type, name) \
+        { \
+                offsetof(struct type, name), sizeof(((struct type *)0)->name) \
+        }
+        { M(dmp_summary, header_size), M(dmp_summary, pages), M(dmp_summary, bits), M(dmp_summary, bits),
+          sizeof(struct dmp_summary) },
+        { M(dmp_summary_old32, header_size), M(dmp_summary_old32, pages), M(dmp_summary_old32, bits),
+          M(dmp_summary_old32, bits_again), sizeof(struct dmp_summary_old32) },
+        { M(dmp_summary_old64, header_size), M(dmp_summary_old64, pages), M(dmp_summary_old64, bits),
+          M(dmp_summary_old64, bits_again), sizeof(struct dmp_summary_old64) },
+#undef M
+};
+
 struct bitmap {
         struct stasis_bytes bytes;
         uint64_t bits, first_page, pages; /* as the header says, cut to what can be */
+        uint64_t bits_again, at;          /* at: of the bitmap in the file */
         uint64_t held, lost;              /* set bits with and without a page in the file */
 };
 
-static struct stasis_bytes summary(const struct dmp *dmp)
+static uint64_t member(struct stasis_bytes header, struct dmp_member member)
 {
-        struct stasis_bytes bytes = bytes_slice(dmp->file, dmp->width->header_size, sizeof(struct dmp_summary));
-        bool is = bytes.at &&
-                  (memcmp(bytes.at, DMP_SUMMARY_KERNEL, 8) == 0 || memcmp(bytes.at, DMP_SUMMARY_FULL, 8) == 0);
-        return is ? bytes : (struct stasis_bytes){ NULL, 0 };
+        return load_le(header.at + member.at, member.size);
 }
 
-static uint64_t summary_u64(struct stasis_bytes header, size_t at) { return load_le64(header.at + at); }
-
-/* The older second header of type 2 has other numbers in these places: they must agree with each other. */
-bool dmp_has_bitmap(const struct dmp *dmp)
+/* What the second header says, taken for one of this form; false where there is no such header. */
+static bool read_form(const struct dmp *dmp, const struct form *form, struct bitmap *bitmap)
 {
-        struct stasis_bytes header = summary(dmp);
-        if (!header.at)
+        struct stasis_bytes header = bytes_slice(dmp->file, dmp->width->header_size, form->size);
+        if (!header.at ||
+            (memcmp(header.at, DMP_SUMMARY_KERNEL, 8) != 0 && memcmp(header.at, DMP_SUMMARY_FULL, 8) != 0))
                 return false;
-        uint64_t at = dmp->width->header_size + sizeof(struct dmp_summary);
-        uint64_t first_page = summary_u64(header, offsetof(struct dmp_summary, header_size));
-        uint64_t pages = summary_u64(header, offsetof(struct dmp_summary, pages));
-        uint64_t bits = summary_u64(header, offsetof(struct dmp_summary, bits));
-        return bits && pages <= bits && first_page > at && first_page < dmp->file.len && bits / 8 <= first_page - at;
+        *bitmap = (struct bitmap){
+                .at = (uint64_t)dmp->width->header_size + form->size,
+                .first_page = member(header, form->first_page),
+                .pages = member(header, form->pages),
+                .bits = member(header, form->bits),
+                .bits_again = member(header, form->bits_again),
+        };
+        return true;
 }
+
+/* Each form has other numbers in these places: they must agree with each other, and with the file. */
+static const struct form *find_form(const struct dmp *dmp)
+{
+        const struct form *either[] = { &forms[0], &forms[dmp->width->bits == 64 ? 2 : 1] };
+        for (size_t i = 0; i < sizeof either / sizeof *either; i++) {
+                struct bitmap b;
+                if (read_form(dmp, either[i], &b) && b.bits && b.bits == b.bits_again && b.pages <= b.bits &&
+                    b.first_page > b.at && b.first_page < dmp->file.len && b.bits / 8 <= b.first_page - b.at)
+                        return either[i];
+        }
+        return NULL;
+}
+
+bool dmp_has_bitmap(const struct dmp *dmp) { return find_form(dmp) != NULL; }
 
 /* The bitmap lies between its header and the first page; what it claims beyond that is not believed. */
-static enum stasis_status find_bitmap(struct dmp *dmp, struct bitmap *bitmap, struct stasis_error *err)
+static enum stasis_status find_bitmap(struct dmp *dmp, const struct form *form, struct bitmap *bitmap,
+                                      struct stasis_error *err)
 {
-        struct stasis_bytes header = summary(dmp);
-        if (!header.at)
+        if (!read_form(dmp, form, bitmap))
                 return stasis_fail(err, STASIS_CORRUPT, "no bitmap header (SDMP, FDMP) at 0x%x",
                                    dmp->width->header_size);
-        uint64_t at = dmp->width->header_size + sizeof(struct dmp_summary);
-        bitmap->first_page = summary_u64(header, offsetof(struct dmp_summary, header_size));
-        bitmap->pages = summary_u64(header, offsetof(struct dmp_summary, pages));
-        bitmap->bits = summary_u64(header, offsetof(struct dmp_summary, bits));
-        if (bitmap->first_page <= at)
+        if (bitmap->first_page <= bitmap->at)
                 return stasis_fail(err, STASIS_CORRUPT, "the first page would lie at 0x%" PRIx64 ", inside the header",
                                    bitmap->first_page);
         if (bitmap->first_page >= dmp->file.len)
                 return stasis_fail(err, STASIS_CORRUPT,
                                    "cut off: the first page should be at 0x%" PRIx64 ", the file ends at 0x%zx",
                                    bitmap->first_page, dmp->file.len);
-        bitmap->bytes = bytes_slice(dmp->file, at, bitmap->first_page - at);
+        bitmap->bytes = bytes_slice(dmp->file, bitmap->at, bitmap->first_page - bitmap->at);
         uint64_t room = (uint64_t)bitmap->bytes.len * 8;
         if (room > FRAMES_MAX)
                 room = FRAMES_MAX;
@@ -188,10 +218,10 @@ static enum stasis_status account(struct dmp *dmp, const struct bitmap *bitmap)
         return status;
 }
 
-enum stasis_status dmp_read_bitmap(struct dmp *dmp, struct stasis_error *err)
+static enum stasis_status read_bitmap(struct dmp *dmp, const struct form *form, struct stasis_error *err)
 {
         struct bitmap bitmap = { 0 };
-        enum stasis_status status = find_bitmap(dmp, &bitmap, err);
+        enum stasis_status status = find_bitmap(dmp, form, &bitmap, err);
         for (uint64_t from = 0, to; status == STASIS_OK; from = to) {
                 from = next_bit(&bitmap, from, true);
                 if (from >= bitmap.bits)
@@ -199,5 +229,22 @@ enum stasis_status dmp_read_bitmap(struct dmp *dmp, struct stasis_error *err)
                 to = next_bit(&bitmap, from, false);
                 status = add_frames(dmp, &bitmap, from, to, err);
         }
+        dmp->end = bitmap.first_page + (bitmap.held + bitmap.lost) * PAGE_SIZE;
         return status == STASIS_OK ? account(dmp, &bitmap) : status;
+}
+
+enum stasis_status dmp_read_bitmap(struct dmp *dmp, struct stasis_error *err)
+{
+        return read_bitmap(dmp, &forms[0], err);
+}
+
+enum stasis_status dmp_read_summary(struct dmp *dmp, struct stasis_error *err)
+{
+        struct bitmap bitmap;
+        const struct form *form = find_form(dmp);
+        if (form || !read_form(dmp, &forms[0], &bitmap))
+                return read_bitmap(dmp, form ? form : &forms[0], err);
+        return stasis_fail(err, STASIS_CORRUPT,
+                           "the numbers of the bitmap header at 0x%x fit neither the newer form nor the older one",
+                           dmp->width->header_size);
 }

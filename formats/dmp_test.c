@@ -235,14 +235,243 @@ START_TEST(other_types)
               "t: dump (type 99): not read by this version; header: Windows 10 build 19041, "
               "x64, bug check 0x1000007e");
         put32(&sample, 0xf98, 2);
-        fails(&sample, STASIS_UNSUPPORTED,
-              "t: kernel summary dump (type 2): not read by this version; header: Windows 10 build "
-              "19041, x64, bug check 0x1000007e");
+        fails(&sample, STASIS_CORRUPT, "t: no bitmap header (SDMP, FDMP) at 0x2000");
         put32(&sample, 0xf98, 1);
         put32(&sample, 0x30, 0xaa64);
         fails(&sample, STASIS_UNSUPPORTED,
               "t: full dump (type 1): not read by this version; header: Windows 10 build 19041, "
               "ARM64, bug check 0x1000007e");
+}
+END_TEST
+
+/* Type 2 with the older second header, and dumps without a type that have one. */
+START_TEST(summary_old)
+{
+        sample_dmp32_summary(&sample);
+        struct stasis_image *image = open_sample(&sample);
+        ck_assert_str_eq(stasis_image_format_title(image), "Windows crash dump, 32-bit, kernel summary");
+        check_bitmap(image, 0x1060);
+        stasis_image_close(image);
+        put_text(&sample, 0xf88, "PAGE");
+        image = open_sample(&sample);
+        check_bitmap(image, 0x1060);
+        stasis_image_close(image);
+        put32(&sample, 0xf88, 2);
+        put32(&sample, 0x1018, 78); /* the number of bits and its repetition */
+        fails(&sample, STASIS_CORRUPT,
+              "t: the numbers of the bitmap header at 0x1000 fit neither the newer form nor the older one");
+        sample_dmp64_summary(&sample);
+        image = open_sample(&sample);
+        ck_assert_str_eq(stasis_image_format_title(image), "Windows crash dump, 64-bit, kernel summary");
+        check_bitmap(image, 0x2060);
+        stasis_image_close(image);
+        sample.len = 0x2060 + 0x2800;
+        image = open_sample(&sample);
+        has_remark(image, "cut off: 3 of 5 pages are not in the file");
+        stasis_image_close(image);
+        put32(&sample, 0xf98, 6); /* that type was never written so */
+        fails(&sample, STASIS_CORRUPT, "t: the first page would lie at 0x0, inside the header");
+}
+END_TEST
+
+START_TEST(ranges)
+{
+        static const struct {
+                void (*build)(struct sample *s);
+                const char *title;
+        } rows[] = { { sample_dmp64_ranges, "Windows crash dump, 64-bit, kernel, ranges" },
+                     { sample_dmp64_ranges_ka, "Windows crash dump, 64-bit, kernel and user, ranges" },
+                     { sample_dmp64_ranges_f, "Windows crash dump, 64-bit, full, ranges" } };
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                rows[i].build(&sample);
+                struct stasis_image *image = open_sample(&sample);
+                ck_assert_str_eq(stasis_image_format_title(image), rows[i].title);
+                check_bitmap(image, 0x2080);
+                stasis_image_close(image);
+        }
+        sample_dmp64_ranges(&sample);
+        put64(&sample, 0x2060, 0); /* the list may also fill its place, or end early */
+        put64(&sample, 0x2040, 0);
+        struct stasis_image *image = open_sample(&sample);
+        RUNS(image, { 0x1000, 0x2000, 0x2080 });
+        stasis_image_close(image);
+        sample_dmp64_ranges(&sample);
+        put64(&sample, 0x2060, 0x80);
+        put64(&sample, 0x2068, 1);
+        put64(&sample, 0x2070, 0x90);
+        put64(&sample, 0x2078, 1);
+        put_fill(&sample, 0x7080, 0x2000, 0xb6);
+        image = open_sample(&sample);
+        RUNS(image, { 0x1000, 0x2000, 0x2080 }, { 0x3f000, 0x2000, 0x4080 }, { 0x4c000, 0x1000, 0x6080 },
+             { 0x80000, 0x1000, 0x7080 }, { 0x90000, 0x1000, 0x8080 });
+        stasis_image_close(image);
+}
+END_TEST
+
+/* What the header of type 10 counts ends the list; in the others the place means nothing. */
+START_TEST(ranges_counted)
+{
+        sample_dmp64_ranges_f(&sample);
+        put64(&sample, 0x2028, 4);
+        struct stasis_image *image = open_sample(&sample);
+        RUNS(image, { 0x1000, 0x2000, 0x2080 }, { 0x3f000, 0x2000, 0x4080 });
+        has_remark(image, NULL);
+        stasis_image_close(image);
+        put64(&sample, 0x2028, 6);
+        image = open_sample(&sample);
+        has_remark(image, "the header counts 6 pages, its ranges have 5");
+        stasis_image_close(image);
+        put64(&sample, 0x2028, 0);
+        image = open_sample(&sample);
+        has_remark(image, "the header counts 0 pages, its ranges have 5");
+        stasis_image_close(image);
+        put32(&sample, 0xf98, 8);
+        image = open_sample(&sample);
+        check_bitmap(image, 0x2080);
+        stasis_image_close(image);
+}
+END_TEST
+
+START_TEST(ranges_cut)
+{
+        sample_dmp64_ranges(&sample);
+        sample.len = 0x2080 + 0x2800;
+        struct stasis_image *image = open_sample(&sample);
+        RUNS(image, { 0x1000, 0x2000, 0x2080 }, { 0x3f000, 0x800, 0x4080 });
+        has_gap(image, 0, 0x3f800, 0x1800, "cut off: the file ends");
+        has_gap(image, 1, 0x4c000, 0x1000, "cut off: the file ends");
+        stasis_image_close(image);
+        sample.len = 0x2080;
+        fails(&sample, STASIS_CORRUPT, "t: cut off: the first page should be at 0x2080, the file ends at 0x2080");
+        sample.len = 0x202f;
+        fails(&sample, STASIS_CORRUPT, "t: no header of ranges (RDMP) at 0x2000");
+}
+END_TEST
+
+START_TEST(ranges_lie)
+{
+        sample_dmp64_ranges(&sample);
+        put64(&sample, 0x2048, UINT64_C(1) << 40); /* the second range: 2^40 pages */
+        struct stasis_image *image = open_sample(&sample);
+        RUNS(image, { 0x1000, 0x2000, 0x2080 });
+        has_remark(image, "a range cannot be (page 0x3f, 0x10000000000 pages): it and what follows is not read");
+        stasis_image_close(image);
+        put64(&sample, 0x2048, 0);
+        image = open_sample(&sample);
+        has_remark(image, "a range cannot be (page 0x3f, 0x0 pages): it and what follows is not read");
+        stasis_image_close(image);
+        put64(&sample, 0x2040, (UINT64_C(1) << 40) - 1);
+        put64(&sample, 0x2048, 2);
+        image = open_sample(&sample);
+        has_remark(image, "a range cannot be (page 0xffffffffff, 0x2 pages): it and what follows is not read");
+        stasis_image_close(image);
+        put64(&sample, 0x2018, 0x2030);
+        fails(&sample, STASIS_CORRUPT, "t: the first page would lie at 0x2030, inside the header");
+        put32(&sample, 0x2000, 0x48);
+        fails(&sample, STASIS_UNSUPPORTED, "t: a header of ranges marked 0x48: only 0x40 is known");
+        put_text(&sample, 0x2004, "SDMP");
+        fails(&sample, STASIS_CORRUPT, "t: no header of ranges (RDMP) at 0x2000");
+        sample_dmp32(&sample);
+        put32(&sample, 0xf88, 8);
+        fails(&sample, STASIS_UNSUPPORTED,
+              "t: kernel, ranges dump (type 8): not read by this version; header: Windows XP build 2600, x86, bug "
+              "check "
+              "0x1e");
+}
+END_TEST
+
+START_TEST(attributes)
+{
+        sample_dmp64_bitmap(&sample);
+        put32(&sample, 0x1050, 0x54);
+        struct stasis_image *image = open_sample(&sample);
+        ck_assert_str_eq(stasis_image_format_title(image), "Windows crash dump, 64-bit, kernel, bitmap, taken live");
+        has_remark(image, "attributes of the dump: InsufficientDumpfileSize, LiveDumpGeneratedDump, FilterDumpFile");
+        stasis_image_close(image);
+        put32(&sample, 0x1050, 0x410); /* a bit that nobody defined: no attributes at all */
+        image = open_sample(&sample);
+        ck_assert_str_eq(stasis_image_format_title(image), "Windows crash dump, 64-bit, kernel, bitmap");
+        has_remark(image, NULL);
+        stasis_image_close(image);
+        put32(&sample, 0x1050, 0x100);
+        fails(&sample, STASIS_UNSUPPORTED, "t: the header says that the dump is encrypted: decrypt it first");
+        sample_dmp32(&sample);
+        put32(&sample, 0x8a0, 0x200);
+        image = open_sample(&sample);
+        has_remark(image, "attributes of the dump: DecryptedDump");
+        stasis_image_close(image);
+}
+END_TEST
+
+static void has_blobs(const struct stasis_image *image, size_t count, const struct want *want)
+{
+        size_t have;
+        const struct stasis_blob *blob = stasis_image_blobs(image, &have);
+        ck_assert_uint_eq(have, count);
+        for (size_t i = 0; i < count; i++) {
+                ck_assert_uint_eq(blob[i].guid[0], want[i].pa);
+                ck_assert_uint_eq(blob[i].guid[15], want[i].pa + 15);
+                ck_assert_uint_eq(blob[i].off, want[i].off);
+                ck_assert_uint_eq(blob[i].len, want[i].len);
+        }
+}
+#define BLOBS(image, ...) \
+        has_blobs(image, sizeof((struct want[]){ __VA_ARGS__ }) / sizeof(struct want), (struct want[]){ __VA_ARGS__ })
+#define LIVE_REMARK "attributes of the dump: LiveDumpGeneratedDump"
+
+START_TEST(secondary)
+{
+        sample_dmp64_secondary(&sample);
+        struct stasis_image *image = open_sample(&sample);
+        BLOBS(image, { 0x10, 5, 0x5030 }, { 0x20, 0, 0x5060 }, { 0x30, 0x10, 0x5084 });
+        has_remark(image, LIVE_REMARK);
+        stasis_image_close(image);
+        put_fill(&sample, sample.len, 0x80, 0); /* zeros up to some boundary end the chain */
+        image = open_sample(&sample);
+        BLOBS(image, { 0x10, 5, 0x5030 }, { 0x20, 0, 0x5060 }, { 0x30, 0x10, 0x5084 });
+        has_remark(image, LIVE_REMARK);
+        stasis_image_close(image);
+
+        sample_dmp64_secondary(&sample); /* not right behind the pages, and a false start before it */
+        memmove(sample.at + 0x5023, sample.at + 0x5000, 0x94);
+        put_text(&sample, 0x5003, "DumpDumpBlob");
+        sample.len += 0x23;
+        image = open_sample(&sample);
+        BLOBS(image, { 0x10, 5, 0x5053 }, { 0x20, 0, 0x5083 }, { 0x30, 0x10, 0x50a7 });
+        stasis_image_close(image);
+
+        sample_dmp64(&sample);
+        image = open_sample(&sample);
+        has_blobs(image, 0, NULL);
+        stasis_image_close(image);
+}
+END_TEST
+
+START_TEST(secondary_damaged)
+{
+        size_t count;
+        sample_dmp64_secondary(&sample);
+        sample.len -= 4;
+        struct stasis_image *image = open_sample(&sample);
+        BLOBS(image, { 0x10, 5, 0x5030 }, { 0x20, 0, 0x5060 }, { 0x30, 0xc, 0x5084 });
+        ck_assert_str_eq(stasis_image_remarks(image, &count)[1],
+                         "secondary data: the blob at 0x5060 has 0x10 bytes, the file holds 0xc of them");
+        stasis_image_close(image);
+        put32(&sample, 0x5038, 0x1f); /* header of the second one */
+        image = open_sample(&sample);
+        BLOBS(image, { 0x10, 5, 0x5030 });
+        ck_assert_str_eq(stasis_image_remarks(image, &count)[1],
+                         "secondary data: the chain breaks at 0x5038 (a header of 0x1f bytes)");
+        stasis_image_close(image);
+        put32(&sample, 0x5010 + 0x18, UINT32_MAX); /* the first one's data far away */
+        put32(&sample, 0x5010 + 0x14, UINT32_MAX);
+        image = open_sample(&sample);
+        BLOBS(image, { 0x10, 0, sample.len });
+        stasis_image_close(image);
+        put32(&sample, 0x5008, 0xf);
+        image = open_sample(&sample);
+        has_blobs(image, 0, NULL);
+        stasis_image_close(image);
 }
 END_TEST
 
@@ -276,6 +505,14 @@ int main(void)
         tcase_add_test(tcase, bitmap_lies);
         tcase_add_test(tcase, runs_lie);
         tcase_add_test(tcase, other_types);
+        tcase_add_test(tcase, summary_old);
+        tcase_add_test(tcase, ranges);
+        tcase_add_test(tcase, ranges_counted);
+        tcase_add_test(tcase, ranges_cut);
+        tcase_add_test(tcase, ranges_lie);
+        tcase_add_test(tcase, attributes);
+        tcase_add_test(tcase, secondary);
+        tcase_add_test(tcase, secondary_damaged);
         tcase_add_test(tcase, odd_members);
         return run_tests(suite);
 }

@@ -317,5 +317,6 @@ enum stasis_status dmp_read_triage(struct dmp *dmp, struct stasis_error *err)
                 return stasis_fail(err, STASIS_CORRUPT, "cut off inside the triage header");
         t.header = header.at;
         dmp->image->is_virtual = true;
+        dmp->end = head(&t, t.width->size_of_dump);
         return add_all(&t, err);
 }

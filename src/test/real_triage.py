@@ -50,6 +50,9 @@ MODULE = [
      "path": "\\SystemRoot\\system32\\ntoskrnl.exe", "timestamp": "0xd8333e6"},
     {"base": "0xfffff8048b680000", "size": "0xe000", "timestamp": "0x84dfd52a"},
 ]
+# GUID, place and size of the first and the last of 20 blobs
+SECONDARY = [{"guid": "54c84888-01d1-4c1e-bed6-282c98241303", "off": "0x13a2bc", "size": 0x1000},
+             {"guid": "2b88b710-1c93-4f7c-b06c-655ecc50decc", "off": "0x156594", "size": 0xA51C}]
 
 
 def run(stasis, status, *words):
@@ -95,6 +98,9 @@ def check_info(stasis, path):
     info = json.loads(run(stasis, 3, "info", "--format", "json", path))
     expect("hints", HINTS, info["image"]["hints"])
     expect("system", SYSTEM, info["system"])
+    blobs = info["image"]["secondary"]
+    if len(blobs) != 20 or [blobs[0], blobs[-1]] != SECONDARY:
+        sys.exit(f"secondary data: {blobs}")
     if info["image"]["remarks"]:
         sys.exit(f"remarks: {info['image']['remarks']}")
 

@@ -313,6 +313,96 @@ void sample_dmp32_bitmap(struct sample *s)
         dmp_summary(s, "FDMPDUMP", 0x1000);
 }
 
+/*
+ * Its older form: HeaderSize, BitmapSize (bits) and Pages of four bytes from 0x0c, then an RTL_BITMAP: the bits again
+ * at 0x18, a pointer, and the bitmap at 0x20 (32-bit) or 0x28 (64-bit). The same pages as above.
+ */
+static void dmp_summary_old(struct sample *s, size_t at, size_t bitmap_at)
+{
+        dmp_summary(s, "SDMPDUMP", at);
+        uint8_t bitmap[10];
+        memcpy(bitmap, s->at + at + 0x38, sizeof bitmap);
+        memset(s->at + at + 8, 0, 0x58);
+        put32(s, at + 0x08, 1);
+        put32(s, at + 0x0c, at + 0x60);
+        put32(s, at + 0x10, 77);
+        put32(s, at + 0x14, 5);
+        put32(s, at + 0x18, 77);
+        memcpy(s->at + at + bitmap_at, bitmap, sizeof bitmap);
+}
+
+void sample_dmp64_summary(struct sample *s)
+{
+        dmp64_common(s, 2);
+        dmp_summary_old(s, 0x2000, 0x28);
+}
+
+void sample_dmp32_summary(struct sample *s)
+{
+        sample_dmp32(s);
+        memset(s->at + 0x1000, 0, SAMPLE_MAX - 0x1000);
+        s->len = 0x1000;
+        put32(s, 0xf88, 2);
+        dmp_summary_old(s, 0x1000, 0x20);
+}
+
+/*
+ * The debugger's second header: 0x40, "RDMPDUMP", MetadataSize at 0x10 (from 0x20 on), first page at 0x18; type 10 has
+ * the number of ranges at 0x20 and of pages at 0x28. Ranges of frame and count from 0x30, ended by frame 0.
+ */
+static void dmp_ranges(struct sample *s, uint32_t type)
+{
+        static const uint64_t ranges[] = { 1, 2, 0x3f, 2, 0x4c, 1 };
+        dmp64_common(s, type);
+        put32(s, 0x2000, 0x40);
+        put_text(s, 0x2004, "RDMPDUMP");
+        put64(s, 0x2010, 0x60);
+        put64(s, 0x2018, 0x2080);
+        for (unsigned i = 0; i < 6; i++)
+                put64(s, 0x2030 + 8 * i, ranges[i]);
+        s->header = 0x2080;
+        for (uint8_t i = 0; i < 5; i++)
+                put_fill(s, 0x2080 + 0x1000u * i, 0x1000, (uint8_t)(0xb1 + i));
+}
+
+void sample_dmp64_ranges(struct sample *s) { dmp_ranges(s, 8); }
+
+void sample_dmp64_ranges_ka(struct sample *s) { dmp_ranges(s, 9); }
+
+void sample_dmp64_ranges_f(struct sample *s)
+{
+        dmp_ranges(s, 10);
+        put32(s, 0x2020, 3);
+        put64(s, 0x2028, 5);
+}
+
+/*
+ * Behind the third page, at 0x5000: "DumpBlob", 0x10, build; then blobs: header size 0x20, GUID at 4, data size at
+ * 0x14, pads before and after the data at 0x18 and 0x1c. Their data is at 0x5030 (5 bytes), 0x5060 (none), 0x5084
+ * (0x10).
+ */
+void sample_dmp64_secondary(struct sample *s)
+{
+        static const struct {
+                size_t at, len, before, after;
+        } blobs[] = { { 0x5010, 5, 0, 3 }, { 0x5038, 0, 8, 0 }, { 0x5060, 0x10, 4, 0 } };
+        sample_dmp64(s);
+        put32(s, 0x1050, 1 << 4); /* LiveDumpGeneratedDump */
+        put_text(s, 0x5000, "DumpBlob");
+        put32(s, 0x5008, 0x10);
+        put32(s, 0x500c, 0xf0004a61);
+        for (uint8_t i = 0; i < 3; i++) {
+                put32(s, blobs[i].at, 0x20);
+                for (uint8_t j = 0; j < 16; j++)
+                        s->at[blobs[i].at + 4 + j] = (uint8_t)(0x10 * (i + 1) + j);
+                put32(s, blobs[i].at + 0x14, blobs[i].len);
+                put32(s, blobs[i].at + 0x18, blobs[i].before);
+                put32(s, blobs[i].at + 0x1c, blobs[i].after);
+                put_fill(s, blobs[i].at + 0x20 + blobs[i].before, blobs[i].len, (uint8_t)(0xe1 + i));
+        }
+        s->header = s->len;
+}
+
 /* ---- LiME, doc/README.md: magic, version, first and last address (inclusive), eight reserved bytes. */
 
 static size_t lime_range(struct sample *s, size_t at, uint64_t first, uint64_t last, uint8_t fill)
@@ -341,6 +431,12 @@ const struct sample_kind sample_kinds[] = {
         { "elf32", "elf", sample_elf32 },
         { "elf-many", "elf", sample_elf_many },
         { "elf-vbox", "elf", sample_elf_vbox },
+        { "dmp32-summary", "dmp", sample_dmp32_summary },
+        { "dmp64-summary", "dmp", sample_dmp64_summary },
+        { "dmp64-ranges", "dmp", sample_dmp64_ranges },
+        { "dmp64-ranges-ka", "dmp", sample_dmp64_ranges_ka },
+        { "dmp64-ranges-f", "dmp", sample_dmp64_ranges_f },
+        { "dmp64-secondary", "dmp", sample_dmp64_secondary },
         { "dmp32", "dmp", sample_dmp32 },
         { "dmp32-old", "dmp", sample_dmp32_old },
         { "dmp64", "dmp", sample_dmp64 },

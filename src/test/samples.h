@@ -56,6 +56,13 @@ void sample_dmp32_triage(struct sample *s); /* as XP writes it */
 void sample_dmp64_triage(struct sample *s);
 void sample_lime(struct sample *s);
 
+void sample_dmp32_summary(struct sample *s);   /* type 2 in its older form */
+void sample_dmp64_summary(struct sample *s);   /* the same, as a 64-bit system wrote it */
+void sample_dmp64_ranges(struct sample *s);    /* type 8: .dump /k */
+void sample_dmp64_ranges_ka(struct sample *s); /* type 9 */
+void sample_dmp64_ranges_f(struct sample *s);  /* type 10: counts its pages */
+void sample_dmp64_secondary(struct sample *s); /* full, taken live, three blobs behind its pages */
+
 extern const struct sample_kind {
         const char *name, *format;
         void (*build)(struct sample *s);
