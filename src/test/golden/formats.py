@@ -2,15 +2,17 @@
 """Writers of one physical memory in every format the readers know. Files are sparse: what is zero is not written.
 
 raw; ELF as QEMU's dump-guest-memory writes it (CORE/NT_PRSTATUS and QEMU notes per processor, several PT_LOADs);
-Windows dumps, 32 and 64 bit: full (1), bitmap (5, 6, 7), and the header of NT 4.0 and 2000, which has no type and no
-block pointer.
+Windows dumps, 32 and 64 bit: full (1), kernel summary (2, its older form), bitmap (5, 6, 7), ranges (8, 9, 10; 64 bit
+only), and the header of NT 4.0 and 2000, which has no type and no block pointer.
 """
 import struct
 
 from objects import SIZES
 from synth import PAGE
 
-NAMES = ["raw", "elf", "elf64", "dmp-full", "dmp-bitmap", "dmp-bitmap-kernel", "dmp-bitmap-auto", "dmp-old"]
+DUMP_TYPES = {"dmp-full": 1, "dmp-summary": 2, "dmp-bitmap": 5, "dmp-bitmap-kernel": 6, "dmp-bitmap-auto": 7,
+              "dmp-8": 8, "dmp-9": 9, "dmp-10": 10, "dmp-old": 0}
+NAMES = ["raw", "elf", "elf64", *DUMP_TYPES]
 BUGCHECK = (0xE2, 0x11, 0x22, 0x33, 0x44)  # MANUALLY_INITIATED_CRASH, with parameters that can be told apart
 
 
@@ -20,10 +22,8 @@ def write(system, name, path):
             _raw(system, out)
         elif name in ("elf", "elf64"):
             _elf(system, out, system.pointer == 8 or name == "elf64")
-        elif name.startswith("dmp-bitmap"):
-            _dmp(system, out, {"dmp-bitmap": 5, "dmp-bitmap-kernel": 6, "dmp-bitmap-auto": 7}[name])
         else:
-            _dmp(system, out, 1 if name == "dmp-full" else 0)
+            _dmp(system, out, DUMP_TYPES[name])
 
 
 def _held(system):
@@ -224,23 +224,59 @@ def _dmp(system, out, kind):
         out.seek(0)
         out.write(header(system, kind, runs, first + body))
         return
-    _bitmap(system, out, kind, header)
-
-
-def _bitmap(system, out, kind, header):
-    """Only frames in use, in the order of their numbers, after a bitmap of all of them."""
     held = [pfn for pfn in sorted(system.phys.taken | set(system.phys.pages)) if system.phys.holds(pfn)]
+    first, second = (_summary if kind == 2 else _bitmap if kind < 8 else _ranges)(system, kind, held)
+    out.write(header(system, kind, system.phys.ranges, first + len(held) * PAGE) + second)
+    out.seek(first)
+    for pfn in held:
+        out.write(_page(system, pfn) or bytes(PAGE))
+
+
+# The second headers: where the first page lies, and the bytes behind the first header. Only frames in use are in these
+# dumps, in the order of their numbers.
+
+def _bits(system, held):
     bits = max(start + count for start, count in system.phys.ranges)
     bitmap = bytearray(-(-bits // 8))
     for pfn in held:
         bitmap[pfn // 8] |= 1 << pfn % 8
-    at = 0x2000 if system.pointer == 8 else 0x1000
-    first = -(-(at + 0x38 + len(bitmap)) // PAGE) * PAGE
+    return bits, bitmap
+
+
+def _first(system, behind):
+    """The first page lies at the next page behind this many bytes of second header."""
+    return -(-((0x2000 if system.pointer == 8 else 0x1000) + behind) // PAGE) * PAGE
+
+
+def _bitmap(system, kind, held):
+    bits, bitmap = _bits(system, held)
     second = bytearray(0x38)
+    first = _first(system, len(second) + len(bitmap))
     second[0:8] = b"FDMPDUMP" if kind == 5 else b"SDMPDUMP"
     struct.pack_into("<QQQ", second, 0x20, first, len(held), bits)
-    out.write(header(system, kind, system.phys.ranges, first + len(held) * PAGE))
-    out.write(second + bitmap)
-    out.seek(first)
+    return first, second + bitmap
+
+
+def _summary(system, _kind, held):
+    """The older form: an RTL_BITMAP as it lay in memory, with a pointer that means nothing any more."""
+    bits, bitmap = _bits(system, held)
+    second = bytearray(0x28 if system.pointer == 8 else 0x20)
+    first = _first(system, len(second) + len(bitmap))
+    struct.pack_into("<8sIIIIII", second, 0, b"SDMPDUMP", 1, first, bits, len(held), bits, 0xBADF00D)
+    return first, second + bitmap
+
+
+def _ranges(system, kind, held):
+    """What the newer debugger writes: ranges of frames, ended by a zero one where there is room."""
+    if held[0] == 0:
+        raise ValueError("a list of ranges cannot have frame 0")
+    ranges = []
     for pfn in held:
-        out.write(_page(system, pfn) or bytes(PAGE))
+        if ranges and sum(ranges[-1]) == pfn:
+            ranges[-1][1] += 1
+        else:
+            ranges.append([pfn, 1])
+    table = b"".join(struct.pack("<QQ", *r) for r in ranges) + bytes(16)
+    first = 0x2030 + len(table)  # not aligned
+    counts = (len(ranges), len(held)) if kind == 10 else (0, 0)
+    return first, struct.pack("<I8sIQQQQ", 0x40, b"RDMPDUMP", 0, first - 0x2020, first, *counts) + table

@@ -199,8 +199,7 @@ def check_hints(diff, name, system, hints):
         for key, value in zip(("bugcheck", *(f"bugcheck_parameter_{i}" for i in range(1, 5))), formats.BUGCHECK):
             want[key] = value
         old = name == "dmp-old"
-        want["dump_type"] = None if old else {"dmp-full": 1, "dmp-bitmap": 5, "dmp-bitmap-kernel": 6,
-                                              "dmp-bitmap-auto": 7}[name]
+        want["dump_type"] = None if old else formats.DUMP_TYPES[name]
         want["kdbg"] = None if old else labels["KdDebuggerDataBlock"]
         want["comment"] = None if old else "made from a recipe"
     for key, value in want.items():

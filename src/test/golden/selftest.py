@@ -57,13 +57,32 @@ def dump_runs(data):
             out.append((base << 12, pages << 12, at))
             at += pages << 12
         return out
-    first, present, bits = struct.unpack_from("<QQQ", data, head + 0x20)
+    if kind >= 8:
+        return range_runs(data, head)
+    if kind == 2:
+        first, bits, present = struct.unpack_from("<III", data, head + 0xC)
+        bitmap = head + (0x28 if wide else 0x20)
+    else:
+        first, present, bits = struct.unpack_from("<QQQ", data, head + 0x20)
+        bitmap = head + 0x38
     for pfn in range(bits):
-        if data[head + 0x38 + pfn // 8] >> pfn % 8 & 1:
+        if data[bitmap + pfn // 8] >> pfn % 8 & 1:
             out.append((pfn << 12, 4096, first))
             first += 4096
             present -= 1
     assert present == 0, "the bitmap and its count disagree"
+    return out
+
+
+def range_runs(data, head):
+    out = []
+    offset, = struct.unpack_from("<Q", data, head + 0x18)
+    for at in range(head + 0x30, offset, 16):
+        base, pages = struct.unpack_from("<QQ", data, at)
+        if base == 0:
+            break
+        out.append((base << 12, pages << 12, offset))
+        offset += pages << 12
     return out
 
 
