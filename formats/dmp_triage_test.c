@@ -133,6 +133,14 @@ START_TEST(wrong_places)
         image = open_sample(&sample);
         has_gap(image, 0, UINT64_C(0xffffc08b0000001d), 3, "cut off: the file ends");
         stasis_image_close(image);
+        sample_dmp32_triage(&sample);
+        put32(&sample, 0x104c, 0xffffff01); /* the data page, past the last address of 32 bits */
+        image = open_sample(&sample);
+        ck_assert_uint_eq(byte_at(image, 0xf7a42fc0), 0x44);
+        size_t remarks;
+        ck_assert_str_eq(stasis_image_remarks(image, &remarks)[1],
+                         "data page: 0xffffff01+0x100 is no virtual address: left out");
+        stasis_image_close(image);
         sample_dmp64_triage(&sample);
         sample.at[0x2883] = 'd';
         image = open_sample(&sample);

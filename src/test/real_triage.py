@@ -89,6 +89,8 @@ def check_lists(stasis, path):
     modules = json.loads(run(stasis, 0, "modules", "--format", "json", path))["modules"]
     if len(modules) != MODULES:
         sys.exit(f"{len(modules)} modules, not {MODULES}")
+    if [int(module["base"], 16) for module in modules] != sorted(int(module["base"], 16) for module in modules):
+        sys.exit("modules are not in the order of their addresses")
     by_base = {module["base"]: module for module in modules}
     for want in MODULE:
         expect("module", want, by_base.get(want["base"], {}))
