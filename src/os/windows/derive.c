@@ -7,14 +7,18 @@
 #include "derive.h"
 #include "names.h"
 
-#define STATE_WAITING 5
-#define STATE_TERMINATED 4
 #define TEB32_DISTANCE 0x2000 /* from the native TEB to the 32-bit one, every version (REPORT.md 3.2) */
 #define TEB32_SELF 0x18       /* NT_TIB32.Self */
 #define FILETIME_SHIFTED_MIN (UINT64_C(1) << 59) /* unshifted, that would be after the year 3400 */
 #define FILETIME_PLAUSIBLE_MAX (UINT64_C(1) << 59)
 
 /* ---------------------------------------------------------------- for many rows */
+
+bool state_is(const struct decode *d, uint64_t value)
+{
+        const struct stasis_fact *state = fact_of(d, FACT_STATE);
+        return fact_is(state) && state->value == value;
+}
 
 void derive_zero_is_none(struct decode *d, struct stasis_fact *fact)
 {
@@ -39,7 +43,7 @@ static void place_in(struct decode *d, const struct modules *modules, struct sta
         fact->extra = fact->value - m->base;
 }
 
-void derive_kernel_code(struct decode *d, struct stasis_fact *fact)
+void derive_code(struct decode *d, struct stasis_fact *fact)
 {
         if (!fact_is(fact) || !fact->value)
                 return;
@@ -96,7 +100,7 @@ void derive_thread_name(struct decode *d, struct stasis_fact *fact)
         derive_zero_is_none(d, fact);
         if (!fact_is(fact))
                 return;
-        fact->text = read_unicode_string(d->w, d->w->kernel, fact->value, d->w->pointer_size, d->arena, &why);
+        fact->text = read_unicode_string(d->w->kernel, fact->value, d->w->pointer_size, d->arena, &why);
         fact->absence = (uint8_t)why;
 }
 
@@ -207,7 +211,7 @@ void derive_wait_age(struct decode *d, struct stasis_fact *fact)
         if (!fact_is(state) || !fact_is(since) || !d->w->has_shared || !d->w->shared.TickCountMultiplier)
                 return;
         *fact = fact_absent(STASIS_NOT_APPLICABLE);
-        if (state->value != STATE_WAITING)
+        if (state->value != THREAD_STATE_WAITING)
                 return;
         uint32_t ticks = (uint32_t)d->w->shared.TickCount - (uint32_t)since->value; /* both wrap at 32 bits */
         *fact = ticks > INT32_MAX ? fact_absent(STASIS_CONTRADICTORY)
@@ -303,12 +307,6 @@ void derive_create_time(struct decode *d, struct stasis_fact *fact)
                 fact->absence = STASIS_CONTRADICTORY;
 }
 
-static bool is_terminated(const struct decode *d)
-{
-        const struct stasis_fact *state = fact_of(d, FACT_STATE);
-        return fact_is(state) && state->value == STATE_TERMINATED;
-}
-
 /*
  * The place is shared with a list entry (LpcReplyChain, KeyedWaitChain) while the thread lives. One that is terminated
  * by flag but not by state yet may have either there: believed only where it is a time after the creation.
@@ -318,11 +316,12 @@ void derive_exit_time(struct decode *d, struct stasis_fact *fact)
         const struct stasis_fact *created = fact_of(d, FACT_CREATE_TIME);
         if (!fact_is(fact))
                 return;
-        if (!is_terminated(d) && !load_place(d, &d->w->at.terminated).value)
+        if (!state_is(d, THREAD_STATE_TERMINATED) && !load_place(d, &d->w->at.terminated).value)
                 fact->absence = STASIS_NOT_APPLICABLE;
         else if (!fact->value || fact->value > FILETIME_PLAUSIBLE_MAX ||
                  (fact_is(created) && fact->value < created->value))
-                fact->absence = is_terminated(d) ? (uint8_t)STASIS_CONTRADICTORY : (uint8_t)STASIS_NOT_APPLICABLE;
+                fact->absence = state_is(d, THREAD_STATE_TERMINATED) ? (uint8_t)STASIS_CONTRADICTORY
+                                                                     : (uint8_t)STASIS_NOT_APPLICABLE;
 }
 
 void derive_exit_status_name(struct decode *d, struct stasis_fact *fact)
@@ -338,14 +337,14 @@ void derive_start_address(struct decode *d, struct stasis_fact *fact)
 {
         if (fact_is(fact) && load_place(d, &d->w->at.start_address_invalid).value)
                 fact->absence = STASIS_NOT_APPLICABLE;
-        derive_kernel_code(d, fact);
+        derive_code(d, fact);
 }
 
 void derive_win32_start_address(struct decode *d, struct stasis_fact *fact)
 {
         if (fact_is(fact) && load_place(d, &d->w->at.lpc_message_valid).value)
                 fact->absence = STASIS_NOT_APPLICABLE; /* the place holds a message id */
-        derive_kernel_code(d, fact);
+        derive_code(d, fact);
 }
 
 void derive_lpc_received_message_id(struct decode *d, struct stasis_fact *fact)

@@ -8,10 +8,13 @@
 
 typedef void derive_fn(struct decode *d, struct stasis_fact *fact);
 
+/* Whether the state is known, and this one. */
+bool state_is(const struct decode *d, uint64_t value);
+
 /* for many rows */
 derive_fn derive_zero_is_none; /* 0: not applicable */
 derive_fn derive_list;         /* a list head that points to itself is empty: not applicable */
-derive_fn derive_kernel_code;  /* module and offset of a kernel address */
+derive_fn derive_code;         /* module and offset of an address */
 /* identity and process context */
 derive_fn derive_process_name, derive_process_object, derive_thread_name, derive_sources, derive_object,
         derive_object_pa;

@@ -9,8 +9,6 @@
 #define IRPS_SHOWN 64
 #define WAIT_LPC_RECEIVE 16
 #define WAIT_LPC_REPLY 17
-#define STATE_WAITING 5
-#define STATE_TERMINATED 4
 
 static bool impersonating(const struct decode *d)
 {
@@ -120,12 +118,6 @@ void derive_alpc_message(struct decode *d, struct stasis_fact *fact)
 
 /* ---------------------------------------------------------------- one place, three members */
 
-static bool state_is(const struct decode *d, uint64_t value)
-{
-        const struct stasis_fact *state = fact_of(d, FACT_STATE);
-        return fact_is(state) && state->value == value;
-}
-
 /* What the thread's first wait block waits on, or 0. */
 static uint64_t waited_object(const struct decode *d)
 {
@@ -146,7 +138,7 @@ static bool keyed_wait(const struct decode *d)
 {
         const struct stasis_fact *reason = fact_of(d, FACT_WAIT_REASON);
         const struct windows_places *at = &d->w->at;
-        if (!state_is(d, STATE_WAITING))
+        if (!state_is(d, THREAD_STATE_WAITING))
                 return false;
         if (reason->text && strcmp(reason->text, "WrKeyedEvent") == 0)
                 return true;
@@ -167,18 +159,21 @@ static void only_if(bool holds, struct decode *d, struct stasis_fact *fact)
 
 void derive_keyed_wait_value(struct decode *d, struct stasis_fact *fact)
 {
-        only_if(!state_is(d, STATE_TERMINATED) && keyed_wait(d), d, fact);
+        only_if(!state_is(d, THREAD_STATE_TERMINATED) && keyed_wait(d), d, fact);
 }
 
 void derive_termination_port(struct decode *d, struct stasis_fact *fact)
 {
-        only_if(!state_is(d, STATE_TERMINATED) && !keyed_wait(d), d, fact);
+        only_if(!state_is(d, THREAD_STATE_TERMINATED) && !keyed_wait(d), d, fact);
         const struct bound *b = bound_of(d, fact);
         if (fact_is(fact) && strstr(b->path, "TerminationPortList"))
                 derive_list(d, fact); /* NT 4.0 and 2000: a list */
 }
 
-void derive_reaper_link(struct decode *d, struct stasis_fact *fact) { only_if(state_is(d, STATE_TERMINATED), d, fact); }
+void derive_reaper_link(struct decode *d, struct stasis_fact *fact)
+{
+        only_if(state_is(d, THREAD_STATE_TERMINATED), d, fact);
+}
 
 /* Since Vista StartAddress lies in the place of the list's second word: only an entry in the kernel is one. */
 void derive_post_block_list(struct decode *d, struct stasis_fact *fact)

@@ -23,9 +23,7 @@ static size_t kernel_hints(struct windows *w, const struct windows_root *root, u
         w->has_kdbg = (h->known & STASIS_HINT_KDBG) && kdbg_read(w->kernel, h->kdbg, &w->kdbg) == STASIS_OK;
         if (w->has_kdbg)
                 hint[count++] = w->kdbg.KernBase;
-        /* the first module is the kernel; DllBase is at 0x30 (x64) or 0x18 (x86) of every LDR_DATA_TABLE_ENTRY */
-        if ((h->known & STASIS_HINT_MODULE_HEAD) && read_pointer(w, w->kernel, h->module_head, &entry) == STASIS_OK &&
-            read_pointer(w, w->kernel, entry + (w->is64 ? 0x30 : 0x18), &base) == STASIS_OK)
+        if ((h->known & STASIS_HINT_MODULE_HEAD) && windows_first_module(w, h->module_head, &entry, &base))
                 hint[count++] = base;
         if (root->entry)
                 hint[count++] = root->entry;
@@ -157,23 +155,23 @@ static bool find_by_shape(struct windows *w)
         system_trace(w->system, "shape", count > 0, "System's process object searched by its shape: %zu candidates",
                      count);
         for (size_t i = 0; i < count; i++) {
+                const struct stasis_layout *layout = w->own_layout ? w->own_layout : shape[i].layout;
                 use_root(w, shape[i].paging, shape[i].root);
-                unsigned score = windows_system_score(w->kernel, shape[i].layout, shape[i].object_va);
+                unsigned score = windows_system_score(w->kernel, layout, shape[i].object_va);
                 system_trace(w->system, "shape", score > 0,
                              "%s at pa 0x%" PRIx64 ", va 0x%" PRIx64 ", root 0x%" PRIx64 ": score %u",
-                             stasis_layout_name(shape[i].layout), shape[i].object_pa, shape[i].object_va, shape[i].root,
-                             score);
+                             stasis_layout_name(layout), shape[i].object_pa, shape[i].object_va, shape[i].root, score);
                 if (!score)
                         continue;
-                w->layout = shape[i].layout;
+                w->layout = layout;
                 w->layout_evidence = (struct windows_evidence){ "shape of System's object", "weak" };
                 w->system_object = shape[i].object_va;
                 w->has_pe = kernel_find(w->kernel, NULL, 0, progress_adapter, w->system, &w->pe) == STASIS_OK;
                 note_3gb(w);
                 system_note(w->system, STASIS_NOTE_WARNING, "layout-by-plausibility", 0, -1, -1,
-                            "no kernel image was found, only System's process object by its shape; %s fits it and is "
-                            "used, and the "
-                            "names of flags and reasons may be those of a neighbouring version",
+                            "System was found by the shape of its process object alone; %s fits it and is used, and "
+                            "the names "
+                            "of flags and reasons may be those of a neighbouring version",
                             stasis_layout_name(w->layout));
                 return true;
         }
@@ -260,6 +258,24 @@ static enum stasis_status not_found(struct windows *w, struct stasis_error *err)
         return stasis_fail(err, STASIS_ABSENT, "no Windows kernel found: no page tables in the image lead to one");
 }
 
+static enum stasis_status no_layout(struct windows *w, struct stasis_error *err)
+{
+        if (w->no_memory)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        if (w->own_layout)
+                return stasis_fail(err, STASIS_UNSUPPORTED, "the layout of %s does not fit the %s (build %u)",
+                                   w->system->options.layout_path,
+                                   is_virtual(w) ? "thread of this triage dump" : "System process of this kernel",
+                                   w->version.build);
+        if (is_virtual(w))
+                return stasis_fail(err, STASIS_UNSUPPORTED,
+                                   "a triage dump of Windows (build %u), but no layout fits the thread in it",
+                                   w->version.build);
+        return stasis_fail(err, STASIS_UNSUPPORTED,
+                           "a Windows kernel (build %u) at 0x%" PRIx64 ", but no layout fits its System process",
+                           w->version.build, w->pe.base);
+}
+
 static enum stasis_status discover_virtual(struct windows *w, struct stasis_error *err)
 {
         if (w->system->options.root_known)
@@ -270,9 +286,7 @@ static enum stasis_status discover_virtual(struct windows *w, struct stasis_erro
         find_version(w);
         windows_find_process_head(w);
         if (!windows_choose_layout(w))
-                return stasis_fail(err, STASIS_UNSUPPORTED,
-                                   "a triage dump of Windows (build %u), but no layout fits the thread in it",
-                                   w->version.build);
+                return no_layout(w, err);
         windows_bind_places(w->layout, &w->at);
         windows_find_module_head(w);
         return STASIS_OK;
@@ -290,15 +304,8 @@ enum stasis_status windows_discover(struct windows *w, struct stasis_error *err)
         find_kdbg(w);
         find_version(w);
         windows_find_process_head(w);
-        if (!w->layout && !windows_choose_layout(w)) {
-                if (!find_by_shape(w) && w->no_memory)
-                        return stasis_fail(err, STASIS_NOMEM, "out of memory");
-                if (!w->layout)
-                        return stasis_fail(err, STASIS_UNSUPPORTED,
-                                           "a Windows kernel (build %u) at 0x%" PRIx64
-                                           ", but no layout fits its System process",
-                                           w->version.build, w->pe.base);
-        }
+        if (!w->layout && !windows_choose_layout(w) && (w->own_layout || !find_by_shape(w)))
+                return no_layout(w, err); /* a layout that was given is the only one that is tried */
         windows_bind_places(w->layout, &w->at);
         windows_use_system_root(w);
         windows_confirm_process_head(w);

@@ -59,6 +59,13 @@ static bool ring_accept(void *ctx, uint64_t entry)
         return true;
 }
 
+static bool leads_to_process(const struct windows *w, uint64_t head)
+{
+        uint64_t first;
+        return head && read_pointer(w, w->kernel, head, &first) == STASIS_OK && first != head &&
+               !windows_process_refused(w, first - w->at.process_links.offset);
+}
+
 /*
  * The head is the one entry of System's ring that lies in the kernel's image. A head told by somebody is believed only
  * where the ring goes through it.
@@ -77,6 +84,13 @@ void windows_confirm_process_head(struct windows *w)
         if (list_walk(w->kernel, links, &options, &walk) != STASIS_OK)
                 return;
         list_free(&walk);
+        if (!ring.head && leads_to_process(w, w->process_head)) {
+                system_trace(w->system, "processes", true,
+                             "PsActiveProcessHead 0x%" PRIx64
+                             " leads to processes, System's own links do not lead to it",
+                             w->process_head);
+                return; /* System was taken off the list */
+        }
         if (ring.head && ring.head != w->process_head)
                 system_trace(w->system, "processes", true,
                              "PsActiveProcessHead 0x%" PRIx64 " (System's own list links)", ring.head);
@@ -103,14 +117,19 @@ void windows_use_system_root(struct windows *w)
                 stasis_space_init(w->kernel, w->image, w->kernel->paging, before);
 }
 
-/* The first module is the kernel (DllBase is at 0x30 or 0x18 of every LDR_DATA_TABLE_ENTRY), and it points back. */
+/* DllBase is at 0x30 (x64) or 0x18 (x86) of every LDR_DATA_TABLE_ENTRY: this serves before a layout is known. */
+bool windows_first_module(const struct windows *w, uint64_t head, uint64_t *ret_entry, uint64_t *ret_base)
+{
+        return read_pointer(w, w->kernel, head, ret_entry) == STASIS_OK &&
+               read_pointer(w, w->kernel, *ret_entry + (w->is64 ? 0x30 : 0x18), ret_base) == STASIS_OK;
+}
+
+/* The first module is the kernel, and it points back. */
 static bool is_module_head(const struct windows *w, uint64_t head)
 {
         uint64_t first, back, base;
-        return read_pointer(w, w->kernel, head, &first) == STASIS_OK &&
-               read_pointer(w, w->kernel, first + w->pointer_size, &back) == STASIS_OK && back == head &&
-               read_pointer(w, w->kernel, first + (w->is64 ? 0x30 : 0x18), &base) == STASIS_OK &&
-               (!w->has_pe || base == w->pe.base);
+        return windows_first_module(w, head, &first, &base) && (!w->has_pe || base == w->pe.base) &&
+               read_pointer(w, w->kernel, first + w->pointer_size, &back) == STASIS_OK && back == head;
 }
 
 struct told_head {

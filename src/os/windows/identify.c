@@ -31,7 +31,8 @@ static unsigned thread_list_score(struct stasis_space *space, const struct windo
                 return 0;
         for (unsigned i = 0; i < SYSTEM_THREADS_CHECKED && entry != process + head->offset; i++) {
                 uint64_t object = entry - links->offset;
-                if (read_place(space, object, &at->header_type, &type) != STASIS_OK || (type & 0x7f) != 6)
+                if (read_place(space, object, &at->header_type, &type) != STASIS_OK ||
+                    !is_dispatcher(type, DISPATCHER_THREAD))
                         return 0;
                 if (read_place(space, object, &at->cid_process, &owner) != STASIS_OK || owner != pid ||
                     read_place(space, object, &at->cid_thread, &tid) != STASIS_OK || !tid || tid > THREAD_ID_MAX)
@@ -54,7 +55,7 @@ unsigned windows_system_score(struct stasis_space *space, const struct stasis_la
         windows_bind_places(layout, &at);
         if (!at.process_name.has || !at.process_links.has)
                 return 0;
-        if (read_place(space, object, &at.header_type, &type) != STASIS_OK || (type & 0x7f) != 3)
+        if (read_place(space, object, &at.header_type, &type) != STASIS_OK || !is_dispatcher(type, DISPATCHER_PROCESS))
                 return 0;
         if (read_place(space, object, &at.process_id, &pid) != STASIS_OK || (pid != 4 && pid != 8 && pid != 2))
                 return 0; /* System is 2 in NT 4.0, 8 in 2000, 4 since XP */

@@ -9,21 +9,16 @@
 #include "triage.h"
 #include "windows.h"
 
-#define DISPATCHER_PROCESS 3 /* _KOBJECTS: ProcessObject */
-#define DISPATCHER_THREAD 6  /* ThreadObject */
-#define DISPATCHER_LOCK 0x80 /* bit 7 of Type is the dispatcher lock */
-#define THREAD_STATE_MAX 9   /* WaitingForProcessInSwap */
-
 /* ---------------------------------------------------------------- is it one? */
 
-static const char *header_refused(const struct windows *w, uint64_t object, uint64_t want, const char *else_say)
+static const char *header_refused(const struct windows *w, uint64_t object, unsigned want, const char *else_say)
 {
         uint64_t type;
         if (!is_kernel_address(w, object) || object % 8)
                 return "its address is no aligned kernel address";
         if (read_place(w->kernel, object, &w->at.header_type, &type) != STASIS_OK)
                 return "it is not readable";
-        return (type & ~(uint64_t)DISPATCHER_LOCK) == want ? NULL : else_say;
+        return is_dispatcher(type, want) ? NULL : else_say;
 }
 
 const char *windows_process_refused(const struct windows *w, uint64_t object)
@@ -84,9 +79,9 @@ static void read_wow64(struct windows *w, struct windows_process *p)
         }
 }
 
-bool windows_add_process(struct windows *w, uint64_t object, bool listed)
+bool windows_add_process(struct windows *w, uint64_t object, uint32_t sources)
 {
-        struct windows_process p = { .object = object, .listed = listed };
+        struct windows_process p = { .object = object, .sources = sources };
         uint64_t priority;
         if (!stasis_grow(&w->process, &w->process_capacity, w->process_count + 1, sizeof *w->process))
                 return false;
@@ -102,7 +97,6 @@ bool windows_add_process(struct windows *w, uint64_t object, bool listed)
         if (p.base_priority_known)
                 p.base_priority = (int8_t)(uint8_t)priority;
         read_wow64(w, &p);
-        p.sources = 1u << (listed ? SOURCE_PROCESS_LIST : SOURCE_PRCB);
         w->process[w->process_count++] = p;
         return true;
 }
@@ -117,6 +111,10 @@ static void note_process_list(struct windows *w, const struct list_walk *walk)
 {
         bool head_between = !w->process_head && walk->forward == LIST_REFUSED && walk->backward == LIST_REFUSED &&
                             walk->forward_at == walk->backward_at; /* entered at System: the refused one is the head */
+        if (!w->process_head && w->has_pe && list_whole(walk))
+                system_note(w->system, STASIS_NOTE_MISSING, "process-list-headless", w->system_object, 4, -1,
+                            "System's list links close without the kernel's list head: System was taken off the list, "
+                            "and what is on it is not known");
         if (list_whole(walk) || head_between)
                 return;
         system_note(w->system, STASIS_NOTE_MISSING, "process-list-torn", walk->forward_at, -1, -1,
@@ -132,20 +130,20 @@ static bool head_lost(struct windows *w, uint64_t head)
         system_note(w->system, STASIS_NOTE_MISSING, "process-list-unreadable", head, -1, -1,
                     "the head of the process list at 0x%" PRIx64 " is not readable: only System and what ran is listed",
                     head);
-        return windows_add_process(w, w->system_object, false);
+        return windows_add_process(w, w->system_object, 0);
 }
 
 static bool take_processes(struct windows *w, const struct list_walk *walk)
 {
-        bool ok = w->process_head || windows_add_process(w, w->system_object, true);
+        bool ok = w->process_head || windows_add_process(w, w->system_object, 1u << SOURCE_PROCESS_LIST);
         for (size_t i = 0; ok && i < walk->count; i++)
-                ok = windows_add_process(w, walk->entry[i] - w->at.process_links.offset, true);
+                ok = windows_add_process(w, walk->entry[i] - w->at.process_links.offset, 1u << SOURCE_PROCESS_LIST);
         note_process_list(w, walk);
         if (!ok || windows_process_of(w, w->system_object) < w->process_count)
                 return ok;
         system_note(w->system, STASIS_NOTE_WARNING, "system-unlisted", w->system_object, 4, -1,
                     "System's process object is not on the process list");
-        return windows_add_process(w, w->system_object, false);
+        return windows_add_process(w, w->system_object, 0);
 }
 
 enum stasis_status windows_find_processes(struct windows *w, struct stasis_error *err)

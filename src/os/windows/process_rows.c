@@ -26,7 +26,7 @@ void derive_process_path(struct decode *d, struct stasis_fact *fact)
         derive_zero_is_none(d, fact);
         if (!fact_is(fact))
                 return;
-        fact->text = read_unicode_string(d->w, d->w->kernel, fact->value, d->w->pointer_size, d->arena, &why);
+        fact->text = read_unicode_string(d->w->kernel, fact->value, d->w->pointer_size, d->arena, &why);
         fact->absence = (uint8_t)why;
 }
 
@@ -54,7 +54,7 @@ void derive_command_line(struct decode *d, struct stasis_fact *fact)
         fact->va = fact->value + m.offset;
         if (space->image->is_virtual || stasis_space_pa(space, fact->va, &fact->pa) != STASIS_OK)
                 fact->pa = STASIS_NOWHERE;
-        fact->text = read_unicode_string(d->w, space, fact->va, d->w->pointer_size, d->arena, &why);
+        fact->text = read_unicode_string(space, fact->va, d->w->pointer_size, d->arena, &why);
         fact->absence = (uint8_t)why;
 }
 

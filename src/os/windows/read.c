@@ -34,10 +34,9 @@ enum stasis_absence absence_of(enum stasis_status status)
         }
 }
 
-char *read_unicode_string(const struct windows *w, struct stasis_space *space, uint64_t va, uint8_t pointer_size,
-                          struct stasis_arena *arena, enum stasis_absence *ret_why)
+char *read_unicode_string(struct stasis_space *space, uint64_t va, uint8_t pointer_size, struct stasis_arena *arena,
+                          enum stasis_absence *ret_why)
 {
-        (void)w;
         uint64_t len, buffer;
         enum stasis_status status = stasis_space_u(space, va, 2, &len);
         if (status == STASIS_OK) /* Length, MaximumLength, then Buffer at the alignment of a pointer */

@@ -9,8 +9,6 @@
 #include "../../base/error.h"
 #include "windows.h"
 
-#define THREAD_STATE_TERMINATED 4 /* KTHREAD_STATE */
-
 /* ---------------------------------------------------------------- the report */
 
 static int by_object(const void *a, const void *b)
@@ -77,11 +75,13 @@ static enum stasis_status sort_processes(struct windows *w)
 static void check_ids(struct windows *w, struct windows_thread *t)
 {
         struct windows_process *p = &w->process[t->process];
-        uint64_t owner;
+        uint64_t owner, state;
         bool tid_known = read_place(w->kernel, t->object, &w->at.cid_thread, &t->tid) == STASIS_OK;
         bool pid_known = read_place(w->kernel, t->object, &w->at.cid_process, &t->pid) == STASIS_OK;
         t->owner_pid = p->pid;
         p->threads++;
+        p->living += read_place(w->kernel, t->object, &w->at.thread_state, &state) == STASIS_OK &&
+                     state != THREAD_STATE_TERMINATED;
         if (!tid_known || !pid_known)
                 system_note(w->system, STASIS_NOTE_MISSING, "thread-unreadable", t->object, (int64_t)p->pid, -1,
                             "the ids of the thread object at 0x%" PRIx64 " are not readable", t->object);
@@ -100,22 +100,16 @@ static void check_ids(struct windows *w, struct windows_thread *t)
 /* EPROCESS.ActiveThreads counts the living: fewer on the lists than that is a loss that no torn link shows. */
 static void check_counts(struct windows *w)
 {
-        uint32_t *living = calloc(w->process_count + 1, sizeof *living);
-        uint64_t state, active;
-        for (size_t i = 0; living && i < w->thread_count; i++)
-                if (read_place(w->kernel, w->thread[i].object, &w->at.thread_state, &state) == STASIS_OK &&
-                    state != THREAD_STATE_TERMINATED)
-                        living[w->thread[i].process]++;
-        for (size_t i = 0; living && i < w->process_count; i++) {
+        uint64_t active;
+        for (size_t i = 0; i < w->process_count; i++) {
                 const struct windows_process *p = &w->process[i];
                 if (read_place(w->kernel, p->object, &w->at.active_threads, &active) != STASIS_OK ||
-                    active <= living[i])
+                    active <= p->living)
                         continue;
                 system_note(w->system, STASIS_NOTE_MISSING, "threads-missing", p->object, (int64_t)p->pid, -1,
                             "pid %" PRIu64 " counts %" PRIu64 " active threads, %u were found", p->pid, active,
-                            living[i]);
+                            p->living);
         }
-        free(living);
 }
 
 enum stasis_status windows_walk(struct windows *w, struct stasis_error *err)

@@ -35,7 +35,7 @@ static bool accept_thread(void *ctx, uint64_t entry)
         return !windows_thread_refused(list->w, entry - list->links);
 }
 
-/* One thread list of one process. ret_whole: the ring was closed both ways. */
+/* One thread list of one process. */
 static enum stasis_status walk_threads(struct windows *w, uint32_t process, const struct place *head,
                                        const struct place *links, enum windows_source source,
                                        struct list_walk *ret_walk)
@@ -52,7 +52,7 @@ static enum stasis_status walk_threads(struct windows *w, uint32_t process, cons
         return status;
 }
 
-/* A tear is a loss only where no other list of the process is whole. */
+/* A tear is always said, and also whether the process's other list is whole: then nothing need be lost. */
 static void note_thread_list(struct windows *w, uint32_t process, enum windows_source source,
                              const struct list_walk *walk, bool other_whole)
 {
@@ -121,7 +121,7 @@ static enum stasis_status find_by_lists(struct windows *w, uint32_t process)
 static enum stasis_status add_unlisted(struct windows *w, uint64_t process, const struct windows_processor *p)
 {
         uint64_t idle;
-        if (!windows_add_process(w, process, false))
+        if (!windows_add_process(w, process, 1u << SOURCE_PRCB))
                 return STASIS_NOMEM;
         uint32_t index = (uint32_t)w->process_count - 1;
         w->process[index].idle = windows_owner_of(w, p->idle, &idle) == STASIS_OK && idle == process;

@@ -26,6 +26,19 @@ static void expect_note(const char *code, enum stasis_severity severity, int64_t
         ck_assert_msg(strstr(note->text, text) != NULL, "%s", note->text);
 }
 
+static uint64_t process_entry(enum tiny_process process)
+{
+        return t.process[process] + tiny_place(&t, "EPROCESS.ActiveProcessLinks").at;
+}
+
+/* System off the list by hand: its links close on themselves, the head's ring holds the others. */
+static void take_system_off(void)
+{
+        const uint64_t others[] = { process_entry(TINY_ALPHA), process_entry(TINY_BETA) };
+        tiny_ring(&t, t.head, others, 2);
+        tiny_ring(&t, process_entry(TINY_SYSTEM), NULL, 0);
+}
+
 /* ---------------------------------------------------------------- nothing is broken */
 
 START_TEST(whole)
@@ -289,6 +302,33 @@ END_TEST
 
 /* ---------------------------------------------------------------- processors */
 
+/* Somebody told the head: the others are found, System too, and no source is said to have seen it. */
+START_TEST(system_taken_off)
+{
+        tiny_build(&t, _i);
+        take_system_off();
+        t.world.image->hints.known |= STASIS_HINT_PROCESS_HEAD;
+        t.world.image->hints.process_head = t.head;
+        open_and_walk();
+        ck_assert_uint_eq(sys_count(STASIS_PROCESSES), TINY_PROCESSES);
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        expect_text(process_fact(TINY_SYSTEM, "sources"), "");
+        expect_text(process_fact(TINY_ALPHA, "sources"), "process-list");
+        expect_note("system-unlisted", STASIS_NOTE_WARNING, 4, "not on the process list");
+}
+END_TEST
+
+/* Nobody did: the others are lost, and that is said. */
+START_TEST(system_taken_off_and_no_head)
+{
+        tiny_build(&t, _i);
+        take_system_off();
+        open_and_walk();
+        ck_assert(sys_record(STASIS_PROCESSES, t.process[TINY_BETA]) == NULL);
+        expect_note("process-list-headless", STASIS_NOTE_MISSING, 4, "not known");
+}
+END_TEST
+
 START_TEST(no_processor)
 {
         tiny_build(&t, _i);
@@ -401,6 +441,8 @@ int main(void)
 {
         const TTest *const both[] = {
                 whole,
+                system_taken_off,
+                system_taken_off_and_no_head,
                 order,
                 source_bits,
                 threads_per_process,

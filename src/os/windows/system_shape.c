@@ -78,7 +78,7 @@ static bool fits(const struct stasis_image *image, struct stasis_space *space, c
         uint64_t type, pid, dtb, object = name_pa - s->at.process_name.offset;
         if (name_pa < s->at.process_name.offset || object % 8)
                 return false;
-        if (!load_pa(image, object + s->at.header_type.offset, 1, &type) || (type & 0x7f) != 3 ||
+        if (!load_pa(image, object + s->at.header_type.offset, 1, &type) || !is_dispatcher(type, DISPATCHER_PROCESS) ||
             !load_pa(image, object + s->at.process_id.offset, s->pointer_size, &pid) ||
             (pid != 4 && pid != 8 && pid != 2) ||
             !load_pa(image, object + s->at.process_dtb.offset, s->pointer_size, &dtb) || !(dtb >> 5))

@@ -9,9 +9,6 @@
 #include "../../base/error.h"
 #include "text.h"
 
-#define DISPATCHER_PROCESS 3
-#define DISPATCHER_THREAD 6
-#define THREAD_STATE_MAX 9
 #define ID_MAX 0x4000000 /* ids are handle values of one table: at most 2^26 */
 
 /* ---------------------------------------------------------------- which layout? */
@@ -49,7 +46,7 @@ static unsigned process_score(const struct windows *w, const struct windows_plac
         if (!(h->known & STASIS_HINT_PROCESS))
                 return 1; /* nothing speaks against it */
         if (read_place(w->kernel, h->process, &at->header_type, &type) != STASIS_OK ||
-            (type & 0x7f) != DISPATCHER_PROCESS ||
+            !is_dispatcher(type, DISPATCHER_PROCESS) ||
             read_place(w->kernel, h->process, &at->process_id, &pid) != STASIS_OK || (pid && !is_id(pid)))
                 return 0;
         bool named = text_ascii(w->kernel, h->process + at->process_name.offset, name, sizeof name) && name[0] &&
@@ -69,7 +66,7 @@ unsigned triage_score(struct windows *w, const struct stasis_layout *layout, uin
                 return 0;
         windows_bind_places(layout, &at);
         if (read_place(w->kernel, h->thread, &at.header_type, &type) != STASIS_OK ||
-            (type & 0x7f) != DISPATCHER_THREAD ||
+            !is_dispatcher(type, DISPATCHER_THREAD) ||
             read_place(w->kernel, h->thread, &at.thread_state, &state) != STASIS_OK || state > THREAD_STATE_MAX ||
             read_place(w->kernel, h->thread, &at.cid_thread, &tid) != STASIS_OK || (tid && !is_id(tid)) ||
             read_place(w->kernel, h->thread, &at.cid_process, &pid) != STASIS_OK || (pid && !is_id(pid)))
@@ -88,10 +85,7 @@ static bool add_process(struct windows *w, uint64_t object)
 {
         if (windows_process_of(w, object) < w->process_count)
                 return true;
-        if (!windows_add_process(w, object, false))
-                return false;
-        w->process[w->process_count - 1].sources = 1u << SOURCE_DUMP;
-        return true;
+        return windows_add_process(w, object, 1u << SOURCE_DUMP);
 }
 
 enum stasis_status triage_processes(struct windows *w, struct stasis_error *err)

@@ -31,6 +31,12 @@
 #define WINDOWS_THREADS_MAX 1048576
 #define WINDOWS_PROCESSORS_MAX 2048
 
+/* Values of _KOBJECTS and KTHREAD_STATE that no version changed. */
+enum { DISPATCHER_PROCESS = 3, DISPATCHER_THREAD = 6 };
+enum { THREAD_STATE_TERMINATED = 4, THREAD_STATE_WAITING = 5, THREAD_STATE_MAX = 9 };
+/* Bit 7 of a dispatcher header's Type is the dispatcher lock. */
+static inline bool is_dispatcher(uint64_t type, unsigned kind) { return (type & 0x7f) == kind; }
+
 /* Places that the walk itself needs, bound once from the layout. A member that the version lacks has has == false. */
 struct place {
         uint32_t offset;
@@ -60,10 +66,11 @@ struct windows_process {
         uint64_t object, pid, dtb, peb;
         uint64_t peb32; /* of a WoW64 process, else 0 */
         char name[17];
-        bool name_known, pid_known, wow64, idle, listed;
+        bool name_known, pid_known, wow64, idle;
         int8_t base_priority;
         bool base_priority_known;
         uint32_t threads; /* found */
+        uint32_t living;  /* of them, as their state says */
         uint32_t order;   /* on the list; kept while sorting */
         uint32_t sources; /* process list, or prcb for Idle */
 };
@@ -147,8 +154,8 @@ enum stasis_status read_pointer(const struct windows *w, struct stasis_space *sp
 enum stasis_status read_place(struct stasis_space *space, uint64_t object, const struct place *place,
                               uint64_t *ret_value) STASIS_MUST_CHECK;
 /* A UNICODE_STRING of this pointer size: at most 32 KiB; absent texts give NULL and the reason. */
-char *read_unicode_string(const struct windows *w, struct stasis_space *space, uint64_t va, uint8_t pointer_size,
-                          struct stasis_arena *arena, enum stasis_absence *ret_why);
+char *read_unicode_string(struct stasis_space *space, uint64_t va, uint8_t pointer_size, struct stasis_arena *arena,
+                          enum stasis_absence *ret_why);
 /* Why a read failed, as a fact's absence: a page that no table maps, against one that the file does not hold. */
 enum stasis_absence absence_of(enum stasis_status status);
 
@@ -161,6 +168,8 @@ bool windows_choose_layout(struct windows *w);
 void windows_find_process_head(struct windows *w);    /* as told; before the layout is known */
 void windows_confirm_process_head(struct windows *w); /* by System's ring; after */
 void windows_use_system_root(struct windows *w);
+/* DllBase of the first entry of a module list, which is the kernel. */
+bool windows_first_module(const struct windows *w, uint64_t head, uint64_t *ret_entry, uint64_t *ret_base);
 void windows_find_module_head(struct windows *w); /* and KiProcessorBlock */
 void windows_bind_places(const struct stasis_layout *layout, struct windows_places *ret_places);
 /* Whether a process object at va is System under this layout. A score: 0 no, higher is surer. */
@@ -183,8 +192,9 @@ enum stasis_status windows_processors(struct windows *w) STASIS_MUST_CHECK;
 
 /* ---- objects, sources and the report */
 enum stasis_status windows_find_processes(struct windows *w, struct stasis_error *err) STASIS_MUST_CHECK;
-/* Adds a process that no list named (listed == false) or that one did; false where memory is exhausted. */
-bool windows_add_process(struct windows *w, uint64_t object, bool listed);
+/* Adds a process; sources: the ways that saw it, 0 where only a pointer to System did. False where memory is exhausted.
+ */
+bool windows_add_process(struct windows *w, uint64_t object, uint32_t sources);
 size_t windows_process_of(const struct windows *w,
                           uint64_t object); /* its index; process_count where it is not known */
 /* Every row of the table of sources, in its order. */

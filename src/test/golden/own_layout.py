@@ -5,7 +5,8 @@
     own_layout.py STASIS
 
 On the image of win10-19041-x64: the layout of this kernel, plain and packed, gives the threads that the built-in table
-gives; what the file does not tell is absent; a file for another kernel's PDB is warned of; a broken one is refused.
+gives; what the file does not tell is absent; a file for another kernel's PDB is warned of; one that System contradicts
+or that is broken is refused.
 """
 import json
 import lzma
@@ -110,6 +111,16 @@ class Check:
         self.diff.check("less.json: wait times", {None},
                         {thread["wait_time"] for thread in answer["threads"]} if answer else errors)
 
+    def unfit(self, isf_file):
+        """A layout that System contradicts: refused by name, never exchanged for a built-in one."""
+        place = isf_file["user_types"]["_EPROCESS"]["fields"]["UniqueProcessId"]
+        place["offset"] += 8
+        status, answer, errors = self.threads("--layout", self.write("unfit.json", json.dumps(isf_file).encode()))
+        place["offset"] -= 8
+        self.diff.check("unfit.json: exit status, no answer", (2, True), (status, answer is None))
+        if "unfit.json does not fit the System process" not in errors:
+            self.diff.add(f"unfit.json: {errors.strip()}")
+
     def broken(self, isf_file):
         isf_file["user_types"]["_KTHREAD"]["fields"]["State"]["offset"] = "0x184"
         status, answer, errors = self.threads("--layout", self.write("bad.json", json.dumps(isf_file).encode()))
@@ -128,6 +139,7 @@ def main(argv):
         check.same(check.write("own.json", json.dumps(isf_file, indent=1).encode()), [])
         check.same(check.write("own.json.xz", json.dumps(isf_file).encode()), [])
         check.other_pdb(isf_file)
+        check.unfit(isf_file)
         check.without_member(isf_file)
         check.broken(isf_file)
         good = check.diff.show()
