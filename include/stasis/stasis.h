@@ -377,9 +377,10 @@ STASIS_API enum stasis_status stasis_system_record(struct stasis_system *system,
 /* The columns of such records, also where there is no record; NULL and 0 after a failed open. */
 STASIS_API const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what,
                                                              size_t *ret_count);
-/* The same without a system: row i of the table, for documentation; NULL past the last. */
-STASIS_API const struct stasis_column *stasis_column_at(enum stasis_what what, size_t index);
-STASIS_API const struct stasis_column *stasis_system_fact_column_at(size_t index);
+/* The same without a system: row i of the table of the operating system `os` (its name), for documentation; NULL past
+ * the last, or where there is no such decoder. */
+STASIS_API const struct stasis_column *stasis_column_at(const char *os, enum stasis_what what, size_t index);
+STASIS_API const struct stasis_column *stasis_system_fact_column_at(const char *os, size_t index);
 
 /* User modules (native and WoW64) of one process, in place of the kernel's, in later STASIS_MODULES questions. */
 STASIS_API enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64_t pid,
@@ -400,6 +401,8 @@ STASIS_API uint64_t stasis_space_root(const struct stasis_space *space);
 
 /* Name of built-in layout i ("10.0.19041.1237-x64"), NULL past the last. */
 STASIS_API const char *stasis_layout_name_at(size_t index);
+/* Name and title of the decoder of operating system i ("windows", "Windows"), NULL past the last. */
+STASIS_API const char *stasis_os_name_at(size_t index, const char **ret_title);
 /* Name and title of reader i, NULL past the last. */
 STASIS_API const char *stasis_format_name_at(size_t index, const char **ret_title);
 

@@ -398,8 +398,15 @@ const struct stasis_column *stasis_system_columns(struct stasis_system *system, 
         return what == STASIS_THREADS ? thread_columns : other_columns;
 }
 
-const struct stasis_column *stasis_column_at(enum stasis_what what, size_t index)
+const char *stasis_os_name_at(size_t index, const char **ret_title)
 {
+        *ret_title = "Double";
+        return index == 0 ? "double" : NULL;
+}
+
+const struct stasis_column *stasis_column_at(const char *os, enum stasis_what what, size_t index)
+{
+        (void)os;
         if (what != STASIS_THREADS)
                 return index < 2 ? &other_columns[index] : NULL;
         return index < THREAD_COLUMNS ? &thread_columns[index] : NULL;

@@ -30,27 +30,27 @@ static void row(const struct stasis_column *column)
         printf(" |\n");
 }
 
-typedef const struct stasis_column *column_at(int what, size_t index);
+typedef const struct stasis_column *column_at(const char *os, int what, size_t index);
 
-static const struct stasis_column *record_column(int what, size_t index)
+static const struct stasis_column *record_column(const char *os, int what, size_t index)
 {
-        return stasis_column_at((enum stasis_what)what, index);
+        return stasis_column_at(os, (enum stasis_what)what, index);
 }
 
-static const struct stasis_column *system_column(int what, size_t index)
+static const struct stasis_column *system_column(const char *os, int what, size_t index)
 {
         (void)what;
-        return stasis_system_fact_column_at(index);
+        return stasis_system_fact_column_at(os, index);
 }
 
-static void section(const char *title, column_at *at, int what)
+static void section(const char *os, const char *os_title, const char *title, column_at *at, int what)
 {
         const struct stasis_column *column;
         const char *group = NULL;
         size_t i;
 
-        printf("\n## %s\n", title);
-        for (i = 0; (column = at(what, i)); i++) {
+        printf("\n## %s: %s\n", os_title, title);
+        for (i = 0; (column = at(os, what, i)); i++) {
                 const char *of = column->group ? column->group : "";
                 if (!group || strcmp(group, of)) {
                         if (*of)
@@ -77,10 +77,14 @@ static const char head[] = "# Facts\n"
 
 int main(void)
 {
+        const char *os, *title;
+
         fputs(head, stdout);
-        section("Threads", record_column, STASIS_THREADS);
-        section("Processes", record_column, STASIS_PROCESSES);
-        section("Modules", record_column, STASIS_MODULES);
-        section("The system", system_column, 0);
+        for (size_t i = 0; (os = stasis_os_name_at(i, &title)); i++) {
+                section(os, title, "threads", record_column, STASIS_THREADS);
+                section(os, title, "processes", record_column, STASIS_PROCESSES);
+                section(os, title, "modules", record_column, STASIS_MODULES);
+                section(os, title, "the system", system_column, 0);
+        }
         return fflush(stdout) || ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

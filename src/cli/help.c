@@ -74,15 +74,28 @@ void help_verb(FILE *out, const struct cli_verb *verb)
                 fprintf(out, "  %d  %s\n", i, cli_exit_texts[i]);
 }
 
-void help_columns(FILE *out, const struct cli_verb *verb)
+static void os_columns(FILE *out, const struct cli_verb *verb, const char *os)
 {
         const struct stasis_column *column;
         const char *group = NULL;
 
-        for (size_t i = 0; (column = stasis_column_at(verb->what, i)); i++) {
+        for (size_t i = 0; (column = stasis_column_at(os, verb->what, i)); i++) {
                 if (!group || strcmp(group, column->group) != 0)
                         fprintf(out, "%s%s\n", group ? "\n" : "", column->group);
                 group = column->group;
                 fprintf(out, "  %-32s %s\n", column->key, column->title);
+        }
+}
+
+/* Which columns there are depends on the system in the image: those of each, under its name where there are several. */
+void help_columns(FILE *out, const struct cli_verb *verb)
+{
+        const char *os, *title, *ignored;
+        bool several = stasis_os_name_at(1, &ignored) != NULL;
+
+        for (size_t i = 0; (os = stasis_os_name_at(i, &title)); i++) {
+                if (several)
+                        fprintf(out, "%sOf %s:\n\n", i ? "\n" : "", title);
+                os_columns(out, verb, os);
         }
 }

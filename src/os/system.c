@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../base/error.h"
 
@@ -131,12 +132,35 @@ const struct stasis_column *stasis_system_columns(struct stasis_system *system, 
         return system->os ? system->os->columns(system->priv, what, ret_count) : NULL;
 }
 
-const struct stasis_column *stasis_column_at(enum stasis_what what, size_t index)
+const char *stasis_os_name_at(size_t index, const char **ret_title)
 {
-        return stasis_oses[0]->column_at(what, index);
+        for (size_t i = 0; stasis_oses[i]; i++)
+                if (i == index) {
+                        *ret_title = stasis_oses[i]->title;
+                        return stasis_oses[i]->name;
+                }
+        return NULL;
 }
 
-const struct stasis_column *stasis_system_fact_column_at(size_t index) { return stasis_oses[0]->fact_column_at(index); }
+static const struct stasis_os *os_by_name(const char *name)
+{
+        for (size_t i = 0; stasis_oses[i]; i++)
+                if (strcmp(stasis_oses[i]->name, name) == 0)
+                        return stasis_oses[i];
+        return NULL;
+}
+
+const struct stasis_column *stasis_column_at(const char *os, enum stasis_what what, size_t index)
+{
+        const struct stasis_os *found = os_by_name(os);
+        return found ? found->column_at(what, index) : NULL;
+}
+
+const struct stasis_column *stasis_system_fact_column_at(const char *os, size_t index)
+{
+        const struct stasis_os *found = os_by_name(os);
+        return found ? found->fact_column_at(index) : NULL;
+}
 
 enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64_t pid, struct stasis_error *err)
 {

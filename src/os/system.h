@@ -14,7 +14,7 @@
 struct stasis_system;
 
 struct stasis_os {
-        const char *name;
+        const char *name, *title;
         /*
          * Discovery. STASIS_ABSENT: the image holds no such system (the next row is tried). Whatever was tried goes
          * into the trace, whatever is worth knowing into the notes. *ret_priv is kept and passed to close also after a

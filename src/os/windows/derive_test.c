@@ -17,7 +17,7 @@ static void as_layout(const char *name)
         w->layout = stasis_layout_by_name(name);
         ck_assert_msg(w->layout != NULL, "no layout %s", name);
         windows_bind_places(w->layout, &w->at);
-        fields_free(w->fields[STASIS_THREADS]);
+        rows_free(w->fields[STASIS_THREADS]);
         w->fields[STASIS_THREADS] = fields_bind(w, thread_rows, thread_row_count, STASIS_THREADS);
         ck_assert_ptr_nonnull(w->fields[STASIS_THREADS]);
 }

@@ -7,7 +7,7 @@
 #include "../../base/arena.h"
 #include "../../base/bytes.h"
 #include "kernel.h"
-#include "list.h"
+#include "../list.h"
 #include "text.h"
 
 #define PAGE_LEN UINT64_C(0x1000)

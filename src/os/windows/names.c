@@ -21,10 +21,10 @@ uint32_t windows_build(const struct windows *w)
 }
 
 #define NAMES(function, ...) \
-        const struct stasis_name *function(const struct windows *w, size_t *ret_count) \
+        const struct stasis_name *function(const void *os, size_t *ret_count) \
         { \
                 static const struct stasis_name table[] = { __VA_ARGS__ }; \
-                (void)w; \
+                (void)os; \
                 *ret_count = COUNT(table); \
                 return table; \
         }

@@ -9,15 +9,15 @@
 #include "windows.h"
 
 uint32_t windows_build(const struct windows *w); /* of the kernel, or of the layout where no witness told */
-const struct stasis_name *names_thread_state(const struct windows *w, size_t *ret_count);
-const struct stasis_name *names_mode(const struct windows *w, size_t *ret_count);
-const struct stasis_name *names_impersonation(const struct windows *w, size_t *ret_count);
-const struct stasis_name *names_thread_access(const struct windows *w, size_t *ret_count);
-const struct stasis_name *names_top_level_irp(const struct windows *w, size_t *ret_count);
-const struct stasis_name *names_rundown(const struct windows *w, size_t *ret_count);
-const struct stasis_name *names_ntstatus(const struct windows *w, size_t *ret_count);
-const struct stasis_name *names_product(const struct windows *w, size_t *ret_count);
-const struct stasis_name *names_apc_state(const struct windows *w, size_t *ret_count);
+const struct stasis_name *names_thread_state(const void *os, size_t *ret_count);
+const struct stasis_name *names_mode(const void *os, size_t *ret_count);
+const struct stasis_name *names_impersonation(const void *os, size_t *ret_count);
+const struct stasis_name *names_thread_access(const void *os, size_t *ret_count);
+const struct stasis_name *names_top_level_irp(const void *os, size_t *ret_count);
+const struct stasis_name *names_rundown(const void *os, size_t *ret_count);
+const struct stasis_name *names_ntstatus(const void *os, size_t *ret_count);
+const struct stasis_name *names_product(const void *os, size_t *ret_count);
+const struct stasis_name *names_apc_state(const void *os, size_t *ret_count);
 /* "Windows 10 (20H1 .. 22H2)" for a build and a product; NULL where the build is not in the table. */
 const char *name_of_build(uint32_t build, bool server);
 

@@ -12,7 +12,7 @@ static struct field_set *set;
 
 static void bind(const char *layout)
 {
-        fields_free(set);
+        rows_free(set);
         memset(&w, 0, sizeof(w));
         w.layout = stasis_layout_by_name(layout);
         ck_assert_msg(w.layout != NULL, "no layout %s", layout);
@@ -24,7 +24,7 @@ static void bind(const char *layout)
 
 static void teardown(void)
 {
-        fields_free(set);
+        rows_free(set);
         set = NULL;
 }
 

@@ -4,7 +4,7 @@
 
 #include "derive.h"
 #include "names.h"
-#include "row_macros.h"
+#include "../row_macros.h"
 
 #define IDENTITY "identity"
 #define LIFE "life"

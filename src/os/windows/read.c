@@ -12,28 +12,6 @@ enum stasis_status read_pointer(const struct windows *w, struct stasis_space *sp
         return stasis_space_u(space, va, w->pointer_size, ret_value);
 }
 
-enum stasis_status read_place(struct stasis_space *space, uint64_t object, const struct place *place,
-                              uint64_t *ret_value)
-{
-        if (!place->has)
-                return STASIS_UNSUPPORTED;
-        enum stasis_status status = stasis_space_u(space, object + place->offset, place->size, ret_value);
-        if (status == STASIS_OK && place->bits && place->bits < 64)
-                *ret_value = *ret_value >> place->bit & ((UINT64_C(1) << place->bits) - 1);
-        return status;
-}
-
-enum stasis_absence absence_of(enum stasis_status status)
-{
-        switch (status) {
-        case STASIS_OK: return STASIS_PRESENT;
-        case STASIS_IO: return STASIS_NOT_IN_IMAGE;
-        case STASIS_UNSUPPORTED: return STASIS_NOT_IN_VERSION;
-        case STASIS_CORRUPT: return STASIS_CONTRADICTORY;
-        default: return STASIS_PAGED_OUT;
-        }
-}
-
 char *read_unicode_string(struct stasis_space *space, uint64_t va, uint8_t pointer_size, struct stasis_arena *arena,
                           enum stasis_absence *ret_why)
 {
@@ -59,10 +37,7 @@ char *read_unicode_string(struct stasis_space *space, uint64_t va, uint8_t point
 }
 
 /* Every place the walk needs, by the member that it is; the second name serves where the first does not exist. */
-static const struct place_row {
-        size_t place; /* offset in struct windows_places */
-        const char *path[2];
-} place_rows[] = {
+static const struct place_row place_rows[] = {
 #define PLACE(name, ...) \
         { \
                 offsetof(struct windows_places, name), { __VA_ARGS__ } \
@@ -151,19 +126,7 @@ static void bind_fixed(struct windows_places *places)
 
 void windows_bind_places(const struct stasis_layout *layout, struct windows_places *ret_places)
 {
-        for (size_t i = 0; i < sizeof place_rows / sizeof *place_rows; i++) {
-                const struct place_row *row = &place_rows[i];
-                struct place *place = (struct place *)((char *)ret_places + row->place);
-                struct stasis_member m;
-                *place = (struct place){ 0 };
-                for (size_t k = 0; k < 2 && row->path[k] && !place->has; k++)
-                        if (stasis_layout_member(layout, row->path[k], &m))
-                                *place = (struct place){ .offset = m.offset,
-                                                         .size = (uint8_t)m.size,
-                                                         .bit = m.bit,
-                                                         .bits = m.bits,
-                                                         .has = true };
-        }
+        places_bind(layout, place_rows, sizeof place_rows / sizeof *place_rows, ret_places);
         if (stasis_layout_pointer_size(layout) == 4)
                 bind_fixed(ret_places);
 }

@@ -6,7 +6,7 @@
  */
 #include "derive.h"
 #include "names.h"
-#include "row_macros.h"
+#include "../row_macros.h"
 
 #define IDENTITY "identity"
 #define CONTEXT "process context"

@@ -16,7 +16,7 @@ static void windows_close(void *priv)
         if (!w)
                 return;
         for (size_t i = 0; i < 3; i++) {
-                fields_free(w->fields[i]);
+                rows_free(w->fields[i]);
                 stasis_arena_free(&w->scratch[i]);
         }
         modules_free(&w->modules);
@@ -264,6 +264,7 @@ static enum stasis_status windows_process_space(void *priv, uint64_t pid, struct
 
 const struct stasis_os stasis_os_windows = {
         .name = "windows",
+        .title = "Windows",
         .open = windows_open,
         .close = windows_close,
         .facts = windows_facts,

@@ -19,10 +19,11 @@
 #include <stasis/stasis.h>
 
 #include "../layout.h"
+#include "../list.h"
 #include "../record.h"
+#include "../rows.h"
 #include "../system.h"
 #include "kernel.h"
-#include "list.h"
 #include "modules.h"
 #include "root.h"
 
@@ -37,12 +38,7 @@ enum { THREAD_STATE_TERMINATED = 4, THREAD_STATE_WAITING = 5, THREAD_STATE_MAX =
 /* Bit 7 of a dispatcher header's Type is the dispatcher lock. */
 static inline bool is_dispatcher(uint64_t type, unsigned kind) { return (type & 0x7f) == kind; }
 
-/* Places that the walk itself needs, bound once from the layout. A member that the version lacks has has == false. */
-struct place {
-        uint32_t offset;
-        uint8_t size, bit, bits; /* bits != 0: a bit-field of that width */
-        bool has;
-};
+/* Places that the walk itself needs, bound once from the layout (../rows.h). */
 struct windows_places {
         struct place header_type, process_links, process_id, process_name, process_dtb, process_user_dtb, process_peb,
                 process_threads, kprocess_threads, process_wow64, process_wow64_old, process_base_priority,
@@ -88,8 +84,6 @@ struct windows_processor {
         uint64_t prcb, current, next, idle;
         uint32_t number;
 };
-
-struct field_set; /* fields.h */
 
 struct windows {
         struct stasis_system *system;
@@ -150,14 +144,9 @@ static inline bool is_kernel_address(const struct windows *w, uint64_t va)
 }
 enum stasis_status read_pointer(const struct windows *w, struct stasis_space *space, uint64_t va,
                                 uint64_t *ret_value) STASIS_MUST_CHECK;
-/* The member (or bit-field) at place of the object; STASIS_UNSUPPORTED where the version has none. */
-enum stasis_status read_place(struct stasis_space *space, uint64_t object, const struct place *place,
-                              uint64_t *ret_value) STASIS_MUST_CHECK;
 /* A UNICODE_STRING of this pointer size: at most 32 KiB; absent texts give NULL and the reason. */
 char *read_unicode_string(struct stasis_space *space, uint64_t va, uint8_t pointer_size, struct stasis_arena *arena,
                           enum stasis_absence *ret_why);
-/* Why a read failed, as a fact's absence: a page that no table maps, against one that the file does not hold. */
-enum stasis_absence absence_of(enum stasis_status status);
 
 /* ---- discovery */
 enum stasis_status windows_discover(struct windows *w, struct stasis_error *err) STASIS_MUST_CHECK;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../base/arena.h"
+#include "../base/arena.h"
 
 static const char *const end_names[] = {
         [LIST_CLOSED] = "closed",

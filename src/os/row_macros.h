@@ -4,8 +4,8 @@
  * derive function, _N names of values, _E the layout's enumeration (and names where it has none), MADE is made of other
  * facts alone.
  */
-#ifndef STASIS_OS_WINDOWS_ROW_MACROS_H
-#define STASIS_OS_WINDOWS_ROW_MACROS_H
+#ifndef STASIS_OS_ROW_MACROS_H
+#define STASIS_OS_ROW_MACROS_H
 
 /* The member in the column is the first that is asked for: what documentation shows. Binding puts the one found in its
  * place. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A doubly linked LIST_ENTRY ring, walked from both ends, so that a torn one still yields both of its parts. */
-#ifndef STASIS_OS_WINDOWS_LIST_H
-#define STASIS_OS_WINDOWS_LIST_H
+#ifndef STASIS_OS_LIST_H
+#define STASIS_OS_LIST_H
 
 #include <stasis/stasis.h>
 
-#include "../../mem/space.h"
+#include "../mem/space.h"
 
 enum list_end {
         LIST_CLOSED,     /* came back to the head */

@@ -4,7 +4,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "../../test/world.h"
+#include "../test/world.h"
 
 /* A head and up to seven entries, each on a page of its own. _i: 0 is 32 bits, 1 is 64. */
 static struct world w;
