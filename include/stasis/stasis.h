@@ -319,7 +319,14 @@ struct stasis_system;
 
 struct stasis_system_options {
         const char *layout_path; /* Volatility 3 ISF JSON, plain or .xz; NULL: built-in tables */
-        const char *mode;        /* paging mode and root by hand, or NULL and ignored */
+        /*
+         * Linux: files that tell types and symbols of the kernel, each known by its content (a vmlinux or .debug, BTF,
+         * a System.map, an ISF); borrowed. Types come from the first file that has them, a symbol from the first that
+         * knows it. Without, the image's own are used.
+         */
+        const char *const *symbols;
+        size_t symbol_count;
+        const char *mode; /* paging mode and root by hand, or NULL and ignored */
         bool root_known;
         uint64_t root;
         void (*progress)(void *ctx, const char *what, uint64_t done,

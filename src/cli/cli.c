@@ -74,6 +74,15 @@ static bool is_same_file(int fd, const char *path)
         return path && fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+static bool is_input(const struct cli *cli, int fd)
+{
+        bool found = is_same_file(fd, cli->image_path) || is_same_file(fd, cli->layout);
+
+        for (size_t i = 0; i < cli->symbols.count; i++)
+                found |= is_same_file(fd, cli->symbols.at[i]);
+        return found;
+}
+
 static enum cli_exit open_output(struct cli *cli)
 {
         if (!cli->output)
@@ -81,7 +90,7 @@ static enum cli_exit open_output(struct cli *cli)
         int fd = open(cli->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0)
                 return cli_fail(cli, "%s: cannot be opened for writing: %s", cli->output, strerror(errno));
-        if (is_same_file(fd, cli->image_path) || is_same_file(fd, cli->layout)) {
+        if (is_input(cli, fd)) {
                 close(fd);
                 return cli_usage(cli, "--output %s is an input; it would be overwritten", cli->output);
         }

@@ -45,6 +45,13 @@ struct cli_number {
         uint64_t value;
 };
 
+/* What may be given several times, in that order. */
+#define CLI_TEXTS_MAX 16
+struct cli_texts {
+        const char *at[CLI_TEXTS_MAX];
+        size_t count;
+};
+
 struct cli_verb;
 
 struct cli {
@@ -58,6 +65,7 @@ struct cli {
         int format, color; /* enum cli_format, enum cli_color */
         bool help, quiet, trace, evidence, explain, physical, all_columns;
         const char *reader, *layout, *mode, *output, *columns, *state;
+        struct cli_texts symbols;
         struct cli_number root, process, tid, object;
 
         struct stasis_image *image;
@@ -100,7 +108,7 @@ int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);
 
 /* ---- options: rows, from which parsing, --help, the manual and the completion derive (options.c) */
 
-enum cli_take { TAKE_FLAG, TAKE_TEXT, TAKE_CHOICE, TAKE_CHOICE_TEXT, TAKE_NUMBER, TAKE_ADDRESS };
+enum cli_take { TAKE_FLAG, TAKE_TEXT, TAKE_TEXTS, TAKE_CHOICE, TAKE_CHOICE_TEXT, TAKE_NUMBER, TAKE_ADDRESS };
 
 struct cli_option {
         const char *name;

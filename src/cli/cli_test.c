@@ -165,6 +165,10 @@ START_TEST(options_reach_the_library)
 {
         expect("threads --layout nt.json mem", 0, NULL, "");
         ck_assert_str_eq(double_case.layout, "nt.json");
+        ck_assert_str_eq(double_case.symbols, "");
+        expect("threads --symbols vmlinux mem -S System.map", 0, NULL, "");
+        ck_assert_str_eq(double_case.symbols, "vmlinux|System.map");
+        expect("threads mem -Sa -Sb -Sc -Sd -Se -Sf -Sg -Sh -Si -Sj -Sk -Sl -Sm -Sn -So -Sp -Sq", 1, NULL, "16 times");
         expect("threads mem --reader raw", 0, NULL, "");
 }
 END_TEST

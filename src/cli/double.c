@@ -324,6 +324,12 @@ enum stasis_status stasis_system_open(const struct stasis_image *image, const st
                 abort();
         snprintf(double_case.layout, sizeof(double_case.layout), "%s",
                  options->layout_path ? options->layout_path : "");
+        double_case.symbols[0] = '\0';
+        for (size_t i = 0; i < options->symbol_count; i++) {
+                size_t len = strlen(double_case.symbols);
+                snprintf(double_case.symbols + len, sizeof(double_case.symbols) - len, "%s%s", len ? "|" : "",
+                         options->symbols[i]);
+        }
         *ret_system = system;
         system->failed = double_case.system != STASIS_OK;
         return system->failed ? fail(err, double_case.system, "no Windows kernel was found") : STASIS_OK;

@@ -17,6 +17,7 @@ struct double_case {
         size_t thread_count;
         const char *process;           /* name of the first thread's process */
         char layout[256];              /* what the last system was opened with */
+        char symbols[256];             /* the same, joined by '|' */
         uint32_t hints;                /* enum stasis_hint of the image */
         enum stasis_severity severity; /* of the one note */
         bool noted;                    /* there is a note */

@@ -36,6 +36,9 @@ const struct cli_option cli_options[] = {
         { "mode", 'm', "MODE", "x86|pae|x64|la57", VERB_SYSTEM, TAKE_CHOICE_TEXT, AT(mode), "paging mode" },
         { "layout", 'l', "FILE", NULL, VERB_SYSTEM, TAKE_TEXT, AT(layout),
           "structure layouts from this Volatility 3 ISF file (JSON, plain or .xz)" },
+        { "symbols", 'S', "FILE", NULL, VERB_SYSTEM, TAKE_TEXTS, AT(symbols),
+          "Linux: types and symbols of the kernel from this vmlinux, .debug, BTF, System.map or ISF file; may be given "
+          "several times" },
         { "reader", 0, "NAME", "", VERB_ALL, TAKE_TEXT, AT(reader),
           "read IMAGE with this reader, whatever it looks like" },
         { "output", 'o', "FILE", NULL, VERB_ALL, TAKE_TEXT, AT(output), "write the answer to FILE" },
@@ -156,6 +159,16 @@ static enum cli_exit take_number(struct cli *cli, const struct cli_option *optio
         return CLI_COMPLETE;
 }
 
+static enum cli_exit take_texts(struct cli *cli, const struct cli_option *option, const char *value)
+{
+        struct cli_texts *texts = (struct cli_texts *)(void *)((char *)cli + option->at);
+
+        if (texts->count == CLI_TEXTS_MAX)
+                return cli_usage(cli, "--%s is given more than %d times", option->name, CLI_TEXTS_MAX);
+        texts->at[texts->count++] = value;
+        return CLI_COMPLETE;
+}
+
 static enum cli_exit take(struct cli *cli, const struct cli_option *option, const char *value)
 {
         char *member = (char *)cli + option->at;
@@ -163,6 +176,7 @@ static enum cli_exit take(struct cli *cli, const struct cli_option *option, cons
         switch (option->take) {
         case TAKE_FLAG: *(bool *)(void *)member = true; return CLI_COMPLETE;
         case TAKE_TEXT: *(const char **)(void *)member = value; return CLI_COMPLETE;
+        case TAKE_TEXTS: return take_texts(cli, option, value);
         case TAKE_CHOICE:
         case TAKE_CHOICE_TEXT: return take_choice(cli, option, value);
         case TAKE_NUMBER:

@@ -140,6 +140,8 @@ enum stasis_status cli_try_system(struct cli *cli, struct stasis_error *err)
         bool watched = !cli->quiet && cli->err == stderr && isatty(fileno(stderr));
         struct stasis_system_options options = {
                 .layout_path = cli->layout,
+                .symbols = cli->symbols.at,
+                .symbol_count = cli->symbols.count,
                 .mode = cli->mode,
                 .root_known = cli->root.known,
                 .root = cli->root.value,

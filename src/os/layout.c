@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions about structures, whatever answers them: built-in tables or an ISF file. */
+/* Questions about structures, whatever answers them: built-in tables, an ISF file, BTF, DWARF. */
 #include "layout.h"
 
 #include <stdlib.h>
@@ -7,15 +7,36 @@
 
 #include "layout_internal.h"
 
-static bool view_open(const struct stasis_layout *layout, const char *name, size_t len, struct layout_view *ret_view)
+static const struct layout_backend layout_builtin_backend = {
+        .open = layout_builtin_open,
+        .next = layout_builtin_next,
+        .enumeration = layout_builtin_enum,
+};
+
+static const struct layout_backend *backend_of(const struct stasis_layout *layout)
 {
-        return layout->builtin ? layout_builtin_open(layout, name, len, ret_view)
-                               : layout_isf_open(layout, name, len, ret_view);
+        return layout->backend ? layout->backend : &layout_builtin_backend;
 }
 
-static bool walk_next(struct layout_walk *walk)
+static bool view_open(const struct stasis_layout *layout, const char *name, size_t len, struct layout_view *ret_view)
 {
-        return walk->view.layout->builtin ? layout_builtin_next(walk) : layout_isf_next(walk);
+        const struct layout_backend *backend = backend_of(layout);
+        return backend->open && backend->open(layout, name, len, ret_view);
+}
+
+/* A view tells whose it is: of several files in one layout, the one that knows the structure. */
+static bool walk_next(struct layout_walk *walk) { return backend_of(walk->view.layout)->next(walk); }
+
+/* The structure that the member is which the walk stands at. */
+static bool view_enter(const struct layout_walk *walk, struct layout_view *ret_view)
+{
+        const struct stasis_layout *layout = walk->view.layout;
+        const char *target = walk->member.target;
+        if (walk->member.type != STASIS_TYPE_STRUCT)
+                return false;
+        if (backend_of(layout)->enter)
+                return backend_of(layout)->enter(walk, ret_view);
+        return target && view_open(layout, target, strlen(target), ret_view);
 }
 
 /* How much of path the member name takes up: all of it, or up to a dot. 0 where it is another name. */
@@ -31,8 +52,7 @@ static size_t name_match(const char *name, const char *path)
  * The member that path starts with: one that is the whole path, else the longest structure in front of a dot ("a.b" may
  * be a member by itself, part of a foreign structure a).
  */
-static bool member_step(const struct layout_view *view, const char *path, struct stasis_member *ret_member,
-                        size_t *ret_len)
+static bool member_step(const struct layout_view *view, const char *path, struct layout_walk *ret_walk, size_t *ret_len)
 {
         struct layout_walk walk = { .view = *view };
         size_t best = 0;
@@ -42,7 +62,7 @@ static bool member_step(const struct layout_view *view, const char *path, struct
                 if (len == 0 || len < best || (!whole && walk.member.type != STASIS_TYPE_STRUCT))
                         continue;
                 best = len;
-                *ret_member = walk.member;
+                *ret_walk = walk;
                 if (whole)
                         break;
         }
@@ -61,18 +81,18 @@ static bool path_find(const struct stasis_layout *layout, const char *path, stru
         if (path[len] == '\0' || !view_open(layout, path, len, &view))
                 return false;
         for (path += len + 1;; path += len + 1) {
-                struct stasis_member member;
-                if (!member_step(&view, path, &member, &len))
+                struct layout_walk at;
+                if (!member_step(&view, path, &at, &len))
                         return false;
                 if (path[len] == '\0') {
                         *ret_view = view;
                         *ret_base = base;
-                        member.offset += base;
-                        *ret_member = member;
+                        at.member.offset += base;
+                        *ret_member = at.member;
                         return true;
                 }
-                base += member.offset;
-                if (!member.target || !view_open(layout, member.target, strlen(member.target), &view))
+                base += at.member.offset;
+                if (!view_enter(&at, &view))
                         return false;
         }
 }
@@ -177,8 +197,8 @@ size_t stasis_layout_bits(const struct stasis_layout *layout, const char *path, 
 
 size_t stasis_layout_enum(const struct stasis_layout *layout, const char *name, struct stasis_name *names, size_t max)
 {
-        return layout->builtin ? layout_builtin_enum(layout, name, names, max)
-                               : layout_isf_enum(layout, name, names, max);
+        const struct layout_backend *backend = backend_of(layout);
+        return backend->enumeration ? backend->enumeration(layout, name, names, max) : 0;
 }
 
 /* ---- the layout itself */
@@ -194,11 +214,24 @@ void stasis_layout_version(const struct stasis_layout *layout, uint32_t ret_vers
 
 void stasis_layout_close(struct stasis_layout *layout)
 {
-        if (layout && !layout->builtin)
-                layout_isf_close(layout);
+        if (layout && layout->backend)
+                layout->backend->close(layout);
 }
 
 bool stasis_layout_symbol(const struct stasis_layout *layout, const char *symbol, uint64_t *ret_rva)
 {
-        return !layout->builtin && layout_isf_symbol(layout, symbol, ret_rva);
+        const struct layout_backend *backend = backend_of(layout);
+        return backend->symbol && backend->symbol(layout, symbol, ret_rva);
+}
+
+bool stasis_layout_has_types(const struct stasis_layout *layout)
+{
+        const struct layout_backend *backend = backend_of(layout);
+        return backend->has_types ? backend->has_types(layout) : backend->open != NULL;
+}
+
+bool stasis_layout_has_symbols(const struct stasis_layout *layout)
+{
+        const struct layout_backend *backend = backend_of(layout);
+        return backend->has_symbols ? backend->has_symbols(layout) : backend->symbol != NULL;
 }

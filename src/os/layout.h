@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Structure layouts by name: built-in tables (src/os/layouts/), or a Volatility 3 ISF JSON. Test for the member, not
- * for the version. Lookups cost string compares: bind once, walk with offsets.
+ * Structure layouts by name: built-in tables (src/os/layouts/), a Volatility 3 ISF JSON, BTF, DWARF. Test for the
+ * member, not for the version. Lookups cost string compares: bind once, walk with offsets. One layout belongs to one
+ * thread at a time.
  */
 #ifndef STASIS_OS_LAYOUT_H
 #define STASIS_OS_LAYOUT_H
@@ -95,7 +96,30 @@ bool stasis_symbol_rva(const struct stasis_pdb_id *pdb, const char *symbol, uint
 /* A Volatility 3 ISF JSON, plain or .xz. Its own handle: close it. Its symbols answer stasis_layout_symbol. */
 enum stasis_status stasis_layout_open_isf(const char *path, struct stasis_layout **ret_layout,
                                           struct stasis_error *err) STASIS_MUST_CHECK;
-void stasis_layout_close(struct stasis_layout *layout); /* of ISF ones only; NULL and built-in ones are ignored */
+void stasis_layout_close(struct stasis_layout *layout); /* NULL and built-in ones are ignored */
+/*
+ * Address of a symbol as its file says it: of Windows' ISF files an RVA, of a Linux kernel the address that it was
+ * linked for, before KASLR moved it. A variable of each CPU has its offset in the CPU's area.
+ */
 bool stasis_layout_symbol(const struct stasis_layout *layout, const char *symbol, uint64_t *ret_rva);
+
+/* ---- Linux: types and symbols of a kernel */
+
+/*
+ * BTF, as a kernel carries it in memory (__start_BTF) and a detached file holds it. blob is borrowed until close; name
+ * is kept. "a.b" crosses embedded structures, unnamed members are flat ("mm_struct.pgd"), typedefs are followed. The
+ * BTF of a module, which refers to that of its kernel, is STASIS_UNSUPPORTED.
+ */
+enum stasis_status stasis_layout_open_btf(struct stasis_bytes blob, const char *name, struct stasis_layout **ret_layout,
+                                          struct stasis_error *err) STASIS_MUST_CHECK;
+/*
+ * Files as --symbols takes them, each known by its content: a vmlinux or .debug with DWARF or with a section .BTF, a
+ * BTF file, a System.map, an ISF (plain or .xz). All are one layout: types come from the first file that has types,
+ * each symbol from the first file that knows it.
+ */
+enum stasis_status stasis_layout_open_symbols(const char *const *paths, size_t count, struct stasis_layout **ret_layout,
+                                              struct stasis_error *err) STASIS_MUST_CHECK;
+bool stasis_layout_has_types(const struct stasis_layout *layout);
+bool stasis_layout_has_symbols(const struct stasis_layout *layout);
 
 #endif

@@ -45,7 +45,7 @@ bool layout_isf_next(struct layout_walk *walk)
         return true;
 }
 
-size_t layout_isf_enum(const struct stasis_layout *layout, const char *name, struct stasis_name *names, size_t max)
+static size_t isf_enum(const struct stasis_layout *layout, const char *name, struct stasis_name *names, size_t max)
 {
         const struct isf *isf = isf_of(layout);
         const struct isf_enum *e = isf_find(isf->enums.at, isf->enums.count, sizeof *isf->enums.at, name, strlen(name));
@@ -56,7 +56,7 @@ size_t layout_isf_enum(const struct stasis_layout *layout, const char *name, str
         return e->count;
 }
 
-bool layout_isf_symbol(const struct stasis_layout *layout, const char *symbol, uint64_t *ret_rva)
+static bool isf_symbol(const struct stasis_layout *layout, const char *symbol, uint64_t *ret_rva)
 {
         const struct isf *isf = isf_of(layout);
         const struct isf_symbol *s =
@@ -69,7 +69,7 @@ bool layout_isf_symbol(const struct stasis_layout *layout, const char *symbol, u
 
 bool layout_isf_pdb(const struct stasis_layout *layout, struct stasis_pdb_id *ret_pdb)
 {
-        const struct isf *isf = layout->builtin ? NULL : isf_of(layout);
+        const struct isf *isf = layout->backend == &layout_isf ? isf_of(layout) : NULL;
         if (!isf || !isf->pdb_known)
                 return false;
         *ret_pdb = isf->pdb;
@@ -88,3 +88,17 @@ void layout_isf_close(struct stasis_layout *layout)
         stasis_arena_free(&isf->names);
         free(isf);
 }
+
+static bool isf_has_types(const struct stasis_layout *layout) { return isf_of(layout)->structs.count > 0; }
+
+static bool isf_has_symbols(const struct stasis_layout *layout) { return isf_of(layout)->symbols.count > 0; }
+
+const struct layout_backend layout_isf = {
+        .open = layout_isf_open,
+        .next = layout_isf_next,
+        .enumeration = isf_enum,
+        .symbol = isf_symbol,
+        .has_types = isf_has_types,
+        .has_symbols = isf_has_symbols,
+        .close = layout_isf_close,
+};

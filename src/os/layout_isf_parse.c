@@ -246,6 +246,7 @@ enum stasis_status isf_tables(struct json_object *tree, const char *file, struct
         p.isf = calloc(1, sizeof *p.isf);
         if (!p.isf)
                 return stasis_fail(err, STASIS_NOMEM, "%s: no memory", file);
+        p.isf->layout.backend = &layout_isf;
         p.isf->layout.name = isf_keep(&p, file);
         sections_read(&p, tree);
         if (p.status == STASIS_OK)

@@ -296,7 +296,7 @@ def emit_layouts(gen, writer):
     rows = []
     for layout, profile in zip(gen.layouts, gen.profiles()):
         rows.append(('.name = "%s"' % layout.name, '.pointer_size = %d' % layout.pointer_size,
-                     '.version = { %s }' % ', '.join(map(str, layout.version)), '.builtin = true',
+                     '.version = { %s }' % ', '.join(map(str, layout.version)),
                      '.number = %d' % gen.number[layout], '.profile = %d' % profile,
                      '.derived = %s' % str(layout.derived).lower()))
     covers = sorted((*map(int, cover.split('.')), i) for layout, i in gen.number.items() for cover in layout.covers)

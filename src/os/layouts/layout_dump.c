@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout-dump NAME|ISF-FILE: answers what is asked on standard input, a line each; check.py compares. Answers are in
+ * layout-dump NAME|FILE...: answers what is asked on standard input, a line each; check.py compares. Answers are in
  * hex.
  *
  *   m PATH    offset size count bit bits type target, or -
  *   s STRUCT  its size
  *   e ENUM    value=name ... (decimal), or -
  *   b PATH    bit+len:name ...
- *   y SYMBOL  RVA, or - (ISF)
+ *   y SYMBOL  address, or -
  */
 #include <stdio.h>
 #include <string.h>
@@ -58,23 +58,25 @@ int main(int argc, char **argv)
 {
         char line[1024];
         struct stasis_error err;
-        struct stasis_layout *isf = NULL;
+        struct stasis_layout *own = NULL;
         const struct stasis_layout *layout = argc == 2 ? stasis_layout_by_name(argv[1]) : NULL;
-        if (argc != 2) {
-                fprintf(stderr, "usage: layout-dump NAME|ISF-FILE\n");
+        if (argc < 2) {
+                fprintf(stderr, "usage: layout-dump NAME|FILE...\n");
                 return 1;
         }
-        if (!layout && stasis_layout_open_isf(argv[1], &isf, &err) != STASIS_OK) {
-                fprintf(stderr, "%s\n", err.text);
-                return 2;
+        if (!layout) {
+                const char *const *paths = (const char *const *)&argv[1];
+                if (stasis_layout_open_symbols(paths, (size_t)argc - 1, &own, &err) != STASIS_OK) {
+                        fprintf(stderr, "%s\n", err.text);
+                        return 2;
+                }
+                layout = own;
         }
-        if (!layout)
-                layout = isf;
         while (fgets(line, sizeof line, stdin)) {
                 line[strcspn(line, "\n")] = '\0';
                 if (line[0] && line[1] == ' ')
                         answer(layout, line[0], line + 2);
         }
-        stasis_layout_close(isf);
+        stasis_layout_close(own);
         return 0;
 }
