@@ -234,8 +234,64 @@ STASIS_API void stasis_space_close(struct stasis_space *space);
  */
 STASIS_API enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va,
                                                 struct stasis_walk *ret_walk) STASIS_MUST_CHECK;
+/* Also what a process would get by a page fault, where the image or what was given with it holds it. */
 STASIS_API enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, void *buf,
                                                 size_t len) STASIS_MUST_CHECK;
+
+/* What an address comes to: never a bare "not there". */
+enum stasis_verdict {
+        STASIS_VERDICT_PRESENT,      /* the processor would translate it, and the image holds the page */
+        STASIS_VERDICT_TRANSITION,   /* taken from the working set; its frame still holds it */
+        STASIS_VERDICT_PROTOTYPE,    /* shared: a prototype entry leads to its frame */
+        STASIS_VERDICT_DEMAND_ZERO,  /* never touched: the first access would find zeros; there are no bytes yet */
+        STASIS_VERDICT_PAGED_OUT,    /* in a page file */
+        STASIS_VERDICT_COMPRESSED,   /* in the memory manager's compressed store */
+        STASIS_VERDICT_MAPPED_FILE,  /* in the file that is mapped there */
+        STASIS_VERDICT_NOT_CAPTURED, /* the page, or what would tell of it, is not in the image */
+        STASIS_VERDICT_INVALID,      /* nothing is there: an access would be refused */
+        STASIS_VERDICT_NOT_PRESENT   /* the processor would not translate it; no system is known that says more */
+};
+STASIS_API const char *stasis_verdict_name(enum stasis_verdict verdict); /* "demand-zero": stable, in JSON */
+
+/* Where the bytes of an address lie, or would lie. */
+enum stasis_backing {
+        STASIS_BACKING_NONE,
+        STASIS_BACKING_IMAGE,    /* at a physical address */
+        STASIS_BACKING_PAGEFILE, /* in page file number `pagefile`, at `off` */
+        STASIS_BACKING_STORE /* compressed: page `off` / 4096 of the store, which calls itself page file `pagefile` */
+};
+STASIS_API const char *stasis_backing_name(enum stasis_backing backing); /* "page file" */
+
+/* A page-table entry as the system itself reads it where the processor does not. */
+#define STASIS_PTE_MEMBERS_MAX 8
+struct stasis_pte {
+        uint64_t va, pa, value; /* va, pa: STASIS_NOWHERE where not known */
+        const char *form;       /* the structure that describes it, "_MMPTE_SOFTWARE"; NULL: none does */
+        struct {
+                const char *name; /* "PageFileHigh" */
+                uint64_t value;
+        } member[STASIS_PTE_MEMBERS_MAX];
+        uint8_t member_count;
+};
+
+/* All that can be said of an address. Texts are static. */
+#define STASIS_PTES_MAX 6
+struct stasis_address {
+        struct stasis_walk walk;   /* the tables; the last entry is the one that a fault began at */
+        enum stasis_status status; /* as of stasis_space_read of one byte */
+        enum stasis_verdict verdict;
+        enum stasis_backing backing;
+        uint64_t pa;                            /* STASIS_NOWHERE where there is none */
+        uint32_t pagefile;                      /* of STASIS_BACKING_PAGEFILE and _STORE, with off */
+        uint64_t off;                           /* there; of this very byte */
+        uint64_t vad;                           /* the VAD that decided, or 0 */
+        struct stasis_pte pte[STASIS_PTES_MAX]; /* of the system's own, in the order in which one led to the next */
+        uint8_t pte_count;
+        const char
+                *why; /* what makes it so, beyond the verdict ("the page file that was given is too short"), or NULL */
+};
+/* Never fails: what cannot be known is a verdict too. */
+STASIS_API void stasis_space_examine(struct stasis_space *space, uint64_t va, struct stasis_address *ret_address);
 
 /* ---------------------------------------------------------------- facts */
 
@@ -259,10 +315,14 @@ enum stasis_absence {
         STASIS_PRESENT,
         STASIS_NOT_IN_VERSION, /* this version of the system has no such member */
         STASIS_NOT_IN_IMAGE,   /* the page that holds it is not in the file */
-        STASIS_PAGED_OUT,      /* its page is not in memory */
+        STASIS_PAGED_OUT,      /* its page is in a page file that was not given, or is not in memory */
         STASIS_CONTRADICTORY,  /* what stands there cannot be true; a note says more */
         STASIS_NOT_APPLICABLE, /* the thread has none (no TEB of a kernel thread, no exit time of a living one) */
-        STASIS_NOT_KNOWN       /* nothing in the image tells (layout lacks it, list not found) */
+        STASIS_NOT_KNOWN,      /* nothing in the image tells (layout lacks it, list not found) */
+        STASIS_DEMAND_ZERO,    /* its page was never touched: there are no bytes yet */
+        STASIS_COMPRESSED,     /* its page is in the compressed store, and could not be read there */
+        STASIS_MAPPED_FILE,    /* its page is in the file that is mapped there */
+        STASIS_NOT_MAPPED      /* nothing is at that address */
 };
 
 enum stasis_origin { STASIS_ORIGIN_NONE, STASIS_ORIGIN_SCAN, STASIS_ORIGIN_LINK, STASIS_ORIGIN_CONTEXT };
@@ -274,6 +334,9 @@ struct stasis_fact {
         const char *text; /* by kind; borrowed until the record is decoded anew */
         uint8_t absence;  /* enum stasis_absence */
         uint8_t origin;   /* enum stasis_origin */
+        uint8_t backing;  /* enum stasis_backing of va; IMAGE and NONE say no more than pa does */
+        uint8_t pagefile; /* PAGEFILE, STORE: which one, */
+        uint64_t off;     /* and where in it */
 };
 #define STASIS_NOWHERE UINT64_MAX
 

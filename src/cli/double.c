@@ -238,29 +238,34 @@ static const struct stasis_column thread_columns[] = {
 
 #define THREAD_COLUMNS (sizeof(thread_columns) / sizeof(thread_columns[0]))
 #define DERIVED STASIS_NOWHERE, STASIS_NOWHERE
+/* A fact of physical memory, or of none. */
+#define FACT(...) \
+        { \
+                __VA_ARGS__, 0, 0, 0 \
+        }
 
 static struct stasis_fact thread_facts[THREAD_COLUMNS];
 
 static void decode_thread(size_t i)
 {
         const struct stasis_fact facts[THREAD_COLUMNS] = {
-                { 0x81230000 + i * 0x400, 0, DERIVED, NULL, 0, 0 },
-                { 0x1230000 + i * 0x400, 0, DERIVED, NULL, 0, 0 },
-                { i < 2 ? 4 : 264, 0, 0x812301ec, 0x11ec, NULL, 0, STASIS_ORIGIN_LINK },
-                { 8 + 4 * i, 0, 0x812301f0, 0x11f0, NULL, 0, STASIS_ORIGIN_LINK },
-                { 0, 0, DERIVED, i == 0 ? double_case.process : "System", 0, 0 },
-                { 0, 0, DERIVED, "process-list\ncid-table", 0, 0 },
-                { i == 1 ? 1 : 5, 0, 0x8123002d, 0x102d, i == 1 ? "Ready" : "Waiting", 0, STASIS_ORIGIN_LINK },
-                { 6, 0, 0x8123002e, 0x102e, "UserRequest", 0, STASIS_ORIGIN_LINK },
-                { (uint64_t)(i == 1 ? -15 : 9), 0, 0x81230033, 0x1033, NULL, 0, 0 },
-                { i == 1, 0, 0x81230164, 0x1164, NULL, 0, 0 },
-                { 0x103, 0, 0x81230240, 0x6000, NULL, 0, 0 },
-                { UINT64_C(127487088001234567), 0, 0x812301c0, 0x11c0, NULL, 0, 0 },
-                { i == 1 ? UINT64_C(0x800000000000000b) : 0, 0, 0x81230248, 0x1248, NULL, 0, 0 },
-                { 0x804d9000, 0x2000, 0x81230224, 0x1224, "nt", 0, 0 },
-                { i == 2 ? 0 : 0x7c810659, 0, 0x81230228, 0x1228, NULL, 0, 0 },
-                { 0, 0, DERIVED, NULL, STASIS_NOT_APPLICABLE, 0 },
-                { 0, 0, 0x81230168, STASIS_NOWHERE, NULL, STASIS_PAGED_OUT, 0 },
+                FACT(0x81230000 + i * 0x400, 0, DERIVED, NULL, 0, 0),
+                FACT(0x1230000 + i * 0x400, 0, DERIVED, NULL, 0, 0),
+                FACT(i < 2 ? 4 : 264, 0, 0x812301ec, 0x11ec, NULL, 0, STASIS_ORIGIN_LINK),
+                FACT(8 + 4 * i, 0, 0x812301f0, 0x11f0, NULL, 0, STASIS_ORIGIN_LINK),
+                FACT(0, 0, DERIVED, i == 0 ? double_case.process : "System", 0, 0),
+                FACT(0, 0, DERIVED, "process-list\ncid-table", 0, 0),
+                FACT(i == 1 ? 1 : 5, 0, 0x8123002d, 0x102d, i == 1 ? "Ready" : "Waiting", 0, STASIS_ORIGIN_LINK),
+                FACT(6, 0, 0x8123002e, 0x102e, "UserRequest", 0, STASIS_ORIGIN_LINK),
+                FACT((uint64_t)(i == 1 ? -15 : 9), 0, 0x81230033, 0x1033, NULL, 0, 0),
+                FACT(i == 1, 0, 0x81230164, 0x1164, NULL, 0, 0),
+                FACT(0x103, 0, 0x81230240, 0x6000, NULL, 0, 0),
+                FACT(UINT64_C(127487088001234567), 0, 0x812301c0, 0x11c0, NULL, 0, 0),
+                FACT(i == 1 ? UINT64_C(0x800000000000000b) : 0, 0, 0x81230248, 0x1248, NULL, 0, 0),
+                FACT(0x804d9000, 0x2000, 0x81230224, 0x1224, "nt", 0, 0),
+                FACT(i == 2 ? 0 : 0x7c810659, 0, 0x81230228, 0x1228, NULL, 0, 0),
+                FACT(0, 0, DERIVED, NULL, STASIS_NOT_APPLICABLE, 0),
+                FACT(0, 0, 0x81230168, STASIS_NOWHERE, NULL, STASIS_PAGED_OUT, 0),
         };
         memcpy(thread_facts, facts, sizeof(facts));
 }
@@ -270,8 +275,8 @@ static const struct stasis_column other_columns[] = {
         { "name", "Name", "module", NULL, "", STASIS_KIND_TEXT, NULL, 0 },
 };
 static const struct stasis_fact other_facts[] = {
-        { 0x804d7000, 0, DERIVED, NULL, 0, 0 },
-        { 0, 0, DERIVED, "ntoskrnl.exe", 0, 0 },
+        FACT(0x804d7000, 0, DERIVED, NULL, 0, 0),
+        FACT(0, 0, DERIVED, "ntoskrnl.exe", 0, 0),
 };
 static const struct stasis_column system_columns[] = {
         { "name", "System", "system", NULL, "", STASIS_KIND_TEXT, NULL, 0 },
@@ -279,9 +284,9 @@ static const struct stasis_column system_columns[] = {
         { "kernel_base", "Kernel base", "system", NULL, "", STASIS_KIND_ADDRESS, NULL, 0 },
 };
 static const struct stasis_fact system_facts[] = {
-        { 0, 0, DERIVED, "Windows XP", 0, 0 },
-        { 2600, 0, 0xffdf0000, 0x1000, NULL, 0, 0 },
-        { 0, 0, DERIVED, NULL, STASIS_NOT_KNOWN, 0 },
+        FACT(0, 0, DERIVED, "Windows XP", 0, 0),
+        FACT(2600, 0, 0xffdf0000, 0x1000, NULL, 0, 0),
+        FACT(0, 0, DERIVED, NULL, STASIS_NOT_KNOWN, 0),
 };
 
 const char *stasis_absence_name(enum stasis_absence absence)

@@ -50,18 +50,22 @@ const char *stasis_space_mode(const struct stasis_space *space) { return space->
 
 uint64_t stasis_space_root(const struct stasis_space *space) { return space->root; }
 
-enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va, struct stasis_walk *ret_walk)
+enum stasis_status stasis_space_resolve(struct stasis_space *space, uint64_t va, struct stasis_soft_fault *fault)
 {
         enum stasis_status status =
-                stasis_paging_walk_again(space->image, &space->tables, space->paging, space->root, va, ret_walk);
-        if (status != STASIS_ABSENT || !space->soft_fault)
+                stasis_paging_walk_again(space->image, &space->tables, space->paging, space->root, va, fault->walk);
+        if (status != STASIS_ABSENT || !space->soft_fault || space->faults >= STASIS_FAULTS_MAX)
                 return status;
-
-        enum stasis_status (*hook)(void *, struct stasis_space *, struct stasis_walk *) = space->soft_fault;
-        space->soft_fault = NULL;
-        status = hook(space->soft_fault_ctx, space, ret_walk);
-        space->soft_fault = hook;
+        space->faults++;
+        status = space->soft_fault(space->soft_fault_ctx, space, fault);
+        space->faults--;
         return status;
+}
+
+enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va, struct stasis_walk *ret_walk)
+{
+        struct stasis_soft_fault fault = { .walk = ret_walk };
+        return stasis_space_resolve(space, va, &fault);
 }
 
 /*
@@ -98,17 +102,23 @@ static void prefix_keep(struct stasis_space *space, uint64_t va, const struct st
         *prefix_slot(space, va) = kept;
 }
 
-/* Needs the walk for what is absent, too: it tells why, and a soft fault may say otherwise. */
+/*
+ * Needs the walk for what is absent, too: it tells why, and a soft fault may say otherwise. What such a one comes to
+ * holds for this page alone, and a fleeting page is not remembered at all.
+ */
 static __attribute__((noinline)) enum stasis_status page_by_walk(struct stasis_space *space, uint64_t va,
-                                                                 uint64_t *ret_page)
+                                                                 struct stasis_tlb_entry *ret_entry)
 {
         struct stasis_walk walk;
-        enum stasis_status status = stasis_space_walk(space, va, &walk);
+        struct stasis_soft_fault fault = { .walk = &walk };
+        enum stasis_status status = stasis_space_resolve(space, va, &fault);
         if (status != STASIS_OK)
                 return status;
         if (walk.entry[walk.depth - 1].value & STASIS_ENTRY_PRESENT)
                 prefix_keep(space, va, &walk);
-        *ret_page = walk.pa & ~(PAGE - 1);
+        *ret_entry = (struct stasis_tlb_entry){ .page = fault.fleeting ? 0 : va / PAGE + 1,
+                                                .pa = fault.host ? STASIS_NOWHERE : walk.pa & ~(PAGE - 1),
+                                                .host = fault.host };
         return STASIS_OK;
 }
 
@@ -129,19 +139,19 @@ static inline bool page_by_prefix(struct stasis_space *space, uint64_t va, uint6
 
 static __attribute__((noinline)) enum stasis_status tlb_fill(struct stasis_space *space, uint64_t va)
 {
-        uint64_t pa;
+        struct stasis_tlb_entry found = { .page = va / PAGE + 1 };
         if (!space->paging->levels) { /* flat: a page may be held in part, so that none is remembered */
                 *tlb_slot(space, va) = (struct stasis_tlb_entry){ .pa = va & ~(PAGE - 1) };
                 return stasis_paging_canonical(space->paging, va)
                                ? stasis_image_find(space->image, va) ? STASIS_OK : STASIS_IO
                                : STASIS_CORRUPT;
         }
-        if (!page_by_prefix(space, va, &pa)) {
-                enum stasis_status status = page_by_walk(space, va, &pa);
+        if (!page_by_prefix(space, va, &found.pa)) {
+                enum stasis_status status = page_by_walk(space, va, &found);
                 if (status != STASIS_OK)
                         return status;
         }
-        *tlb_slot(space, va) = (struct stasis_tlb_entry){ .page = va / PAGE + 1, .pa = pa };
+        *tlb_slot(space, va) = found; /* now: a hook may have used the slot */
         return STASIS_OK;
 }
 
@@ -171,6 +181,8 @@ enum stasis_status stasis_space_pa(struct stasis_space *space, uint64_t va, uint
 {
         struct stasis_tlb_entry *entry;
         enum stasis_status status = tlb_get(space, va, &entry);
+        if (status == STASIS_OK && entry->pa == STASIS_NOWHERE)
+                return STASIS_ABSENT;
         if (status == STASIS_OK)
                 *ret_pa = entry->pa | va % PAGE;
         return status;

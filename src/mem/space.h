@@ -18,7 +18,7 @@
 
 struct stasis_tlb_entry {
         uint64_t page;       /* va >> 12, plus one so that zeroed is empty */
-        uint64_t pa;         /* of that 4 KiB page */
+        uint64_t pa;         /* of that 4 KiB page; STASIS_NOWHERE: it has none, and host is there */
         const uint8_t *host; /* its bytes, once somebody asked for them and where it is held in one piece; else NULL */
 };
 
@@ -29,16 +29,28 @@ struct stasis_prefix {
         uint64_t pa;          /* large page: of what lies at key << shift */
 };
 
+/*
+ * A walk that ended at a not-present entry, handed to who knows what the system meant by it, and what that comes to:
+ * STASIS_OK with walk->pa and page_size, or with walk->pa left STASIS_NOWHERE and host; else the walk's failure stays.
+ */
+struct stasis_soft_fault {
+        struct stasis_walk *walk;
+        const uint8_t *host; /* the 4096 bytes of the page, where they have no physical address */
+        bool fleeting;       /* host is good only until STASIS_FLEETING further faults; else as long as the space */
+        struct stasis_address *detail; /* to be filled where somebody asks why; else NULL */
+};
+#define STASIS_FLEETING 64
+/* A hook may use the space itself, which may fault anew, but no deeper than this: tables cannot make it recurse. */
+#define STASIS_FAULTS_MAX 2
+
 struct stasis_space {
         const struct stasis_image *image;
         const struct stasis_paging *paging;
         uint64_t root;
-        /*
-         * Asked when a walk ends at a not-present entry: may fill walk->pa/page_size and return STASIS_OK. NULL: none.
-         * It may use the space itself; walks made while it runs ask no hook, so that tables cannot make it recurse.
-         */
-        enum stasis_status (*soft_fault)(void *ctx, struct stasis_space *space, struct stasis_walk *walk);
+        /* Asked when a walk ends at a not-present entry; never by stasis_space_next. NULL: none. */
+        enum stasis_status (*soft_fault)(void *ctx, struct stasis_space *space, struct stasis_soft_fault *fault);
         void *soft_fault_ctx;
+        uint8_t faults;           /* hooks running now */
         uint64_t next_va, looked; /* stasis_space_next: how far this pass got, and how many entries it has looked at */
         uint8_t prefix_shift;     /* out of paging, nearer at hand */
         struct stasis_tlb_entry tlb[STASIS_TLB_SIZE];
@@ -51,12 +63,18 @@ void stasis_space_init(struct stasis_space *space, const struct stasis_image *im
                        uint64_t root);
 
 /*
- * Physical address of va through the TLB; same statuses as stasis_space_walk. stasis_space_read adds: STASIS_IO also
- * where the page itself (flat: a byte of it) is not in the image, STASIS_CORRUPT also where va + len wraps; buf is then
- * partly written.
+ * Physical address of va through the TLB; same statuses as stasis_space_walk, and STASIS_ABSENT where the bytes have
+ * no physical address. stasis_space_read adds: STASIS_IO also where the page itself (flat: a byte of it) is not in the
+ * image, STASIS_CORRUPT also where va + len wraps; buf is then partly written.
  */
 enum stasis_status stasis_space_pa(struct stasis_space *space, uint64_t va, uint64_t *ret_pa) STASIS_MUST_CHECK;
-/* The bytes at va up to the end of its 4 KiB page, at most len, without a copy; {NULL, 0} where they are not there. */
+/* The walk, and where it ends at a not-present entry the hook; fault->walk and ->detail are the caller's. */
+enum stasis_status stasis_space_resolve(struct stasis_space *space, uint64_t va,
+                                        struct stasis_soft_fault *fault) STASIS_MUST_CHECK;
+/*
+ * The bytes at va up to the end of its 4 KiB page, at most len, without a copy; {NULL, 0} where they are not there.
+ * Good as long as the space; a page without a physical address: until STASIS_FLEETING other such pages were asked for.
+ */
 struct stasis_bytes stasis_space_view(struct stasis_space *space, uint64_t va, size_t len);
 
 /* A mapped stretch of virtual addresses: va, len, and pa of its first byte (one page or large page at a time). */

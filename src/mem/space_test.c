@@ -154,42 +154,138 @@ START_TEST(tlb_slots_are_shared_and_not_mixed_up)
 }
 END_TEST
 
-/* What a fault of Windows' transition kind does, in small: bit 11 set, bit 0 clear, the frame is good. */
-static enum stasis_status fault(void *ctx, struct stasis_space *in, struct stasis_walk *faulted)
+/*
+ * What Windows' entries do, in small. Bit 11: the frame is good. Bit 10: a host page, fleeting with bit 9. A fault
+ * inside a fault may fault once more, and no deeper.
+ */
+struct faults {
+        unsigned asked, depth, deepest;
+        const uint8_t *page;
+};
+
+static enum stasis_status fault(void *ctx, struct stasis_space *in, struct stasis_soft_fault *faulted)
 {
-        uint64_t value = faulted->entry[faulted->depth - 1].value, pa;
-        (*(unsigned *)ctx)++;
-        /* a fault inside a fault asks nobody */
+        struct faults *f = ctx;
+        struct stasis_walk *walk = faulted->walk;
+        uint64_t value = walk->entry[walk->depth - 1].value, pa;
+        f->depth++;
+        if (f->depth > f->deepest)
+                f->deepest = f->depth;
+        if (f->depth == 1)
+                f->asked++;
         ck_assert_int_eq(stasis_space_pa(in, 0x7000, &pa), STASIS_ABSENT);
-        if (!(value & 0x800))
+        f->depth--;
+        if (faulted->detail)
+                faulted->detail->verdict = value ? STASIS_VERDICT_TRANSITION : STASIS_VERDICT_INVALID;
+        if (!(value & 0xc00))
                 return STASIS_ABSENT;
-        faulted->page_size = 0x1000;
-        faulted->pa = (value & 0xff000) | (faulted->va & 0xfff);
+        walk->page_size = 0x1000;
+        if (value & 0x400) {
+                faulted->host = f->page;
+                faulted->fleeting = value & 0x200;
+        } else {
+                walk->pa = (value & 0xff000) | (walk->va & 0xfff);
+        }
         return STASIS_OK;
+}
+
+static void start_faults(struct faults *f)
+{
+        start(PT_X64);
+        space.soft_fault = fault;
+        space.soft_fault_ctx = f;
 }
 
 START_TEST(soft_faults)
 {
-        unsigned asked = 0;
+        struct faults f = { 0 };
         uint64_t pa = 0;
-        start(PT_X64);
+        start_faults(&f);
         pt_put(&tables, pt_slot(&tables, 0x5000, PT_4K), 0x33800);
-        space.soft_fault = fault;
-        space.soft_fault_ctx = &asked;
         for (int again = 0; again < 2; again++)
                 ck_assert_int_eq(stasis_space_pa(&space, 0x5678, &pa), STASIS_OK);
         ck_assert_uint_eq(pa, 0x33678);
-        ck_assert_uint_eq(asked, 1); /* then the TLB knows */
+        ck_assert_uint_eq(f.asked, 1); /* then the TLB knows */
+        ck_assert_uint_eq(f.deepest, STASIS_FAULTS_MAX);
         ck_assert_int_eq(stasis_space_pa(&space, 0x6000, &pa), STASIS_ABSENT);
-        ck_assert_uint_eq(asked, 2);
+        ck_assert_uint_eq(f.asked, 2);
         /* a table that is not there: what the hook says of one page is not taken for its neighbours */
         pt_put(&tables, pt_slot(&tables, 0x40000000, PT_2M), 0x44800);
         for (unsigned i = 0; i < 2; i++) {
                 ck_assert_int_eq(stasis_space_pa(&space, 0x40000123 + i * 0x1000, &pa), STASIS_OK);
                 ck_assert_uint_eq(pa, 0x44123);
         }
-        ck_assert_uint_eq(asked, 4);
+        ck_assert_uint_eq(f.asked, 4);
         expect_end(0, 0); /* not what the processor would translate */
+}
+END_TEST
+
+/* Bytes that lie nowhere in physical memory: read, seen, remembered; a fleeting page is asked for anew. */
+START_TEST(soft_faults_without_an_address)
+{
+        static uint8_t kept[4096], fleeting[4096];
+        struct faults f = { .page = kept };
+        uint64_t value = 0, pa = 42;
+        memset(kept, 0x11, sizeof kept);
+        memset(fleeting, 0x22, sizeof fleeting);
+        memset(memory + 0x50000, 0x33, 4096);
+        start_faults(&f);
+        pt_put(&tables, pt_slot(&tables, 0x5000, PT_4K), 0x400);
+        pt_put(&tables, pt_slot(&tables, 0x6000, PT_4K), 0x600);
+        pt_map(&tables, 0x4000, 0x50000, PT_4K, 0);
+        for (int again = 0; again < 2; again++)
+                ck_assert_int_eq(stasis_space_u(&space, 0x5ffc, 4, &value), STASIS_OK);
+        ck_assert_uint_eq(value, 0x11111111);
+        ck_assert_uint_eq(f.asked, 1);
+        ck_assert_int_eq(stasis_space_pa(&space, 0x5ffc, &pa), STASIS_ABSENT);
+        ck_assert_uint_eq(pa, 42);
+        struct stasis_bytes view = stasis_space_view(&space, 0x5001, 8192);
+        ck_assert_uint_eq(view.len, 4095);
+        ck_assert_ptr_eq(view.at, kept + 1);
+        f.page = fleeting;
+        ck_assert_int_eq(stasis_space_u(&space, 0x6000, 4, &value), STASIS_OK);
+        ck_assert_uint_eq(value, 0x22222222);
+        ck_assert_int_eq(stasis_space_u(&space, 0x5ffc, 8, &value), STASIS_OK);
+        ck_assert_uint_eq(value, 0x2222222211111111);
+        ck_assert_uint_eq(f.asked, 3);
+        ck_assert_int_eq(stasis_space_u(&space, 0x4ffc, 8, &value), STASIS_OK);
+        ck_assert_uint_eq(value, 0x1111111133333333);
+        ck_assert_int_eq(stasis_space_u(&space, 0x6ffc, 8, &value), STASIS_ABSENT); /* 0x7000 is not there */
+}
+END_TEST
+
+static void expect_verdict(uint64_t va, enum stasis_status status, enum stasis_verdict verdict, uint64_t pa)
+{
+        struct stasis_address address;
+        stasis_space_examine(&space, va, &address);
+        ck_assert_int_eq(address.status, status);
+        ck_assert_int_eq(address.verdict, verdict);
+        ck_assert_uint_eq(address.pa, pa);
+        ck_assert_uint_eq(address.walk.va, va);
+        ck_assert_int_eq(address.backing, pa == STASIS_NOWHERE ? STASIS_BACKING_NONE : STASIS_BACKING_IMAGE);
+}
+
+START_TEST(verdicts)
+{
+        struct faults f = { 0 };
+        start(PT_X64);
+        pt_map(&tables, 0x4000, 0x50000, PT_4K, 0);
+        pt_map(&tables, 0x5000, 0x7000000, PT_4K, 0);
+        pt_put(&tables, pt_slot(&tables, 0x6000, PT_4K), 0x33800);
+        pt_put(&tables, pt_slot(&tables, 0x80000000, PT_2M), 0x7000001);
+        expect_verdict(0x4123, STASIS_OK, STASIS_VERDICT_PRESENT, 0x50123);
+        expect_verdict(0x5123, STASIS_IO, STASIS_VERDICT_NOT_CAPTURED, 0x7000123);
+        expect_verdict(0x6123, STASIS_ABSENT, STASIS_VERDICT_NOT_PRESENT, STASIS_NOWHERE);
+        expect_verdict(0x80000000, STASIS_IO, STASIS_VERDICT_NOT_CAPTURED, STASIS_NOWHERE);
+        expect_verdict(UINT64_C(1) << 47, STASIS_CORRUPT, STASIS_VERDICT_INVALID, STASIS_NOWHERE);
+        space.soft_fault = fault;
+        space.soft_fault_ctx = &f;
+        expect_verdict(0x6123, STASIS_OK, STASIS_VERDICT_TRANSITION, 0x33123);
+        expect_verdict(0x8123, STASIS_ABSENT, STASIS_VERDICT_INVALID, STASIS_NOWHERE);
+        ck_assert_str_eq(stasis_verdict_name(STASIS_VERDICT_NOT_PRESENT), "not present");
+        ck_assert_str_eq(stasis_verdict_name((enum stasis_verdict)99), "?");
+        ck_assert_str_eq(stasis_backing_name(STASIS_BACKING_STORE), "compressed store");
+        ck_assert_str_eq(stasis_backing_name((enum stasis_backing)99), "?");
 }
 END_TEST
 
@@ -378,6 +474,8 @@ int main(void)
         tcase_add_test(tc, view_ends_with_its_page);
         tcase_add_test(tc, tlb_slots_are_shared_and_not_mixed_up);
         tcase_add_test(tc, soft_faults);
+        tcase_add_test(tc, soft_faults_without_an_address);
+        tcase_add_test(tc, verdicts);
         tcase_add_test(tc, next_skips_gaps_and_cuts);
         tcase_add_test(tc, next_costs_a_step_for_a_gap);
         tcase_add_test(tc, next_on_32_bits);

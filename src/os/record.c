@@ -16,6 +16,10 @@ static const char *const absence_names[] = {
         [STASIS_CONTRADICTORY] = "contradictory",
         [STASIS_NOT_APPLICABLE] = "not applicable",
         [STASIS_NOT_KNOWN] = "not known",
+        [STASIS_DEMAND_ZERO] = "demand-zero",
+        [STASIS_COMPRESSED] = "compressed store",
+        [STASIS_MAPPED_FILE] = "mapped file",
+        [STASIS_NOT_MAPPED] = "not mapped",
 };
 
 const char *stasis_absence_name(enum stasis_absence absence)

@@ -91,7 +91,7 @@ START_TEST(absences)
         expect(STASIS_KIND_TIME, fact_absent(STASIS_CONTRADICTORY), "<contradictory>");
         expect(STASIS_KIND_FLAGS, fact_absent(STASIS_NOT_APPLICABLE), "<not applicable>");
         expect(STASIS_KIND_CODE, fact_absent(STASIS_NOT_KNOWN), "<not known>");
-        ck_assert_str_eq(stasis_absence_name((enum stasis_absence)(STASIS_NOT_KNOWN + 1)), "?");
+        ck_assert_str_eq(stasis_absence_name((enum stasis_absence)(STASIS_NOT_MAPPED + 1)), "?");
         for (int i = STASIS_KIND_NUMBER; i <= STASIS_KIND_TEXTS; i++)
                 ck_assert(stasis_kind_name((enum stasis_kind)i)[0] != '?');
         ck_assert_str_eq(stasis_kind_name((enum stasis_kind)(STASIS_KIND_TEXTS + 1)), "?");
