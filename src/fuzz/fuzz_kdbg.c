@@ -15,7 +15,8 @@ static void check_kdbg(const struct flat *flat, const struct kdbg *kdbg)
 
 static void look(struct flat *flat, const struct pe_image *pe)
 {
-        struct kdbg kdbg;
+        struct kdbg kdbg, solved, kdbg_again;
+        struct kdbg_key key;
         struct kd_version block;
         struct kernel_version version;
         bool plain = kdbg_scan(&flat->space, pe, &kdbg) == STASIS_OK;
@@ -23,6 +24,12 @@ static void look(struct flat *flat, const struct pe_image *pe)
         if (plain) {
                 check_kdbg(flat, &kdbg);
                 flat_promise(kdbg.KernBase == pe->base);
+        }
+        if (kdbg_solve_scan(&flat->space, pe, &key, &solved) == STASIS_OK) {
+                check_kdbg(flat, &solved);
+                flat_promise(pe->is64 && key.rotate < 64 && solved.KernBase == pe->base);
+                flat_promise(solved.PsActiveProcessHead >= pe->base);
+                flat_promise(kdbg_read_encoded(&flat->space, pe, solved.va, &key, &kdbg_again) == STASIS_OK);
         }
         if (kd_version_find(&flat->space, pe, &block) == STASIS_OK)
                 flat_promise(block.PsLoadedModuleList >= pe->base && block.build);

@@ -178,38 +178,7 @@ static bool find_by_shape(struct windows *w)
         return false;
 }
 
-/* ---------------------------------------------------------------- debugger block, version */
-
-static void find_kdbg(struct windows *w)
-{
-        const struct stasis_hints *h = stasis_image_hints(w->image);
-        uint64_t va;
-        if (w->has_kdbg) {
-                system_trace(w->system, "kdbg", true, "0x%" PRIx64 " (header), 0x%x bytes", w->kdbg.va, w->kdbg.size);
-                return;
-        }
-        if (h->known & STASIS_HINT_KDBG)
-                system_trace(w->system, "kdbg", false, "0x%" PRIx64 " (header): no plain block there", h->kdbg);
-        if (!w->has_pe)
-                return;
-        if (windows_symbol(w, "KdDebuggerDataBlock", &va)) {
-                w->has_kdbg = kdbg_read(w->kernel, va, &w->kdbg) == STASIS_OK && w->kdbg.KernBase == w->pe.base;
-                system_trace(w->system, "kdbg", w->has_kdbg, "0x%" PRIx64 " (PDB symbol): %s", va,
-                             w->has_kdbg ? "plain" : "encoded, or not readable");
-        }
-        if (!w->has_kdbg) {
-                w->has_kdbg = kdbg_scan(w->kernel, &w->pe, &w->kdbg) == STASIS_OK;
-                system_trace(w->system, "kdbg", w->has_kdbg,
-                             w->has_kdbg ? "0x%" PRIx64 " (scan of the kernel's sections)"
-                                         : "scan of the kernel's sections: no plain block",
-                             w->kdbg.va);
-        }
-        if (w->has_kdbg && w->kdbg.KernBase != w->pe.base) {
-                system_trace(w->system, "kdbg", false, "refused: its KernBase 0x%" PRIx64 " is not this kernel",
-                             w->kdbg.KernBase);
-                w->has_kdbg = false;
-        }
-}
+/* ---------------------------------------------------------------- version */
 
 static void find_version(struct windows *w)
 {
@@ -282,7 +251,7 @@ static enum stasis_status discover_virtual(struct windows *w, struct stasis_erro
                 return stasis_fail(err, STASIS_USAGE, "a triage dump has no page tables: no root can be given");
         if (!enter_virtual(w))
                 return not_found(w, err);
-        find_kdbg(w);
+        windows_find_kdbg(w);
         find_version(w);
         windows_find_process_head(w);
         if (!windows_choose_layout(w))
@@ -301,7 +270,7 @@ enum stasis_status windows_discover(struct windows *w, struct stasis_error *err)
                 return discover_virtual(w, err);
         if (!find_kernel(w) && (w->system->options.root_known || !find_by_shape(w)))
                 return not_found(w, err); /* a root that was given is the only one that is tried */
-        find_kdbg(w);
+        windows_find_kdbg(w);
         find_version(w);
         windows_find_process_head(w);
         if (!w->layout && !windows_choose_layout(w) && (w->own_layout || !find_by_shape(w)))

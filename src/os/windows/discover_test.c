@@ -239,6 +239,32 @@ START_TEST(header_kdbg_wrong)
 }
 END_TEST
 
+/* Who writes a dump of a live system by itself may name the block and leave it encoded. */
+START_TEST(header_kdbg_encoded)
+{
+        uint64_t va, plain[0x340 / 8] = { 0 };
+        tiny_build(&t, true);
+        va = t.pool + TINY_POOL_FREE;
+        plain[2] = UINT64_C(0x3404742444b); /* "KDBG", 0x340 */
+        plain[3] = t.kernel;
+        plain[9] = t.modules;
+        plain[10] = t.head;
+        for (unsigned i = 0; i < 0x340 / 8; i++) {
+                uint64_t x = __builtin_bswap64(plain[i] ^ UINT64_C(0x123456789abcdef1));
+                world_u(&t.world, va + i * UINT64_C(8), 8, x >> 5 | x << 59);
+        }
+        tiny_dump(&dump, &t);
+        tiny_dump_put(&dump, 0x80, va, 8);
+        open_dump();
+        ck_assert(sys_traced("kdbg", false, "no plain block there"));
+        ck_assert(sys_traced("kdbg", true, "rotation 5, mask 0x123456789abcdef1"));
+        ck_assert(sys_traced("processes", true, "(debugger block)"));
+        expect_value(system_fact("kdbg"), va);
+        expect_text(system_fact("kdbg_form"), "decoded with keys solved from the kernel's base");
+        expect_everything();
+}
+END_TEST
+
 START_TEST(header_modules_wrong)
 {
         tiny_build(&t, _i);
@@ -416,6 +442,7 @@ int main(void)
                 thread_at_refuses,
                 spaces,
         };
-        const TTest *const single[] = { layout_by_pdb, witnesses_disagree, layout_of_another_build };
+        const TTest *const single[] = { header_kdbg_encoded, layout_by_pdb, witnesses_disagree,
+                                        layout_of_another_build };
         return sys_main("discover", both, sizeof(both) / sizeof(both[0]), single, sizeof(single) / sizeof(single[0]));
 }

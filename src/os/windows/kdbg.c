@@ -6,19 +6,10 @@
  */
 #include <stddef.h>
 
-#include "../../base/bytes.h"
-#include "kernel.h"
+#include "kdbg.h"
 #include "region.h"
 
-enum {
-        KDBG_TAG = 0x10,
-        KDBG_SIZE = 0x14,
-        KDBG_KERN_BASE = 0x18,
-        KDBG_LEN_MIN = 0x200,
-        KDBG_LEN_MAX = 0x1000,
-        KDBG_LEN_READ = 0x380,
-        KDBG_SIZE_ETHREAD = 0x2c0 /* the last of the members that make the tuple */
-};
+#define KDBG_SIZE_ETHREAD 0x2c0 /* the last of the members that make the tuple */
 
 struct kdbg_row {
         uint16_t offset, width;
@@ -66,6 +57,16 @@ static const struct kdbg_row kdbg_rows[] = {
 
 static const uint8_t kdbg_tag[4] = { 'K', 'D', 'B', 'G' };
 
+bool kdbg_head(const uint8_t *raw, size_t *ret_size)
+{
+        size_t size = load_le32(raw + KDBG_SIZE);
+
+        if (memcmp(raw + KDBG_TAG, kdbg_tag, sizeof(kdbg_tag)) != 0 || size < KDBG_LEN_MIN || size > KDBG_LEN_MAX)
+                return false;
+        *ret_size = size;
+        return true;
+}
+
 /* A 32-bit system writes its pointers into 64-bit slots, sign-extended or not. */
 static uint64_t own_width(const struct stasis_space *space, uint64_t value)
 {
@@ -104,20 +105,11 @@ static bool list_head_is_sane(const struct stasis_space *space, uint64_t va)
         return kernel_half(space, va) && va % 4 == 0;
 }
 
-enum stasis_status kdbg_read(struct stasis_space *space, uint64_t va, struct kdbg *ret_kdbg)
+enum stasis_status kdbg_take(const struct stasis_space *space, uint64_t va, const uint8_t *raw, size_t len,
+                             struct kdbg *ret_kdbg)
 {
-        uint8_t raw[KDBG_LEN_READ];
+        struct kdbg kdbg = { .va = va, .size = load_le32(raw + KDBG_SIZE) };
 
-        va = own_width(space, va);
-        if (stasis_space_read(space, va, raw, KDBG_KERN_BASE) != STASIS_OK)
-                return STASIS_ABSENT;
-        size_t size = load_le32(raw + KDBG_SIZE);
-        if (memcmp(raw + KDBG_TAG, kdbg_tag, sizeof(kdbg_tag)) != 0 || size < KDBG_LEN_MIN || size > KDBG_LEN_MAX)
-                return STASIS_CORRUPT;
-        size_t len = size < sizeof(raw) ? size : sizeof(raw);
-        if (stasis_space_read(space, va, raw, len) != STASIS_OK)
-                return STASIS_ABSENT;
-        struct kdbg kdbg = { .va = va, .size = (uint32_t)size };
         kdbg_decode(space, raw, len, &kdbg);
         if (!slot_is_sane(space, load_le64(raw + KDBG_KERN_BASE)) || !kernel_half(space, kdbg.KernBase) ||
             kdbg.KernBase % 0x1000 || !list_head_is_sane(space, kdbg.PsLoadedModuleList) ||
@@ -125,6 +117,22 @@ enum stasis_status kdbg_read(struct stasis_space *space, uint64_t va, struct kdb
                 return STASIS_CORRUPT;
         *ret_kdbg = kdbg;
         return STASIS_OK;
+}
+
+enum stasis_status kdbg_read(struct stasis_space *space, uint64_t va, struct kdbg *ret_kdbg)
+{
+        uint8_t raw[KDBG_LEN_READ];
+        size_t size;
+
+        va = own_width(space, va);
+        if (stasis_space_read(space, va, raw, KDBG_KERN_BASE) != STASIS_OK)
+                return STASIS_ABSENT;
+        if (!kdbg_head(raw, &size))
+                return STASIS_CORRUPT;
+        size_t len = size < sizeof(raw) ? size : sizeof(raw);
+        if (stasis_space_read(space, va, raw, len) != STASIS_OK)
+                return STASIS_ABSENT;
+        return kdbg_take(space, va, raw, len, ret_kdbg);
 }
 
 /* ---------------------------------------------------------------- looking through the kernel */

@@ -47,6 +47,29 @@ enum stasis_status kdbg_scan(struct stasis_space *space, const struct pe_image *
                              struct kdbg *ret_kdbg) STASIS_MUST_CHECK;
 
 /*
+ * From Windows 8 on, x64, the block is kept encoded unless kernel debugging was on at boot (kdbg_encoded.c). Each
+ * quadword v of it is plain as bswap(rol(v, rotate)) ^ mask.
+ */
+struct kdbg_key {
+        uint8_t rotate;
+        uint64_t mask;
+};
+/* From the values of KiWaitNever and KiWaitAlways and the address of KdpDataBlockEncoded. */
+struct kdbg_key kdbg_key_of(uint64_t wait_never, uint64_t wait_always, uint64_t encoded_flag);
+/*
+ * The encoded block at va, read with this key. It is believed only where tag, size, the KernBase of this kernel and
+ * list heads inside this kernel come out: else STASIS_CORRUPT; STASIS_ABSENT where it is not readable.
+ */
+enum stasis_status kdbg_read_encoded(struct stasis_space *space, const struct pe_image *kernel, uint64_t va,
+                                     const struct kdbg_key *key, struct kdbg *ret_kdbg) STASIS_MUST_CHECK;
+/* The same without keys: KernBase is known, and tells the mask for each of the 64 rotations. */
+enum stasis_status kdbg_solve(struct stasis_space *space, const struct pe_image *kernel, uint64_t va,
+                              struct kdbg_key *ret_key, struct kdbg *ret_kdbg) STASIS_MUST_CHECK;
+/* Wherever in the kernel's sections such a block lies; STASIS_ABSENT where there is none. */
+enum stasis_status kdbg_solve_scan(struct stasis_space *space, const struct pe_image *kernel, struct kdbg_key *ret_key,
+                                   struct kdbg *ret_kdbg) STASIS_MUST_CHECK;
+
+/*
  * The kernel's own answer to a debugger's "which version" (DBGKD_GET_VERSION64, KdVersionBlock), which later systems
  * leave plain in memory where KDBG is encoded: by KPCR.KdVersionBlock (x86, first processor), else by its shape in the
  * kernel's variables: machine, KernBase, and a module list inside the kernel. STASIS_ABSENT where there is none.

@@ -110,6 +110,7 @@ static struct stasis_fact fact_layout(struct windows *w) { return text(stasis_la
 static struct stasis_fact fact_layout_how(struct windows *w) { return text(w->layout_evidence.how); }
 static struct stasis_fact fact_layout_sure(struct windows *w) { return text(w->layout_evidence.sure); }
 static struct stasis_fact fact_kdbg(struct windows *w) { return number_if(w->has_kdbg, w->kdbg.va); }
+static struct stasis_fact fact_kdbg_form(struct windows *w) { return text(w->has_kdbg ? w->kdbg_form : NULL); }
 static struct stasis_fact fact_head(struct windows *w) { return number_if(w->process_head != 0, w->process_head); }
 static struct stasis_fact fact_system(struct windows *w) { return number_if(w->system_object != 0, w->system_object); }
 static struct stasis_fact fact_modules(struct windows *w) { return number_if(w->module_head != 0, w->module_head); }
@@ -142,7 +143,10 @@ static const struct stasis_column columns[] = {
         COLUMN("pdb_name", "PDB", KERNEL, TEXT, "from the CodeView record"),
         COLUMN("pdb_guid", "PDB GUID", KERNEL, TEXT, ""),
         COLUMN("pdb_age", "PDB age", KERNEL, NUMBER, ""),
-        COLUMN("kdbg", "Debugger block", KERNEL, ADDRESS, "KDDEBUGGER_DATA64, where a plain one was found"),
+        COLUMN("kdbg", "Debugger block", KERNEL, ADDRESS, "KDDEBUGGER_DATA64, where one was found"),
+        COLUMN("kdbg_form", "Its form", KERNEL, TEXT,
+               "plain; or, as Windows 8 and later keep it on x64, decoded with the PDB's symbols, or with keys solved "
+               "from the kernel's base"),
         COLUMN("process_head", "PsActiveProcessHead", KERNEL, ADDRESS, ""),
         COLUMN("system_object", "System's EPROCESS", KERNEL, ADDRESS, ""),
         COLUMN("module_head", "PsLoadedModuleList", KERNEL, ADDRESS, ""),
@@ -153,10 +157,10 @@ static const struct stasis_column columns[] = {
 };
 
 static struct stasis_fact (*const fill[])(struct windows *w) = {
-        fact_name,    fact_version,    fact_build,   fact_lab,    fact_csd,        fact_product,     fact_root_path,
-        fact_machine, fact_processors, fact_time,    fact_up,     fact_zone,       fact_paging,      fact_root,
-        fact_kernel,  fact_size,       fact_stamp,   fact_pdb,    fact_guid,       fact_age,         fact_kdbg,
-        fact_head,    fact_system,     fact_modules, fact_layout, fact_layout_how, fact_layout_sure,
+        fact_name,      fact_version,    fact_build,  fact_lab,     fact_csd,    fact_product,    fact_root_path,
+        fact_machine,   fact_processors, fact_time,   fact_up,      fact_zone,   fact_paging,     fact_root,
+        fact_kernel,    fact_size,       fact_stamp,  fact_pdb,     fact_guid,   fact_age,        fact_kdbg,
+        fact_kdbg_form, fact_head,       fact_system, fact_modules, fact_layout, fact_layout_how, fact_layout_sure,
 };
 _Static_assert(COUNT(columns) == COUNT(fill), "each column of the system has its function");
 

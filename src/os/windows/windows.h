@@ -3,6 +3,7 @@
  * The Windows decoder, inside: what discovery found (struct windows), and the calls between its files.
  *
  *   discover.c      root, kernel, debugger block, version: the sequence that fills struct windows
+ *   kdbg_find.c     the debugger block: plain, or decoded
  *   identify.c      which layout, proved by System
  *   heads.c         the heads of the lists, checked against System's links; the root to keep
  *   system_shape.c  System's process object by its shape, where nothing points to it
@@ -100,6 +101,7 @@ struct windows {
         bool has_pe, has_kdbg, has_shared;
         bool no_memory; /* a search was given up for want of memory: "not found" would be a lie */
         struct kdbg kdbg;
+        const char *kdbg_form; /* "plain", "decoded with ..." */
         struct kernel_version version;
         struct shared_data shared;
         const struct stasis_layout *layout;
@@ -150,6 +152,8 @@ char *read_unicode_string(struct stasis_space *space, uint64_t va, uint8_t point
 
 /* ---- discovery */
 enum stasis_status windows_discover(struct windows *w, struct stasis_error *err) STASIS_MUST_CHECK;
+/* w->kdbg, by every way there is; w->kdbg_form says which it was. */
+void windows_find_kdbg(struct windows *w);
 /* RVA of the layout file or the built-in tables, as an address. */
 bool windows_symbol(const struct windows *w, const char *symbol, uint64_t *ret_va);
 /* w->layout and w->system_object, by the strongest evidence that System confirms. */

@@ -27,8 +27,8 @@ import formats  # noqa: E402
 
 NAMED = "IMAGE"                             # stands for the path in expected output
 # A dump's header tells more, and the dump holds a decoded debugger block, which tells the exact layout.
-HEADER_FACTS = {"kdbg", "system_time", "up_time", "build_lab", "service_pack", "absent", "layout", "layout_evidence",
-                "layout_confidence"}
+HEADER_FACTS = {"kdbg", "kdbg_form", "system_time", "up_time", "build_lab", "service_pack", "absent", "layout",
+                "layout_evidence", "layout_confidence"}
 SAMPLE = 200                                # addresses a process
 SHOWN = 25                                  # differences of one image
 
