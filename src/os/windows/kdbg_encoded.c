@@ -102,7 +102,7 @@ enum stasis_status kdbg_solve(struct stasis_space *space, const struct pe_image 
 /*
  * The difference of the two quadwords holds, rotated by who knows how much, 32 bits that are known: those of the tag
  * against those of KernBase. Wherever they lie, one of its four 16-bit words lies wholly inside them, and so is one of
- * 17 values. This leaves one quadword of a thousand for the 64 rotations.
+ * 16 values. This leaves one quadword of a thousand for the 64 rotations.
  */
 struct sieve {
         uint8_t word[UINT16_MAX / 8 + 1];
@@ -113,7 +113,7 @@ static void sieve_make(struct sieve *sieve, uint64_t base)
         uint32_t known = __builtin_bswap32(TAG ^ (uint32_t)base);
 
         memset(sieve, 0, sizeof(*sieve));
-        for (unsigned at = 0; at <= 16; at++) {
+        for (unsigned at = 0; at < 16; at++) {
                 uint16_t word = (uint16_t)(known >> at);
                 sieve->word[word / 8] |= (uint8_t)(1u << word % 8);
         }
