@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../test/pack.h"
 #include "xpress.h"
 
 enum { ROOM = 0x20000 };
@@ -108,87 +109,6 @@ START_TEST(impossible)
 }
 END_TEST
 
-/* ---- a compressor: the longest match of the last 8 KiB, found the slow way */
-
-struct packer {
-        size_t len, flags_at, half_at;
-        unsigned flags;
-};
-
-static void put(struct packer *p, uint32_t value, size_t size)
-{
-        for (size_t i = 0; i < size; i++)
-                packed[p->len++] = (uint8_t)(value >> 8 * i);
-}
-
-static void put_flag(struct packer *p, unsigned flag)
-{
-        if (p->flags % 32 == 0) {
-                p->flags_at = p->len;
-                put(p, 0xffffffff, 4); /* those left over at the end stay ones */
-        }
-        unsigned bit = 31 - p->flags++ % 32;
-        if (!flag)
-                packed[p->flags_at + bit / 8] &= (uint8_t) ~(1u << bit % 8);
-}
-
-static void put_match(struct packer *p, size_t back, size_t len)
-{
-        size_t rest = len - 3;
-        put_flag(p, 1);
-        put(p, (uint32_t)((back - 1) << 3 | (rest < 7 ? rest : 7)), 2);
-        if (rest < 7)
-                return;
-        unsigned low = rest - 7 < 15 ? (unsigned)rest - 7 : 15;
-        if (p->half_at) {
-                packed[p->half_at] |= (uint8_t)(low << 4);
-                p->half_at = 0;
-        } else {
-                p->half_at = p->len;
-                put(p, low, 1);
-        }
-        if (low < 15)
-                return;
-        put(p, rest - 22 < 255 ? (uint32_t)rest - 22 : 255, 1);
-        if (rest - 22 >= 255)
-                put(p, rest <= 0xffff ? (uint32_t)rest : 0, 2);
-        if (rest > 0xffff)
-                put(p, (uint32_t)rest, 4);
-}
-
-static size_t longest(size_t at, size_t len, size_t *ret_back)
-{
-        size_t best = 0;
-        for (size_t back = 1; back <= 8192 && back <= at; back += back < 64 ? 1 : 61) {
-                size_t n = 0;
-                while (at + n < len && plain[at + n] == plain[at + n - back])
-                        n++;
-                if (n > best) {
-                        best = n;
-                        *ret_back = back;
-                }
-        }
-        return best;
-}
-
-static size_t pack(size_t len)
-{
-        struct packer p = { 0 };
-        for (size_t at = 0; at < len;) {
-                size_t back = 0, n = longest(at, len, &back);
-                if (n >= 3) {
-                        put_match(&p, back, n);
-                        at += n;
-                } else {
-                        put_flag(&p, 0);
-                        put(&p, plain[at++], 1);
-                }
-        }
-        if (p.flags % 32 == 0)
-                put(&p, 0xffffffff, 4);
-        return p.len;
-}
-
 START_TEST(round_trip)
 {
         uint32_t random = 1;
@@ -200,7 +120,7 @@ START_TEST(round_trip)
                                              : random >> 24 < round % 256 ? random >> 16
                                                                           : i >> round % 11);
                 }
-                size_t packed_len = pack(len);
+                size_t packed_len = pack_xpress(plain, len, packed);
                 decodes(packed, packed_len, plain, len);
                 packed[packed_len] = 0xa5; /* a record's length may be rounded up: what lies behind is not looked at */
                 decodes(packed, packed_len + 1, plain, len);
@@ -214,7 +134,7 @@ START_TEST(cut)
         size_t got;
         for (size_t i = 0; i < 4096; i++)
                 plain[i] = (uint8_t)(i % 97 * (i >> 9));
-        size_t len = pack(4096);
+        size_t len = pack_xpress(plain, 4096, packed);
         for (size_t cut_at = 0; cut_at < len; cut_at++) {
                 uint8_t *exact = malloc(cut_at + 1);
                 memcpy(exact, packed, cut_at);

@@ -159,8 +159,9 @@ static void new_root(struct tiny *t, enum tiny_process process)
         t->root[process] = b->root;
 }
 
-static void map_user(struct tiny *t, enum tiny_process process, uint64_t va, uint64_t len)
+void tiny_map_user(struct tiny *t, enum tiny_process process, uint64_t va, uint64_t len)
 {
+        t->world.tables.root = t->root[process];
         for (uint64_t done = 0; done < len; done += 0x1000) {
                 must(t->user_count < sizeof(t->user) / sizeof(t->user[0]), "too many user pages");
                 t->user[t->user_count].process = process;
@@ -170,6 +171,7 @@ static void map_user(struct tiny *t, enum tiny_process process, uint64_t va, uin
                 t->world.next += 0x1000;
         }
         must(t->world.next < WORLD_LEN, "memory is full");
+        t->world.tables.root = t->root[TINY_SYSTEM];
 }
 
 /* ---------------------------------------------------------------- what breaks it */
@@ -281,7 +283,7 @@ static void put_teb(struct tiny *t, enum tiny_thread i)
         enum tiny_process process = threads[i].process;
         uint64_t teb = t->teb[i], teb32 = teb + 0x2000;
 
-        map_user(t, process, teb, 0x2000);
+        tiny_map_user(t, process, teb, 0x2000);
         tiny_set(t, t->thread[i], "KTHREAD.Teb", teb);
         tiny_user_set(t, process, teb, "NT_TIB.StackBase", 0x130000);
         tiny_user_set(t, process, teb, "NT_TIB.StackLimit", 0x12a000);
@@ -291,7 +293,7 @@ static void put_teb(struct tiny *t, enum tiny_thread i)
         tiny_user_set(t, process, teb, "TEB.LastErrorValue", 2);
         if (process != TINY_BETA || !t->is64)
                 return;
-        map_user(t, process, teb32, 0x1000);
+        tiny_map_user(t, process, teb32, 0x1000);
         t->teb32 = teb32;
         tiny_user_u(t, process, teb32 + 0x18, 4, teb32); /* NT_TIB32.Self */
         tiny_user_u(t, process, teb32 + 0x04, 4, 0x230000);
@@ -402,7 +404,7 @@ static void place_user(struct tiny *t)
         t->teb[TINY_CLIENT] = t->peb - 0x20000;
         for (int i = TINY_ALPHA; i < TINY_PROCESSES; i++) {
                 new_root(t, (enum tiny_process)i);
-                map_user(t, (enum tiny_process)i, t->peb, 0x1000);
+                tiny_map_user(t, (enum tiny_process)i, t->peb, 0x1000);
                 for (int k = 0; k < TINY_THREADS; k++)
                         if (threads[k].process == (enum tiny_process)i && threads[k].teb)
                                 put_teb(t, (enum tiny_thread)k);

@@ -80,6 +80,8 @@ uint64_t tiny_get(struct tiny *t, uint64_t object, const char *member);
 void tiny_pointer(struct tiny *t, uint64_t va, uint64_t value);
 /* The same in the space of a process. */
 uint8_t *tiny_user_at(struct tiny *t, enum tiny_process process, uint64_t va);
+/* Fresh zeroed pages there. */
+void tiny_map_user(struct tiny *t, enum tiny_process process, uint64_t va, uint64_t len);
 void tiny_user_u(struct tiny *t, enum tiny_process process, uint64_t va, size_t size, uint64_t value);
 void tiny_user_set(struct tiny *t, enum tiny_process process, uint64_t base, const char *member, uint64_t value);
 /* A UNICODE_STRING at va whose text follows at text. */
