@@ -51,7 +51,7 @@ enum stasis_status store_enter_owner(struct store *store, uint64_t smkm)
         uint64_t object, dtb;
         if (stasis_space_u(&store->kernel, smkm + store->at->owner, 8, &object) != STASIS_OK)
                 return store_refuse(store, STASIS_IO, "the store's owner is not readable");
-        if (object == store->owner_object)
+        if (object && object == store->owner_object)
                 return STASIS_OK;
         if (!is_owner(store, object))
                 return store_refuse(store, STASIS_CORRUPT, "the store's owner is not the process " OWNER_NAME);

@@ -244,7 +244,7 @@ END_TEST
 START_TEST(no_manager)
 {
         const char *const none = "no store manager in the kernel's variables";
-        for (unsigned i = 0; i < 8; i++) {
+        for (unsigned i = 0; i < 10; i++) {
                 build(i & 1 ? 22621 : 19041, 2);
                 uint64_t owner = t.process[TINY_STORE_OWNER];
                 switch (i / 2) {
@@ -252,6 +252,7 @@ START_TEST(no_manager)
                 case 1: world_u(&t.world, owner + tiny_place(&t, "EPROCESS.ImageFileName").at, 1, 'm'); break;
                 case 2: world_u(&t.world, owner, 1, 6); break;
                 case 3: world_u(&t.world, s.manager + 0x1c0, 8, s.root + 8); break;
+                case 4: world_u(&t.world, s.smkm + 0x19b8, 8, 0); break;
                 }
                 not_opened(STASIS_ABSENT, none);
         }
