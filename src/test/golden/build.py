@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Builds whole Windows systems as memory images.
 
-    build.py RECIPE OUT [--format FORMAT]    raw, elf, elf64, dmp-full, dmp-summary, dmp-bitmap, dmp-bitmap-kernel,
-                                             dmp-bitmap-auto, dmp-8, dmp-9, dmp-10, dmp-old
+    build.py RECIPE OUT [--format FORMAT]    raw, elf, elf64, dmp-full, dmp-summary, dmp-summary-new, dmp-bitmap,
+                                             dmp-bitmap-kernel, dmp-bitmap-auto, dmp-8, dmp-9, dmp-10, dmp-old
     build.py --bench OUT [--ram 1G|16G] [--processes N] [--threads N]
 
 RECIPE is a TOML file (docs/GOLDEN.md) or a folder that has one named `recipe`. Beside OUT lies OUT.truth.json: what the
@@ -11,6 +11,7 @@ recipe says of every process and thread, under the keys of our JSON. Knows nothi
 """
 import argparse
 import copy
+import itertools
 import json
 import os
 import sys
@@ -35,6 +36,8 @@ def load_recipe(path):
         with open(os.path.join(DATA, "casts", name + ".toml"), "rb") as f:
             people += tomllib.load(f)["process"]
     recipe["process"] = people + recipe.get("process", [])
+    if recipe.get("formats") == "all":
+        recipe["formats"] = formats.every(recipe["system"]["paging"])
     return recipe
 
 
@@ -98,12 +101,15 @@ def build(recipe, places=None):
         if prcb.get("CurrentThread") == thread.object.va and prcb.known("CurrentThread"):
             thread.truth["running_on"] = number
     head = system.symbol("PsActiveProcessHead", 2 * system.pointer)
-    system.link(head, [p.object.at("ActiveProcessLinks") for p in others])
+    system.link(head, [p.object.at("ActiveProcessLinks") for p in others if not p.recipe.get("unlinked")])
+    for process in others:
+        process.open_handles()
     system.set_symbol("PsInitialSystemProcess", others[0].object.va)
     system.set_symbol("PsIdleProcess", idle.object.va)
     system.make_modules()
     system.make_kdbg()
     system.finish_kernel_image()
+    system.finish_objects(others[0])
     system.labels.resolve()
     for space in [system.kernel] + [p.space for p in others if p.space is not system.kernel]:
         space.build()
@@ -121,13 +127,11 @@ def bench_recipe(ram, process_count, thread_count):
                                                                      "attached"}]
     recipe["process"] = [system]
     share, left = divmod(thread_count - len(system["thread"]), process_count - 1)
-    tid = 10000
+    ids = (n for n in itertools.count(1000, 4) if n % 1024)  # the first entry of each page of PspCidTable is no id
     for i in range(process_count - 1):
-        count = share + (i < left)
         recipe["process"].append({
-            "name": "worker%d.exe" % i, "pid": 1000 + 4 * i, "ppid": 4, "create_time": "2023-05-06T07:08:09",
-            "thread": [{"tid": tid + 4 * j} for j in range(count)]})
-        tid += 4 * count
+            "name": "worker%d.exe" % i, "pid": next(ids), "ppid": 4, "create_time": "2023-05-06T07:08:09",
+            "thread": [{"tid": next(ids)} for _ in range(share + (i < left))]})
     return recipe
 
 

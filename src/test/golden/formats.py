@@ -2,18 +2,24 @@
 """Writers of one physical memory in every format the readers know. Files are sparse: what is zero is not written.
 
 raw; ELF as QEMU's dump-guest-memory writes it (CORE/NT_PRSTATUS and QEMU notes per processor, several PT_LOADs);
-Windows dumps, 32 and 64 bit: full (1), kernel summary (2, its older form), bitmap (5, 6, 7), ranges (8, 9, 10; 64 bit
-only), and the header of NT 4.0 and 2000, which has no type and no block pointer.
+Windows dumps, 32 and 64 bit: full (1), kernel summary (2, its older form and that of newer systems), bitmap (5, 6, 7),
+ranges (8, 9, 10; 64 bit only), and the header of NT 4.0 and 2000, which has no type and no block pointer.
 """
 import struct
 
 from objects import SIZES
 from synth import PAGE
 
-DUMP_TYPES = {"dmp-full": 1, "dmp-summary": 2, "dmp-bitmap": 5, "dmp-bitmap-kernel": 6, "dmp-bitmap-auto": 7,
-              "dmp-8": 8, "dmp-9": 9, "dmp-10": 10, "dmp-old": 0}
+DUMP_TYPES = {"dmp-full": 1, "dmp-summary": 2, "dmp-summary-new": 2, "dmp-bitmap": 5, "dmp-bitmap-kernel": 6,
+              "dmp-bitmap-auto": 7, "dmp-8": 8, "dmp-9": 9, "dmp-10": 10, "dmp-old": 0}
 NAMES = ["raw", "elf", "elf64", *DUMP_TYPES]
 BUGCHECK = (0xE2, 0x11, 0x22, 0x33, 0x44)  # MANUALLY_INITIATED_CRASH, with parameters that can be told apart
+
+
+def every(paging):
+    """What today's systems of this kind of paging are kept in."""
+    narrow = paging in ("x86", "pae")
+    return [name for name in NAMES if name not in ("elf64", "dmp-old") and not (narrow and DUMP_TYPES.get(name, 0) > 7)]
 
 
 def write(system, name, path):
@@ -23,7 +29,7 @@ def write(system, name, path):
         elif name in ("elf", "elf64"):
             _elf(system, out, system.pointer == 8 or name == "elf64")
         else:
-            _dmp(system, out, DUMP_TYPES[name])
+            _dmp(system, out, DUMP_TYPES[name], name == "dmp-summary")
 
 
 def _held(system):
@@ -206,7 +212,7 @@ def _page(system, pfn):
     return system.hidden.get(pfn) or system.phys.pages.get(pfn)
 
 
-def _dmp(system, out, kind):
+def _dmp(system, out, kind, old_summary):
     header = _header64 if system.pointer == 8 else _header32
     if kind in (0, 1):
         runs = system.phys.ranges
@@ -225,7 +231,7 @@ def _dmp(system, out, kind):
         out.write(header(system, kind, runs, first + body))
         return
     held = [pfn for pfn in sorted(system.phys.taken | set(system.phys.pages)) if system.phys.holds(pfn)]
-    first, second = (_summary if kind == 2 else _bitmap if kind < 8 else _ranges)(system, kind, held)
+    first, second = (_summary if old_summary else _bitmap if kind < 8 else _ranges)(system, kind, held)
     out.write(header(system, kind, system.phys.ranges, first + len(held) * PAGE) + second)
     out.seek(first)
     for pfn in held:

@@ -33,18 +33,22 @@ class PaeRoots:
 class Space:
     """One set of tables. A process's space takes the kernel half over from the kernel's when the tables are built."""
 
-    def __init__(self, phys, mode, self_index, kernel=None, pae_roots=None):
+    def __init__(self, phys, mode, self_index, kernel=None, root_pfn=None):
+        """root_pfn: the frame of the root, and of PAE's four directories behind it, which the boot loader makes."""
         self.phys, self.mode, self.self_index, self.kernel = phys, mode, self_index, kernel
         self.entry, self.levels, self.kernel_first = MODES[mode]
-        self.pae_roots = kernel.pae_roots if kernel else (pae_roots or PaeRoots(phys))
-        self.root = self.pae_roots.alloc() if mode == "pae" else phys.alloc() * PAGE
+        if root_pfn is not None:
+            phys.take_run(root_pfn, 5 if mode == "pae" else 1)
+        self.pae_roots = kernel.pae_roots if kernel else PaeRoots(phys)
+        self.root = (root_pfn * PAGE if root_pfn is not None else
+                     self.pae_roots.alloc() if mode == "pae" else phys.alloc() * PAGE)
         self.tables = {(): self.root}
         self.frames = {}
         self.entries = []
         self.va_mask = (1 << (self.levels[0][0] + self.levels[0][1])) - 1
         if mode == "pae":
             for i in range(4):
-                self.tables[(i,)] = phys.alloc() * PAGE
+                self.tables[(i,)] = (phys.alloc() if root_pfn is None else root_pfn + 1 + i) * PAGE
 
     # ------------------------------------------------------------ what stands where
 

@@ -85,6 +85,15 @@ WANTED = {
     "_IRP": "Type Size ThreadListEntry Tail.Overlay.Thread StackCount",
     "_KTRAP_FRAME": "Eip SegCs EFlags HardwareEsp HardwareSegSs Ebp Ebx Esi Edi Rip Rsp SegSs Rbp PreviousMode",
     "_CONTEXT": "ContextFlags Eip SegCs EFlags Esp SegSs Ebp Eax Rip Rsp Rbp Rax",
+    "_OBJECT_HEADER": """
+        PointerCount HandleCount Type TypeIndex NameInfoOffset QuotaInfoOffset InfoMask Flags QuotaBlockCharged
+        SecurityDescriptor""",
+    "_OBJECT_HEADER_NAME_INFO": "Directory Name",
+    "_OBJECT_TYPE": "TypeList Name Index TotalNumberOfObjects TotalNumberOfHandles Key",
+    "_HANDLE_TABLE": "TableCode QuotaProcess UniqueProcessId HandleTableList NextHandleNeedingPool HandleCount",
+    "_HANDLE_TABLE_ENTRY": """
+        Object GrantedAccess NextFreeTableEntry LowValue Unlocked RefCnt Attributes ObjectPointerBits GrantedAccessBits
+        NextFreeHandleEntry""",
     "_KUSER_SHARED_DATA": """
         TickCountLowDeprecated TickCountLow TickCountMultiplier InterruptTime SystemTime TimeZoneBias NtSystemRoot
         NtBuildNumber NtProductType NtMajorVersion NtMinorVersion SuiteMask NumberOfPhysicalPages TickCount

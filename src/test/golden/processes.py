@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Processes: EPROCESS, their tables, PEB, loader lists and user modules, the WoW64 half included."""
+import handles
 import paging
 import pe
 import threads
@@ -29,8 +30,8 @@ class Process:
         self.size = system.struct_size("_EPROCESS", 0x288)
         self.space = system.kernel if self.kind == "kernel" else paging.Space(
             system.phys, system.mode, system.kernel.self_index, system.kernel)
-        va = system.symbol("KiInitialProcess", self.size) if idle else system.take("pool", self.size + 0x30,
-                                                                                   0x20) + 0x30
+        va = (system.symbol("KiInitialProcess", self.size) if idle else
+              system.executive.make("Process", self.size, pool=recipe.get("pool", "used"), handles=1))
         self.object = system.object(va, "_EPROCESS", "_KPROCESS")
         if not idle:
             system.labels.define(f"process {self.pid}", va)
@@ -67,13 +68,45 @@ class Process:
             o.put("ExitTime", filetime(self.recipe["exit_time"]))
         self.token = 0
         if not self.idle:
-            self.token = system.take("paged", 0x200)
+            self.token = system.executive.make("Token", 0x200)
             o.put("Token", self.token | (7 if system.pointer == 4 else 15))
-            o.put("ObjectTable", system.take("paged", 0x70))
+            self._make_handle_table()
         if self.kind == "user" and not self.recipe.get("minimal") and "exit_time" not in self.recipe:
             self._make_user_part()
         self._make_threads()
         self._tell_truth()
+
+    def _make_handle_table(self):
+        """Its own, but an ended process has none any more; and its own id in the table of ids."""
+        system = self.system
+        if not self.recipe.get("no_cid"):
+            system.cid.add(self.object.va, handle=self.pid)
+        self.handles = None
+        if "exit_time" not in self.recipe:
+            self.handles = handles.Table(system, self.pid, self.object.va)
+        self.object.put("ObjectTable", self.handles.va if self.handles else 0)
+
+    def open_handles(self):
+        """What a process always has open: a directory, an event, its first thread; csrss.exe every process and thread;
+        who holds them, the threads that ended."""
+        system = self.system
+        if not self.handles or not self.handles.known:
+            return
+        if self.kind == "user":
+            self._open("Directory", system.known_dlls, 3, "KnownDlls", inherit=True)
+        self._open("Event", system.executive.make("Event", 0x18, handles=1), 0x1F0003)
+        for thread in self.threads:
+            if (thread is self.threads[0] or "terminated" in thread.recipe) and not thread.recipe.get("object"):
+                self._open("Thread", thread.object.va, 0x1FFFFF)
+        if self.name == "csrss.exe":
+            for process in system.processes[1:]:
+                if process.kind == "user" and "exit_time" not in process.recipe and process is not self:
+                    self._open("Process", process.object.va, 0x1FFFFF)
+
+    def _open(self, kind, body, access, name="", inherit=False):
+        handle = self.handles.add(body - self.system.executive.header_size, access, handles.INHERIT * inherit)
+        self.system.truth["handles"].append({"pid": self.pid, "handle": handle, "type": kind, "object": hex(body),
+                                             "access": access, "name": name, "inherit": inherit})
 
     def _make_threads(self):
         for i, recipe in enumerate(self.recipe.get("thread", [])):
@@ -89,15 +122,21 @@ class Process:
         """Both lists; KPROCESS's knows every thread, EPROCESS's does not know the idle ones."""
         for names, member in ((("_KPROCESS",), "_KTHREAD"), (("_EPROCESS",), "_ETHREAD")):
             head = self.system.object(self.object.va, *names)
-            entries = [self.system.object(t.object.va, member) for t in self.threads if not t.recipe.get("unlinked")]
+            entries = [self.system.object(t.object.va, member) for t in self.threads if self.lists(t, names[0])]
             if not head.has("ThreadListHead") or any(not e.has("ThreadListEntry") for e in entries):
                 continue
             if self.idle and names == ("_EPROCESS",):
                 continue
             places = [e.at("ThreadListEntry") for e in entries]
             self.system.link(head.at("ThreadListHead"), places)
-            for entry, thread in zip(entries, [t for t in self.threads if not t.recipe.get("unlinked")]):
+            for entry, thread in zip(entries, [t for t in self.threads if self.lists(t, names[0])]):
                 self._tear(entry.at("ThreadListEntry"), thread.recipe.get("torn"))
+
+    @staticmethod
+    def lists(thread, head):
+        """unlinked: true (both lists), or the one that does not have it: "kprocess", "eprocess"."""
+        unlinked = thread.recipe.get("unlinked")
+        return not (unlinked is True or unlinked == head[1:].lower())
 
     def _tear(self, entry, how):
         """forward: the next link leads nowhere; back: the one before does; loop: the next link comes back to itself."""
@@ -148,12 +187,13 @@ class Process:
         peb.put("Ldr", self._loader("_PEB_LDR_DATA32", "_LDR_DATA_TABLE_ENTRY32", modules, 4))
         o = self.object
         if o.has("WoW64Process"):
-            wow = system.object(system.take("paged", system.struct_size("_EWOW64PROCESS")), "_EWOW64PROCESS")
+            wow = system.object(system.take("paged", system.struct_size("_EWOW64PROCESS"), "Ps  "),
+                                "_EWOW64PROCESS")
             wow.put("Peb", user["peb32"])
             wow.put("Machine", 0x14C)
             o.put("WoW64Process", wow.va)
         elif "_WOW64_PROCESS" in system.places["structs"]:
-            wow = system.object(system.take("paged", 8), "_WOW64_PROCESS")
+            wow = system.object(system.take("paged", 8, "Ps  "), "_WOW64_PROCESS")
             wow.put("Wow64", user["peb32"])
             o.put("Wow64Process", wow.va)
         else:
@@ -202,6 +242,17 @@ class Process:
 
     # ------------------------------------------------------------ truth
 
+    def _ways(self):
+        """Where it can be found: the list of processes, the table of ids, pool."""
+        r = self.recipe
+        if self.idle:
+            return []
+        out = [] if r.get("unlinked") else ["active-list"]
+        if self.system.cid.known:
+            out += [] if r.get("no_cid") else ["cid-table"]
+            out += ["freed-pool" if r.get("pool") == "freed" else "pool-scan"]
+        return out
+
     def _tell_truth(self):
         o, r = self.object, self.recipe
         truth = {"pid": self.pid, "name": self.name, "object": hex(o.va), "directory_table_base": hex(self.dtb)}
@@ -215,5 +266,7 @@ class Process:
             truth["peb"] = hex(o.get("Peb")) if o.get("Peb") else None
         if self.system.pointer == 8:
             truth["wow64"] = self.wow64
-        truth["threads"] = sum(1 for t in self.threads if not t.recipe.get("object") == "missing")
-        self.system.truth["processes"].append(truth)
+        truth["threads"] = sum(1 for t in self.threads if t.recipe.get("object") != "missing" and
+                               (t.truth.get("sources") or t.recipe.get("object")))
+        truth["ways"] = self._ways()
+        (self.system.truth["hidden"] if r.get("unlinked") else self.system.truth)["processes"].append(truth)

@@ -84,6 +84,8 @@ def same(want, got):
 
 def compare_facts(diff, who, truth, absent, got):
     for key, want in truth.items():
+        if key == "ways":  # where it could be found: for the suites that look there
+            continue
         if key not in got:
             diff.add(f"{who}: no key {key}")
         elif not same(want, got[key]):

@@ -11,7 +11,7 @@ PAGE = 4096
 class Physical:
     """Sparse physical memory. Frames are handed out in a scattered, reproducible order inside the RAM ranges."""
 
-    def __init__(self, ranges, scatter=True, reserve_low=0x100):
+    def __init__(self, ranges, scatter=True, reserve_low=0x400):
         self.ranges = [(start // PAGE, length // PAGE) for start, length in ranges]
         self.pages = {}
         self.taken = set()
@@ -50,6 +50,13 @@ class Physical:
     def alloc_low(self):
         """The first free frame: below 4 GiB wherever there is RAM above."""
         return self.alloc_run(1)
+
+    def take_run(self, pfn, count):
+        """These very frames; not those that are handed out."""
+        if pfn + count > self.reserve_low:
+            raise ValueError(f"frame {pfn:#x} is not below what is handed out")
+        self.taken.update(range(pfn, pfn + count))
+        return pfn
 
     def alloc_run(self, count, align=1):
         """count frames in a row, for large pages."""

@@ -38,13 +38,13 @@ class Rest:
                 self.tell(key, None)
         if not who and not self.recipe.get("reverted"):
             return
-        token = system.take("paged", 0x200)
+        token = system.executive.make("Token", 0x200)
         level = who.get("level", 2) if who else 2
         effective = bool(who and who.get("effective_only"))
         if o.has("ClientSecurity"):
             o.put("ClientSecurity", token | level | int(effective) << 2 if who else 0)
         elif o.has("ImpersonationInfo"):
-            info = system.object(system.take("paged", system.struct_size("_PS_IMPERSONATION_INFORMATION")),
+            info = system.object(system.take("paged", system.struct_size("_PS_IMPERSONATION_INFORMATION"), "Psim"),
                                  "_PS_IMPERSONATION_INFORMATION")
             info.put("Token", token)
             info.put("CopyOnOpen", 1)
@@ -60,7 +60,7 @@ class Rest:
         o, r, system = self.object, self.recipe, self.system
         lpc = r.get("lpc")
         if lpc and o.has("LpcReplyMessage"):
-            body = system.take("paged", 0x40)
+            body = system.take("paged", 0x40, "LpcM")
             port = bool(lpc.get("port")) and o.has("LpcWaitingOnPort")
             o.put("LpcReplyMessage", body | int(port))
             self.tell("lpc_reply_message", None if port else hex(body))
@@ -69,7 +69,7 @@ class Rest:
             self.truth["lpc_reply_message_id"] = lpc["id"]
         alpc = r.get("alpc")
         if alpc and o.has("AlpcMessage"):
-            body = system.take("paged", 0x100)
+            body = system.take("paged", 0x100, "AlMs")
             o.put("AlpcMessage", body)
             o.put("AlpcMessageId", alpc)
             self.truth.update(alpc_message=hex(body), alpc_message_id=alpc)
@@ -94,7 +94,7 @@ class Rest:
             o.put("ReaperLink", self.process.object.va)
             told["reaper_link"] = hex(self.process.object.va)
         elif self.user and o.has("TerminationPort"):
-            port = system.take("paged", 2 * system.pointer)
+            port = system.take("paged", 2 * system.pointer, "PsTp")
             o.put("TerminationPort", port)
             told["termination_port"] = hex(port)
         for key, value in told.items():
@@ -102,7 +102,7 @@ class Rest:
 
     def _io(self):
         o, r, system = self.object, self.recipe, self.system
-        irps = [system.object(system.take("pool", system.struct_size("_IRP", 0x70)), "_IRP")
+        irps = [system.object(system.take("pool", system.struct_size("_IRP", 0x70), "Irp "), "_IRP")
                 for _ in range(r.get("irps", 0))]
         for irp in irps:
             irp.put("Type", 6)
@@ -121,7 +121,7 @@ class Rest:
             self.truth["top_level_irp"] = top
         else:
             self.tell("top_level_irp", None)
-        device = system.take("pool", 0x40) if r.get("device_to_verify") else 0
+        device = system.take("pool", 0x40, "Devi") if r.get("device_to_verify") else 0
         o.put("DeviceToVerify", device)
         self.tell("device_to_verify", hex(device) if device else None)
         self.put("ReadClusterSize", 7 + self.index % 5, "read_cluster_size")
@@ -137,7 +137,7 @@ class Rest:
         o, system = self.object, self.system
         for member, name, key in (("PostBlockList", "post_blocks", "post_block_list"),
                                   ("ActiveTimerListHead", "timers", "active_timers")):
-            entries = [system.take("pool", 0x60) + 0x20 for _ in range(self.recipe.get(name, 0))]
+            entries = [system.take("pool", 0x60, "CM44") + 0x20 for _ in range(self.recipe.get(name, 0))]
             if member == "PostBlockList" and o.has("ForwardLinkShadow"):
                 entries = []
             elif o.has(member):
@@ -214,15 +214,30 @@ class Rest:
         """Lists that hold it, and processor blocks that name it; what a partial version's table lacks is no source."""
         r, o, system = self.recipe, self.object, self.system
         process, told = self.process.object, []
-        if not r.get("unlinked"):
+        if not self.process.recipe.get("unlinked"):
             if system.object(process.va, "_EPROCESS").has("ThreadListHead") and \
-                    system.object(o.va, "_ETHREAD").has("ThreadListEntry") and not r.get("idle"):
+                    system.object(o.va, "_ETHREAD").has("ThreadListEntry") and not r.get("idle") and \
+                    self.process.lists(self, "_EPROCESS"):
                 told.append("process-list")
-            told.append("kprocess-list")
+            if self.process.lists(self, "_KPROCESS"):
+                told.append("kprocess-list")
         named = r.get("idle") or self.truth["state"] in ("Running", "Standby")
         if named and system.prcb[0].known("CurrentThread"):
             told.append("prcb")
         self.truth["sources"] = told
+        self.ways = sorted(told + self._more_ways())
+
+    def _more_ways(self):
+        """Where it could also be found, though nothing looks there yet: CID table, pool, handles."""
+        r, out = self.recipe, []
+        if r.get("idle") or not self.system.cid.known:
+            return out
+        if not r.get("no_cid"):
+            out.append("cid-table")
+            self.system.cid.add(self.object.va, handle=self.tid)
+        if not r.get("object") and r.get("pool", "used") != "wiped":
+            out.append("freed-pool" if r.get("pool") == "freed" else "pool-scan")
+        return out
 
     # ------------------------------------------------------------ flag words
 

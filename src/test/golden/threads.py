@@ -19,6 +19,11 @@ WAIT_REASONS = ["Executive", "FreePage", "PageIn", "PoolAllocation", "DelayExecu
                 "WrUserRequest", "WrEventPair", "WrQueue", "WrLpcReceive", "WrLpcReply", "WrVirtualMemory", "WrPageOut",
                 "WrRendezvous", "Spare2", "Spare3", "Spare4", "Spare5", "Spare6", "WrKernel"]
 
+# How far InitialStack lies below StackBase, by the kernel's width: (first build, distance), the newest first. As
+# debuggers show them ("Stack Init ... Base ...").
+ABOVE_INITIAL = {4: [(7600, 0x130), (0, 0)],
+                 8: [(10240, 0x370), (9200, 0x230), (7600, 0x250), (0, 0x200)]}
+
 # Keys whose member is ETHREAD's own, not KTHREAD's.
 BEHIND_KTHREAD = set("""tid pid create_time exit_time exit_status cross_thread_flags same_thread_passive_flags
     same_thread_apc_flags start_address win32_start_address lpc_received_message_id granted_access impersonating token
@@ -45,8 +50,10 @@ class Thread(Rest):
     def _place(self):
         size = self.system.struct_size("_ETHREAD")
         where = self.recipe.get("object")
+        if self.recipe.get("idle"):
+            return self._idle_place(size)
         if not where:
-            return self.system.take("pool", size + 0x30, 0x20) + 0x30
+            return self.system.executive.make("Thread", size, pool=self.recipe.get("pool", "used"), handles=1)
         # Pages of their own; the one that is not held has a frame above all RAM.
         va = self.system.take_pages("pool", 2 * PAGE)
         if where == "missing":
@@ -55,6 +62,14 @@ class Thread(Rest):
         self.system.kernel.map(va)
         self.system.kernel.map(va + PAGE, self.system.frame_not_held())
         return va + PAGE - self.system.struct_size("_KTHREAD")
+
+    def _idle_place(self, size):
+        """The first processor's is a variable of the kernel, the others' are made with their processors."""
+        if self.index == 0:
+            return self.system.symbol("KiInitialThread", size)
+        va = self.system.take_pages("stacks", size)
+        self.system.kernel.map(va, length=-(-size // PAGE) * PAGE)
+        return va
 
     # ------------------------------------------------------------ writing and telling
 
@@ -96,7 +111,9 @@ class Thread(Rest):
             self.system.truth["notes"].append({"object": hex(self.object.va), "pid": self.process.pid,
                                                "why": "page missing"})
             return
-        self.system.truth["threads"].append({"facts": self.truth, "absent": self.absent})
+        told = {"facts": self.truth, "absent": self.absent, "ways": self.ways}
+        (self.system.truth["threads"] if self.truth.get("sources") or self.recipe.get("object") else
+         self.system.truth["hidden"]["threads"]).append(told)
 
     def _lose_second_half(self):
         """What lies behind the KTHREAD is on a page that the image does not hold."""
@@ -126,7 +143,7 @@ class Thread(Rest):
         if cid_pid != self.process.pid:
             system.truth["notes"].append({"object": hex(o.va), "pid": self.process.pid, "why": "cid"})
         if "name" in self.recipe and o.has("ThreadName"):
-            text = system.object(system.take("paged", 16), "_UNICODE_STRING")
+            text = system.object(system.take("paged", 16, "ThNm"), "_UNICODE_STRING")
             system.unicode_string(system.kernel, text.va, self.recipe["name"])
             self.put("ThreadName", text.va, "thread_name", self.recipe["name"])
         elif not o.has("ThreadName"):
@@ -235,7 +252,7 @@ class Thread(Rest):
             self.truth["affinity_group"] = 0
         elif system.build >= 20348:
             # KAFFINITY_EX: Count u16, Size u16, Reserved u32, Bitmap[]
-            va = system.take("pool", 24, 16)
+            va = system.take("pool", 24, "KAff")
             for at, size, value in ((0, 2, 1), (2, 2, 32), (8, 8, mask)):
                 system.labels.put(system.kernel, va + at, size, value)
             o.put("Affinity", va)
@@ -247,7 +264,7 @@ class Thread(Rest):
         """The first wait block, on an event of its own."""
         o, system = self.object, self.system
         block = system.object(o.at("WaitBlock"), "_KWAIT_BLOCK")
-        event = system.object(system.take("pool", 0x18), "_DISPATCHER_HEADER")
+        event = system.object(system.executive.make("Event", 0x18), "_DISPATCHER_HEADER")
         event.put("Type", 1)
         event.put("Size", 4 if system.pointer == 4 else 6)
         o.put("WaitBlockList", block.va)
@@ -267,15 +284,16 @@ class Thread(Rest):
         pages = system.recipe.get("stack_pages", size // PAGE)
         if resident:
             system.kernel.map(base - pages * PAGE, length=pages * PAGE)
-        frame_size = system.struct_size("_KTRAP_FRAME")
-        initial = base - (0x10 if system.pointer == 4 else 0x50)
-        trap = initial - frame_size - 0x20
+        initial = base - next(n for first, n in ABOVE_INITIAL[system.pointer] if system.build >= first)
+        trap = initial - self._float_area() - system.struct_size("_KTRAP_FRAME")
         self.put("StackBase", base, "stack_base", hex(base))
         self.put("StackLimit", limit, "stack_limit", hex(limit))
         self.put("InitialStack", initial, "initial_stack", hex(initial))
         kernel_stack = trap - 0x180 - 16 * (self.index % 8)
         self.put("KernelStack", kernel_stack, "kernel_stack", hex(kernel_stack))
         self.put("KernelStackResident", int(resident), "kernel_stack_resident", resident)
+        if resident and not self.recipe.get("idle"):
+            self._switch_frame(kernel_stack)
         if not self.user or "terminated" in self.recipe:
             self.put("TrapFrame", 0, "trap_frame")
             self.tell("trap_frame", None)
@@ -292,6 +310,25 @@ class Thread(Rest):
             frame.put(name, value)
         if frame.has("Rip"):
             frame.put("SegCs", 0x33)
+
+    def _float_area(self):
+        """Until the registers of SSE moved away, 32-bit kernels kept them above the trap frame."""
+        if self.system.pointer == 8:
+            return 0
+        return 0x210 if self.system.build < 7600 else 0x110
+
+    def _switch_frame(self, at):
+        """What a thread left when it was switched away from: KSWITCH_FRAME, its return address in KiSwapContext's
+        caller (facts/windows/REPORT.md section 5)."""
+        system, put = self.system, self.system.labels.put
+        back = system.labels.at.get("KiSwapContext", system.base + 0x1180) + 0x76
+        if system.pointer == 8:
+            put(system.kernel, at + 0x28, 4, 0x1F80)
+            put(system.kernel, at + 0x30, 8, at + 0x120)
+            put(system.kernel, at + 0x38, 8, back)
+            return
+        for i, value in enumerate((0xFFFFFFFF, 0, back, at + 0x90, 0, 0, 0)):
+            put(system.kernel, at + 4 * i, 4, value)
 
     def _life(self):
         r, o, system = self.recipe, self.object, self.system

@@ -7,9 +7,12 @@ processes.py and threads.py. Every place of a member comes from testdata/golden/
 """
 import struct
 
+import executive
+import handles
 import kdbg
 import paging
 import pe
+import pool
 from objects import Object, filetime, size_of
 from synth import PAGE, Labels, Physical, Ref
 
@@ -21,6 +24,13 @@ DEFAULT_PLACES = {
         "pool": 0xFFFFFA8001800000,
         "paged": 0xFFFFF8A000001000, "stacks": 0xFFFFF88002000000, "pcr": 0xFFFFF880009E0000, "pcr_step": 0x20000,
         "shared": 0xFFFFF78000000000},
+}
+# Where the kernel's page-table root lies, by mode: (first build, address), the newest first.
+ROOTS = {
+    "x86": [(6000, 0x122000), (2600, 0x39000), (0, 0x30000)],
+    "pae": [(7600, 0x185000), (6000, 0x122000), (0, 0x319000)],
+    "x64": [(9200, 0x1AD000), (0, 0x187000)],
+    "la57": [(0, 0x1AD000)],
 }
 
 
@@ -36,10 +46,14 @@ class System:
         self.phys = Physical(self._ranges(), self.recipe.get("scatter", True))
         self.labels = Labels()
         self.at = dict(DEFAULT_PLACES[self.pointer], **{k: v for k, v in self.recipe.get("at", {}).items()})
-        self.kernel = paging.Space(self.phys, self.mode, self._self_index())
-        self.next = {name: self.at[name] for name in ("pool", "paged", "stacks", "driver")}
-        self.truth = {"system": {}, "processes": [], "threads": [], "modules": [], "notes": []}
+        self.kernel = paging.Space(self.phys, self.mode, self._self_index(), root_pfn=self._root())
+        self.next = {name: self.at[name] for name in ("stacks", "driver")}
+        self.pools = {name: pool.Pool(self, self.at[name], name == "paged") for name in ("pool", "paged")}
+        self.truth = {"system": {}, "processes": [], "threads": [], "modules": [], "notes": [], "handles": [],
+                      "hidden": {"processes": [], "threads": []}}
         self.hidden = {}
+        self.handle_tables = []
+        self.executive = executive.Executive(self)
         self._make_kernel_image()
 
     def _ranges(self):
@@ -57,17 +71,22 @@ class System:
     def _self_index(self):
         return self.recipe.get("self_index", {"x86": 0x300, "pae": 0, "x64": 0x1ED, "la57": 0x1ED}[self.mode])
 
+    def _root(self):
+        """The frame of the kernel's page tables: the boot loader puts them where it always does, low in memory."""
+        if "root_at" in self.recipe:
+            return self.recipe["root_at"] // PAGE
+        return next(at for first, at in ROOTS[self.mode] if self.build >= first) // PAGE
+
     # ------------------------------------------------------------ kernel memory
 
-    def take(self, region, length, align=16):
-        """Kernel addresses of a region, mapped; what else lies there (a pool header) is left zero."""
-        head = 0x10 if region in ("pool", "paged") else 0
-        va = -(-(self.next[region] + head) // align) * align
-        self.next[region] = va + length
-        self.kernel.map(va & -PAGE, length=(va + length - 1 & -PAGE) + PAGE - (va & -PAGE))
-        return va
+    def take(self, region, length, tag="Gold"):
+        """A block of pool, mapped, its header before it."""
+        return self.pools[region].take(length, tag)
 
     def take_pages(self, region, length):
+        """Kernel addresses of a region, from the next page on, not mapped."""
+        if region in self.pools:
+            return self.pools[region].take_pages(length)
         va = -(-self.next[region] // PAGE) * PAGE
         self.next[region] = va + length
         return va
@@ -90,7 +109,7 @@ class System:
         pointer = pointer or self.pointer
         data = text.encode("utf-16-le")
         if buffer is None:
-            buffer = self.take("paged", len(data) + 2, 8)
+            buffer = self.take("paged", len(data) + 2, "ObNm")
         space.write(buffer, data)
         space.write(va, struct.pack("<HH", len(data), len(data) + 2))
         self.labels.put(space, va + pointer, pointer, buffer)
@@ -112,8 +131,7 @@ class System:
         rva = self.places.get("rva", {}) if self.recipe.get("symbols", True) else {}
         size = self.recipe.get("image_size", 0x1046000 if rva else 0x214000)
         if rva:
-            low = min(v for v in rva.values() if v >= 0xC00000) & -0x10000
-            self.data = (low, (max(rva.values()) & -0x10000) + 0x20000)
+            self.data = self._data_section(rva)
         else:
             self.data = (0x40000, 0x60000)
         self.spare = self.data[1] - 0x10000 + 0x40 if rva else self.data[0] + 0x100
@@ -130,6 +148,14 @@ class System:
         for name, at in rva.items():
             self.labels.define(name, self.base + at)
             self.kernel.map(self.base + at & -PAGE, execute=True)
+
+    @staticmethod
+    def _data_section(rva):
+        """From the debugger's blocks on to the last of the variables; what is taken besides lies behind."""
+        low = min(rva["KdDebuggerDataBlock"], rva["KdVersionBlock"])
+        last = max(rva[name] for name in ("KiProcessorBlock", "KiInitialThread", "KeServiceDescriptorTable",
+                                          "KiKvaShadow", "KdpDataBlockEncoded") if name in rva)
+        return low & -0x10000, (last & -0x10000) + 0x20000
 
     def symbol(self, name, size=8):
         """The address of a kernel variable: where the PDB of this kernel says, else the next free place of .data."""
@@ -197,6 +223,12 @@ class System:
                      "ObpRootDirectoryObject", "MmUnloadedDrivers", "MmPhysicalMemoryBlock", "InitSafeBootMode",
                      "KdDebuggerEnabled"):
             self.symbol(name, 0x20)
+        if "MmPteBase" in self.labels.at and self.mode == "x64":
+            self.set_symbol("MmPteBase", self.pte_base())
+        self.executive.make_types()
+        self.known_dlls = self.executive.make("Directory", 0x158 if self.pointer == 8 else 0xA0, "KnownDlls", handles=1)
+        self.cid = handles.Table(self, 0)
+        self.set_symbol("PspCidTable", self.cid.va)
         self._make_shared_data()
         if self.pointer == 8 and self.recipe.get("low_stub", True):
             self._make_low_stub()
@@ -265,6 +297,11 @@ class System:
 
     # ------------------------------------------------------------ debugger block
 
+    def pte_base(self):
+        """Where the tables map themselves."""
+        top = 48 if self.mode == "x64" else 57
+        return (1 << 64) - (1 << top) + (self.kernel.self_index << (top - 9))
+
     def make_kdbg(self):
         how = self.recipe.get("kdbg", "plain")
         if how == "absent":
@@ -274,8 +311,7 @@ class System:
         values = {name: self.symbol(name) for name in kdbg.POINTERS if name != "KernBase"}
         values["KernBase"] = self.base
         if self.mode in ("x64", "la57"):
-            top = 48 if self.mode == "x64" else 57
-            values["PteBase"] = (1 << 64) - (1 << top) + (self.kernel.self_index << (top - 9))
+            values["PteBase"] = self.pte_base()
         plain = kdbg.block(self.places, self.recipe["kdbg_size"], {k: self.signed(v) for k, v in values.items()}, head)
         if how == "encoded":
             never, always = 0x7E5A2D1B90C3F467, 0x19E4A7C05B3D8F21
@@ -297,6 +333,17 @@ class System:
                             ("PsLoadedModuleList", self.signed(self.symbol("PsLoadedModuleList"))),
                             ("DebuggerDataList", self.signed(head))):
             block.put(name, value)
+
+    def finish_objects(self, first):
+        """What is counted at the end: handle tables, types, pool. first: the process whose handles are the kernel's."""
+        if self.cid.known:
+            self.set_symbol("ObpKernelHandleTable", first.handles.va)
+            for table in self.handle_tables:
+                table.write()
+            handles.link_tables(self)
+        self.executive.finish()
+        for each in self.pools.values():
+            each.finish()
 
     # ------------------------------------------------------------ kernel modules
 
@@ -322,7 +369,7 @@ class System:
         return self._module_entry(kind, name, base, 0x5000, folder)
 
     def _module_entry(self, kind, name, base, size, folder):
-        entry = self.object(self.take("pool", self.struct_size(kind)), kind)
+        entry = self.object(self.take("pool", self.struct_size(kind), "MmLd"), kind)
         entry.put("DllBase", base)
         entry.put("EntryPoint", base + 0x1000)
         entry.put("SizeOfImage", size)

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""What selftest.py asks of executive objects, with a reader of its own: nothing here is the builder's.
+
+Pool headers: the blocks of a page follow one another to its end, and one of them has the thread in it. Object headers:
+the type's name, by pointer or by number. PspCidTable and the handle tables: each id, each handle leads to its object,
+and an id that the recipe takes away leads nowhere. Offsets and encodings are spelled out, by version.
+"""
+SPAN = 0x100  # how far before a body its pool header can lie
+
+
+class Objects:
+    def __init__(self, image, truth, labels, build):
+        self.image, self.labels, self.build = image, labels, build
+        system = truth["system"]
+        self.mode = system["mode"]
+        self.space = (self.mode, int(system["root"], 16))
+        self.pointer = image.pointer
+        self.unit = 2 * self.pointer
+        self.header = 6 * self.pointer
+
+    def number(self, va, size=None):
+        return self.image.number(self.space, va, size)
+
+    # ------------------------------------------------------------ pool
+
+    def tags(self, kind):
+        text = kind[:4].encode()
+        return text if self.build >= 9200 else text[:3] + bytes([text[3] | 0x80])
+
+    def block_of(self, va, tag):
+        """(address, units, in use) of the block with this tag that has the object in it."""
+        for at in range(va - self.header, va - SPAN, -8):
+            if at // 4096 != va // 4096:
+                return None
+            if self.image.read(self.space, at + 4, 4) == tag:
+                units, kind = self.shape(at)
+                if at + units * self.unit >= va and at % self.unit == 0:
+                    return at, units, kind
+        return None
+
+    def shape(self, at):
+        if self.unit == 8:
+            word = self.number(at + 2, 2)
+            return word & 0x1FF, word >> 9
+        return self.number(at + 2, 1), self.number(at + 3, 1)
+
+    def check_page(self, block):
+        """Each block's size leads to the next one, whose PreviousSize leads back; a segment heap has no such chain."""
+        if self.build >= 18362:
+            return
+        at, end, before, met = block & -4096, (block & -4096) + 4096, 0, False
+        while at < end:
+            first = self.number(at, 2)
+            assert (first & 0x1FF if self.unit == 8 else first & 0xFF) == before, f"{at:#x}: PreviousSize"
+            met |= at == block
+            before, _ = self.shape(at)
+            assert before, f"{at:#x}: a block of no size"
+            at += before * self.unit
+        assert at == end and met, f"{block:#x} is not in the chain of its page"
+
+    def check_pool(self, told, kind):
+        va = int(told["object"], 16)
+        block = self.block_of(va, self.tags(kind))
+        wanted = [w for w in told["ways"] if w.endswith("pool") or w.startswith("pool")]
+        assert bool(block) == bool(wanted), f"{kind} {va:#x}: pool header: {block}, ways {told['ways']}"
+        if not block:
+            return
+        at, units, pool_type = block
+        used = {False: (2,), True: (5, 6)}[self.build < 6000]
+        assert pool_type in (used if wanted == ["pool-scan"] else (0,)), f"{at:#x}: pool type {pool_type}"
+        if self.build < 9200:  # the body ends where the block ends
+            size = self.image.places["structs"]["_E" + kind.upper()]["size"]
+            assert at + units * self.unit - -(-size // self.unit) * self.unit == va, f"{at:#x}: size of the block"
+        else:
+            assert va % 64 == 0, f"{va:#x} does not begin at a cache line"
+        self.check_page(at)
+
+    # ------------------------------------------------------------ types
+
+    def type_name(self, va):
+        header = va - self.header
+        structs = self.image.places["structs"]
+        place = structs["_OBJECT_HEADER"]["members"]
+        if "Type" in place:
+            at = self.number(header + place["Type"][0])
+        else:
+            index = self.number(header + place["TypeIndex"][0], 1)
+            if self.build >= 10240:
+                index ^= self.number(self.labels["ObHeaderCookie"], 1) ^ (header >> 8 & 0xFF)
+            at = self.number(self.labels["ObTypeIndexTable"] + index * self.pointer)
+        name = at + structs["_OBJECT_TYPE"]["members"]["Name"][0]
+        length = self.number(name, 2)
+        return self.image.read(self.space, self.number(name + self.pointer), length).decode("utf-16-le")
+
+    # ------------------------------------------------------------ handle tables
+
+    def entry(self, table, handle):
+        """The address that an entry holds, None for a free one."""
+        code = self.number(table + self.image.member("_HANDLE_TABLE", "TableCode"))
+        level, at, index = code & 7, code & ~7, handle // 4
+        size = 2 * self.pointer
+        leaf = 4096 // size
+        pages = 4096 // self.pointer
+        for depth in range(level, 0, -1):
+            span = leaf * pages ** (depth - 1)
+            at, index = self.number(at + index // span * self.pointer), index % span
+        return self.address(self.number(at + index * size))
+
+    def address(self, word):
+        """By version: the low bits are flags; or the pointer is packed above counts and flags."""
+        if not word:
+            return None
+        if self.build < 9200 or self.pointer == 4:
+            return word & ~7
+        if self.mode == "la57":
+            bits, width = word >> 11 << 4, 57
+        elif self.build < 9600:
+            bits, width = word >> 23 << 4, 45
+        else:
+            bits, width = word >> 20 << 4, 48
+        return bits | -(bits >> (width - 1)) << width & (1 << 64) - 1
+
+    def check_ids(self, told):
+        table = self.number(self.labels["PspCidTable"])
+        assert self.number(table + self.image.member("_HANDLE_TABLE", "UniqueProcessId"), 4) == 0
+        for each, number in told:
+            found = self.entry(table, number)
+            want = int(each["object"], 16) if "cid-table" in each["ways"] else None
+            assert found == want, f"id {number}: {found and hex(found)}, want {want and hex(want)}"
+
+    def check_handles(self, truth):
+        tables = {}
+        for process in truth["processes"] + truth["hidden"]["processes"]:
+            at = int(process["object"], 16) + self.image.member("_EPROCESS", "ObjectTable")
+            tables[process["pid"]] = self.number(at)
+        for handle in truth["handles"]:
+            body, who = int(handle["object"], 16), f"pid {handle['pid']}, handle {handle['handle']:#x}"
+            assert self.entry(tables[handle["pid"]], handle["handle"]) == body - self.header, who
+            assert self.type_name(body) == handle["type"], who
+
+
+def check(image, truth, labels, build):
+    if "_HANDLE_TABLE" not in image.places["structs"]:
+        return
+    objects = Objects(image, truth, labels, build)
+    threads = [dict(t["facts"], ways=t["ways"]) for t in truth["threads"] + truth["hidden"]["threads"]]
+    processes = truth["processes"] + truth["hidden"]["processes"]
+    threads = [t for t in threads if t["tid"]]
+    objects.check_ids([(t, t["tid"]) for t in threads] + [(p, p["pid"]) for p in processes if p["pid"]])
+    for thread in threads:
+        objects.check_pool(thread, "Thread")
+        if set(thread["ways"]) & {"pool-scan", "freed-pool", "cid-table"}:
+            assert objects.type_name(int(thread["object"], 16)) == "Thread"
+    for process in processes:
+        if process["pid"]:
+            objects.check_pool(process, "Process")
+    objects.check_handles(truth)
