@@ -215,24 +215,6 @@ static enum stasis_status say(struct elf *elf)
         return status;
 }
 
-/* The first CPU's control registers, where a note brought them, are hints for whoever looks for page tables. */
-static void hint_from_cpus(struct stasis_hints *hints)
-{
-        enum { CR0_PG_BIT = 31, CR4_PAE_BIT = 5 };
-        if (hints->cpu_count == 0)
-                return;
-        if (!(hints->known & STASIS_HINT_PROCESSORS)) {
-                hints->processors = (uint32_t)hints->cpu_count;
-                hints->known |= STASIS_HINT_PROCESSORS;
-        }
-        const struct stasis_cpu *cpu = &hints->cpu[0];
-        if (!(cpu->known & STASIS_CPU_CONTROL) || !(cpu->cr[0] >> CR0_PG_BIT & 1))
-                return;
-        hints->root = cpu->cr[3];
-        hints->pae = cpu->cr[4] >> CR4_PAE_BIT & 1;
-        hints->known |= STASIS_HINT_ROOT | STASIS_HINT_PAE;
-}
-
 static enum stasis_status elf_open(struct stasis_image *image, void *priv, struct stasis_error *err)
 {
         (void)priv;
@@ -247,7 +229,7 @@ static enum stasis_status elf_open(struct stasis_image *image, void *priv, struc
                 status = read_segments(&elf, err);
         if (status == STASIS_OK)
                 status = say(&elf);
-        hint_from_cpus(&image->hints);
+        elf_hint_from_cpus(&image->hints);
         return status == STASIS_NOMEM ? stasis_fail(err, STASIS_NOMEM, "out of memory") : status;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Notes of an ELF core: the registers of each CPU, and VMCOREINFO. Tables say where each register lies. */
+/* Notes of an ELF core or a kdump: the registers of each CPU, and VMCOREINFO. Tables say where each register lies. */
 #include <string.h>
 
 #include "../src/base/bytes.h"
@@ -138,6 +138,7 @@ static enum stasis_status note_prstatus(struct stasis_image *image, struct elf_n
                                                                                             : NULL;
         if (!registers || image->hints.machine == STASIS_MACHINE_ARM64)
                 return short_note(image, "NT_PRSTATUS", note->desc.len);
+        notes->machine = registers == &registers_prstatus_x64 ? STASIS_MACHINE_X64 : STASIS_MACHINE_X86;
         return read_registers(image, notes->prstatus++, registers, note->desc) ? STASIS_OK : STASIS_NOMEM;
 }
 
@@ -234,4 +235,21 @@ enum stasis_status elf_read_notes(struct stasis_image *image, struct elf_notes *
                                 status = readers[i].read(image, notes, &note);
         }
         return status;
+}
+
+void elf_hint_from_cpus(struct stasis_hints *hints)
+{
+        enum { CR0_PG_BIT = 31, CR4_PAE_BIT = 5 };
+        if (hints->cpu_count == 0)
+                return;
+        if (!(hints->known & STASIS_HINT_PROCESSORS)) {
+                hints->processors = (uint32_t)hints->cpu_count;
+                hints->known |= STASIS_HINT_PROCESSORS;
+        }
+        const struct stasis_cpu *cpu = &hints->cpu[0];
+        if (!(cpu->known & STASIS_CPU_CONTROL) || !(cpu->cr[0] >> CR0_PG_BIT & 1))
+                return;
+        hints->root = cpu->cr[3];
+        hints->pae = cpu->cr[4] >> CR4_PAE_BIT & 1;
+        hints->known |= STASIS_HINT_ROOT | STASIS_HINT_PAE;
 }

@@ -17,13 +17,14 @@ struct stasis_format {
         int (*probe)(struct stasis_bytes head, uint64_t file_size);
         /* Adds runs, gaps, remarks and hints. The whole file is image->map.bytes. */
         enum stasis_status (*open)(struct stasis_image *image, void *priv, struct stasis_error *err);
-        /* Compressed formats only, else NULL: one 4 KiB page at pa. */
+        /* Packed formats only, else NULL: one 4 KiB page of a run. Several threads may ask at once. */
         enum stasis_status (*read_page)(const struct stasis_image *image, void *priv, uint64_t pa, void *page);
         /* Frees what open allocated in priv, also after a failed open; NULL where there is nothing. */
         void (*close)(void *priv);
 };
 
-extern const struct stasis_format stasis_format_raw, stasis_format_elf, stasis_format_dmp, stasis_format_lime;
+extern const struct stasis_format stasis_format_raw, stasis_format_elf, stasis_format_dmp, stasis_format_lime,
+        stasis_format_kdump;
 
 /* The table, in the order in which --help lists it, ended by NULL. */
 extern const struct stasis_format *const stasis_formats[];

@@ -65,7 +65,7 @@ struct stasis_bytes {
 struct stasis_image;
 
 struct stasis_image_options {
-        const char *format; /* name of a reader ("raw", "elf", "dmp", "lime"), or NULL: the best bid wins */
+        const char *format; /* name of a reader ("raw", "elf", "kdump", "dmp", "lime"), or NULL: the best bid wins */
 };
 
 /* One contiguous piece of physical memory held by the file. Sorted by pa, never overlapping, never empty. */
@@ -73,10 +73,14 @@ struct stasis_run {
         uint64_t pa, len, off;
 };
 
-/* A piece that the file declares and does not hold (cut tail, p_filesz < p_memsz, ...), and why. */
+/*
+ * A piece that the file declares and does not hold, and why. filtered: it was left out on purpose when the file was
+ * made (pages that makedumpfile filtered out); else it is missing (cut tail, p_filesz < p_memsz, ...).
+ */
 struct stasis_gap {
         uint64_t pa, len;
         const char *why; /* static or owned by the image */
+        bool filtered;
 };
 
 /* A piece of data beside the memory that the file carries (a .dmp's secondary data); it lies inside the file. */
@@ -112,7 +116,8 @@ enum stasis_hint {
         STASIS_HINT_PROCESS = 1 << 20,
         STASIS_HINT_PRCB = 1 << 21,
         STASIS_HINT_STACK = 1 << 22,
-        STASIS_HINT_DRIVERS = 1 << 23
+        STASIS_HINT_DRIVERS = 1 << 23,
+        STASIS_HINT_DUMP_LEVEL = 1 << 24
 };
 
 enum stasis_cpu_known {
@@ -149,14 +154,15 @@ struct stasis_hints {
         uint32_t build;
         uint32_t processors;
         uint32_t dump_type, product_type, suite_mask;
-        uint64_t root; /* CR3 or DirectoryTableBase as written, low bits included */
+        uint32_t dump_level; /* kdump: what makedumpfile left out (its option -d) */
+        uint64_t root;       /* CR3 or DirectoryTableBase as written, low bits included */
         uint64_t kdbg, process_head, module_head, pfn_database; /* virtual addresses */
         uint32_t bugcheck;
         uint64_t bugcheck_parameter[4];
         uint64_t system_time;                   /* FILETIME */
         uint64_t up_time;                       /* 100 ns */
         struct stasis_bytes context, exception; /* raw CONTEXT / EXCEPTION_RECORD inside the mapping */
-        struct stasis_bytes vmcoreinfo;         /* text, not terminated */
+        struct stasis_bytes vmcoreinfo;         /* text, not terminated; in the mapping, or owned by the image */
         const char *comment;                    /* owned by the image */
         const struct stasis_cpu *cpu;
         size_t cpu_count;
@@ -187,6 +193,11 @@ STASIS_API uint64_t stasis_image_file_size(const struct stasis_image *image);
  * and the calls below, and there are no page tables.
  */
 STASIS_API bool stasis_image_is_virtual(const struct stasis_image *image);
+/*
+ * Are its pages packed (a kdump)? Then off of a run means nothing, no place in the file can be named, and
+ * stasis_image_view has nothing to show: read.
+ */
+STASIS_API bool stasis_image_is_packed(const struct stasis_image *image);
 STASIS_API const struct stasis_run *stasis_image_runs(const struct stasis_image *image, size_t *ret_count);
 STASIS_API const struct stasis_gap *stasis_image_gaps(const struct stasis_image *image, size_t *ret_count);
 STASIS_API const struct stasis_hints *stasis_image_hints(const struct stasis_image *image);
@@ -195,10 +206,13 @@ STASIS_API const char *const *stasis_image_remarks(const struct stasis_image *im
 /* In the order of the file; none in most files. */
 STASIS_API const struct stasis_blob *stasis_image_blobs(const struct stasis_image *image, size_t *ret_count);
 
-/* All of [pa, pa+len) or nothing: STASIS_ABSENT where a byte of it is not held. Runs that touch are crossed. */
+/*
+ * All of [pa, pa+len) or nothing: STASIS_ABSENT where a byte of it is not held, of a packed image STASIS_CORRUPT where
+ * a page does not unpack. Runs that touch are crossed.
+ */
 STASIS_API enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t pa, void *buf,
                                                 size_t len) STASIS_MUST_CHECK;
-/* The bytes from pa to the end of its run, at most len, without a copy; {NULL, 0} where pa is not held. */
+/* The bytes from pa to the end of its run, at most len, without a copy; {NULL, 0} where pa is not held, or packed. */
 STASIS_API struct stasis_bytes stasis_image_view(const struct stasis_image *image, uint64_t pa, size_t len);
 /* Where in the file pa lies. */
 STASIS_API enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_t pa,

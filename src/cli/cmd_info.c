@@ -57,13 +57,13 @@ static void put_range(struct cli *cli, const char *title, uint64_t pa, uint64_t 
 
 static void put_ranges(struct cli *cli)
 {
-        size_t runs, gaps;
+        size_t runs;
         const struct stasis_run *run = stasis_image_runs(cli->image, &runs);
-        const struct stasis_gap *gap = stasis_image_gaps(cli->image, &gaps);
-        char tail[64];
+        char tail[64] = "";
 
         for (size_t i = 0; i < runs && i < RANGES_SHOWN; i++) {
-                snprintf(tail, sizeof(tail), "at 0x%" PRIx64 " in the file", run[i].off);
+                if (!stasis_image_is_packed(cli->image))
+                        snprintf(tail, sizeof(tail), "at 0x%" PRIx64 " in the file", run[i].off);
                 put_range(cli, i ? "" : "Ranges", run[i].pa, run[i].len, tail);
         }
         if (runs > RANGES_SHOWN) {
@@ -72,10 +72,21 @@ static void put_ranges(struct cli *cli)
         }
         if (runs == 0)
                 put_pair(cli, "Ranges", "none: the file holds no physical memory");
-        for (size_t i = 0; i < gaps && i < RANGES_SHOWN; i++)
-                put_range(cli, i ? "" : "Missing", gap[i].pa, gap[i].len, gap[i].why);
-        if (gaps > RANGES_SHOWN) {
-                snprintf(tail, sizeof(tail), "and %zu more ('--format json' gives all)", gaps - RANGES_SHOWN);
+}
+
+static void put_gaps_of(struct cli *cli, const char *title, bool filtered, size_t of)
+{
+        size_t count, shown = 0;
+        const struct stasis_gap *gap = stasis_image_gaps(cli->image, &count);
+        char tail[64];
+
+        for (size_t i = 0; i < count && shown < RANGES_SHOWN; i++) {
+                if (gap[i].filtered != filtered)
+                        continue;
+                put_range(cli, shown++ ? "" : title, gap[i].pa, gap[i].len, gap[i].why);
+        }
+        if (of > shown) {
+                snprintf(tail, sizeof(tail), "and %zu more ('--format json' gives all)", of - shown);
                 put_pair(cli, "", tail);
         }
 }
@@ -83,6 +94,7 @@ static void put_ranges(struct cli *cli)
 static void put_image(struct cli *cli)
 {
         size_t remarks;
+        struct image_gaps missing = image_missing(cli->image), filtered = image_filtered(cli->image);
         const char *const *remark = stasis_image_remarks(cli->image, &remarks);
 
         put_title(cli, "Image");
@@ -91,9 +103,13 @@ static void put_image(struct cli *cli)
         put_pair(cli, "Reader", stasis_image_format(cli->image));
         put_size(cli, "File size", stasis_image_file_size(cli->image));
         put_size(cli, "Memory in it", image_held(cli->image));
-        if (image_missing(cli->image))
-                put_size(cli, "Memory missing", image_missing(cli->image));
+        if (filtered.count)
+                put_size(cli, "Memory left out", filtered.bytes);
+        if (missing.count)
+                put_size(cli, "Memory missing", missing.bytes);
         put_ranges(cli);
+        put_gaps_of(cli, "Left out", true, filtered.count);
+        put_gaps_of(cli, "Missing", false, missing.count);
         for (size_t i = 0; i < remarks; i++)
                 put_pair(cli, i ? "" : "Remarks", remark[i]);
 }

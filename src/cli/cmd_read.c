@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "hints.h"
 #include "out.h"
 
 #define PAGE 4096u
@@ -31,28 +32,15 @@ struct reader {
  * to where the image begins to hold something. */
 static struct piece physical_piece(struct reader *reader, uint64_t pa, uint64_t len)
 {
-        size_t count, low = 0;
-        const struct stasis_run *run = stasis_image_runs(reader->cli->image, &count);
-        uint64_t part = len < PAGE - pa % PAGE ? len : PAGE - pa % PAGE;
-        size_t high = count;
+        uint64_t part = len < PAGE - pa % PAGE ? len : PAGE - pa % PAGE, end;
 
         struct stasis_bytes view = stasis_image_view(reader->cli->image, pa, (size_t)part);
         if (view.len)
                 return (struct piece){ pa, view.len, view.at, NULL };
         if (stasis_image_read(reader->cli->image, pa, reader->page, (size_t)part) == STASIS_OK)
                 return (struct piece){ pa, part, reader->page, NULL };
-        while (low < high) { /* the first run that begins behind pa */
-                size_t middle = low + (high - low) / 2;
-                if (run[middle].pa > pa)
-                        high = middle;
-                else
-                        low = middle + 1;
-        }
-        if (low < count && run[low].pa - pa < len)
-                len = run[low].pa - pa;
-        if (low > 0 && pa - run[low - 1].pa < run[low - 1].len && len > part)
-                len = part; /* inside a run, and yet not readable: only this page is lost */
-        return (struct piece){ pa, len, NULL, "not in the image" };
+        const char *why = image_why_absent(reader->cli->image, pa, &end);
+        return (struct piece){ pa, len < end - pa ? len : end - pa, NULL, why };
 }
 
 static struct piece virtual_piece(struct reader *reader, uint64_t va, uint64_t len)

@@ -31,7 +31,7 @@ struct stasis_image {
 };
 
 static const struct stasis_run runs[] = { { 0x1000, 0x3000, 0x200 }, { 0x8000, 0x1000, 0x3200 } };
-static const struct stasis_gap gaps[] = { { 0x9000, 0x2000, "cut off: the file ends" } };
+static const struct stasis_gap gaps[] = { { 0x9000, 0x2000, "cut off: the file ends", false } };
 static const char *const remarks[] = { "size is not a multiple of 4 KiB" };
 static const struct stasis_cpu cpus[] = { { .known = STASIS_CPU_CONTROL | STASIS_CPU_GPR,
                                             .rip = 0x80401234,
@@ -136,6 +136,12 @@ enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t 
                 return STASIS_ABSENT;
         memcpy(buf, view.at, len);
         return STASIS_OK;
+}
+
+bool stasis_image_is_packed(const struct stasis_image *image)
+{
+        (void)image;
+        return false;
 }
 
 bool stasis_image_is_virtual(const struct stasis_image *image)

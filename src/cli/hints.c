@@ -23,6 +23,7 @@ const struct hint_row hint_rows[] = {
         HINT(STASIS_HINT_SUITE_MASK, "suite_mask", "Suite mask", HINT_HEX, suite_mask),
         HINT(STASIS_HINT_PROCESSORS, "processors", "Processors", HINT_NUMBER, processors),
         HINT(STASIS_HINT_DUMP_TYPE, "dump_type", "Dump type", HINT_NUMBER, dump_type),
+        HINT(STASIS_HINT_DUMP_LEVEL, "dump_level", "Dump level", HINT_NUMBER, dump_level),
         HINT(STASIS_HINT_KDBG, "kdbg", "Debugger block", HINT_HEX, kdbg),
         HINT(STASIS_HINT_PROCESS_HEAD, "process_head", "Process list", HINT_HEX, process_head),
         HINT(STASIS_HINT_MODULE_HEAD, "module_head", "Module list", HINT_HEX, module_head),
@@ -149,15 +150,71 @@ uint64_t image_held(const struct stasis_image *image)
         return sum;
 }
 
-uint64_t image_missing(const struct stasis_image *image)
+static struct image_gaps gaps_of(const struct stasis_image *image, bool filtered)
 {
         size_t count;
         const struct stasis_gap *gap = stasis_image_gaps(image, &count);
-        uint64_t sum = 0;
+        struct image_gaps sum = { 0 };
 
-        for (size_t i = 0; i < count; i++)
-                sum += gap[i].len;
+        for (size_t i = 0; i < count; i++) {
+                sum.count += gap[i].filtered == filtered;
+                sum.bytes += gap[i].filtered == filtered ? gap[i].len : 0;
+        }
         return sum;
+}
+
+struct image_gaps image_missing(const struct stasis_image *image) { return gaps_of(image, false); }
+
+struct image_gaps image_filtered(const struct stasis_image *image) { return gaps_of(image, true); }
+
+/* The number of the runs that begin at pa or below. */
+static size_t runs_until(const struct stasis_run *run, size_t count, uint64_t pa)
+{
+        size_t low = 0, high = count;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (run[middle].pa > pa)
+                        high = middle;
+                else
+                        low = middle + 1;
+        }
+        return low;
+}
+
+static size_t gaps_until(const struct stasis_gap *gap, size_t count, uint64_t pa)
+{
+        size_t low = 0, high = count;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (gap[middle].pa > pa)
+                        high = middle;
+                else
+                        low = middle + 1;
+        }
+        return low;
+}
+
+const char *image_why_absent(const struct stasis_image *image, uint64_t pa, uint64_t *ret_end)
+{
+        size_t runs, gaps;
+        const struct stasis_run *run = stasis_image_runs(image, &runs);
+        const struct stasis_gap *gap = stasis_image_gaps(image, &gaps);
+        size_t next_run = runs_until(run, runs, pa), next_gap = gaps_until(gap, gaps, pa);
+
+        if (next_run && pa - run[next_run - 1].pa < run[next_run - 1].len) {
+                *ret_end = (pa | 0xfff) + 1;
+                return "damaged: it does not unpack";
+        }
+        if (next_gap && pa - gap[next_gap - 1].pa < gap[next_gap - 1].len) {
+                *ret_end = gap[next_gap - 1].pa + gap[next_gap - 1].len;
+                return gap[next_gap - 1].why;
+        }
+        *ret_end = next_gap < gaps ? gap[next_gap].pa : STASIS_NOWHERE;
+        if (next_run < runs && run[next_run].pa < *ret_end)
+                *ret_end = run[next_run].pa;
+        return "not in the image";
 }
 
 void guid_text(struct text *text, const uint8_t guid[16])

@@ -31,9 +31,16 @@ struct cpu_row {
 extern const struct cpu_row cpu_rows[]; /* ended by a row without a key */
 uint64_t cpu_value(const struct cpu_row *row, const struct stasis_cpu *cpu);
 
-/* Bytes that the image holds, and that it declares and does not hold. */
+/* Bytes that the image holds, and the gaps: what is missing, or what was left out on purpose. */
 uint64_t image_held(const struct stasis_image *image);
-uint64_t image_missing(const struct stasis_image *image);
+struct image_gaps {
+        size_t count;
+        uint64_t bytes;
+};
+struct image_gaps image_missing(const struct stasis_image *image);
+struct image_gaps image_filtered(const struct stasis_image *image);
+/* Why no byte could be read at pa, and up to where that is so (STASIS_NOWHERE: to the end). */
+const char *image_why_absent(const struct stasis_image *image, uint64_t pa, uint64_t *ret_end);
 /* As Windows writes one: "bf2297dc-34ba-11dc-868a-e19155d89593". */
 void guid_text(struct text *text, const uint8_t guid[16]);
 

@@ -55,7 +55,10 @@ static void put_ranges(struct json *json, const struct stasis_image *image)
                 json_begin(json, NULL, '{');
                 json_put_hex(json, "pa", run[i].pa);
                 json_put_hex(json, "len", run[i].len);
-                json_put_hex(json, "off", run[i].off);
+                if (stasis_image_is_packed(image))
+                        json_put_null(json, "off");
+                else
+                        json_put_hex(json, "off", run[i].off);
                 json_end(json);
         }
         json_end(json);
@@ -65,6 +68,7 @@ static void put_ranges(struct json *json, const struct stasis_image *image)
                 json_put_hex(json, "pa", gap[i].pa);
                 json_put_hex(json, "len", gap[i].len);
                 json_put_text(json, "why", gap[i].why);
+                json_put_bool(json, "filtered", gap[i].filtered);
                 json_end(json);
         }
         json_end(json);
@@ -92,11 +96,11 @@ static void put_secondary(struct json *json, const struct stasis_image *image)
 
 void json_image(struct json *json, const struct stasis_image *image, bool whole)
 {
-        size_t runs, gaps, remarks;
+        size_t runs, remarks;
+        struct image_gaps missing = image_missing(image), filtered = image_filtered(image);
         const char *const *remark = stasis_image_remarks(image, &remarks);
 
         stasis_image_runs(image, &runs);
-        stasis_image_gaps(image, &gaps);
         json_begin(json, "image", '{');
         json_put_text(json, "path", stasis_image_path(image));
         json_put_text(json, "format", stasis_image_format(image));
@@ -104,8 +108,10 @@ void json_image(struct json *json, const struct stasis_image *image, bool whole)
         json_put_number(json, "size", stasis_image_file_size(image));
         json_put_number(json, "range_count", runs);
         json_put_number(json, "range_bytes", image_held(image));
-        json_put_number(json, "gap_count", gaps);
-        json_put_number(json, "gap_bytes", image_missing(image));
+        json_put_number(json, "gap_count", missing.count);
+        json_put_number(json, "gap_bytes", missing.bytes);
+        json_put_number(json, "filtered_count", filtered.count);
+        json_put_number(json, "filtered_bytes", filtered.bytes);
         json_begin(json, "remarks", '[');
         for (size_t i = 0; i < remarks; i++)
                 json_put_text(json, NULL, remark[i]);

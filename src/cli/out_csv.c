@@ -2,6 +2,7 @@
 /* RFC 4180: a header row of keys, CRLF, quotes where they are needed. Keys and values are those of JSON. */
 #include <string.h>
 
+#include "hints.h"
 #include "out.h"
 #include "value.h"
 
@@ -63,16 +64,15 @@ static void record(struct list *list, const struct stasis_record *record)
 static void end(struct list *list)
 {
         struct cli *cli = list->cli;
-        size_t count, missing = 0, gaps;
+        size_t count, missing = 0;
         const struct stasis_note *note = stasis_system_notes(cli->system, &count);
 
         for (size_t i = 0; i < count; i++)
                 missing += note[i].severity == STASIS_NOTE_MISSING;
-        stasis_image_gaps(cli->image, &gaps);
         if (missing)
                 cli_warn(cli, "%s: the list is partial (%zu %s); '--format text' tells what is missing",
                          cli->image_path, missing, missing == 1 ? "note" : "notes");
-        else if (gaps)
+        else if (image_missing(cli->image).count)
                 cli_warn(cli, "%s: parts of the memory are not in the image; 'stasis info' tells which",
                          cli->image_path);
 }

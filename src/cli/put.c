@@ -158,12 +158,11 @@ static size_t put_notes_of(struct cli *cli, const struct stasis_note *note, size
 static void put_gaps(struct cli *cli)
 {
         struct text line = { 0 };
-        size_t gaps;
+        struct image_gaps gaps = image_missing(cli->image);
 
-        stasis_image_gaps(cli->image, &gaps);
-        if (gaps) {
-                text_printf(&line, "%zu %s of physical memory, ", gaps, gaps == 1 ? "range" : "ranges");
-                size_text(&line, image_missing(cli->image));
+        if (gaps.count) {
+                text_printf(&line, "%zu %s of physical memory, ", gaps.count, gaps.count == 1 ? "range" : "ranges");
+                size_text(&line, gaps.bytes);
                 text_str(&line, ", that the file declares and does not hold ('stasis info' lists them)");
                 put_note(cli, &(struct stasis_note){ STASIS_NOTE_MISSING, "", text_get(&line), 0, -1, -1 });
         }
@@ -172,10 +171,9 @@ static void put_gaps(struct cli *cli)
 
 void put_notes(struct cli *cli)
 {
-        size_t count = 0, gaps, missing = 0, left_out;
+        size_t count = 0, gaps = image_missing(cli->image).count, missing = 0, left_out;
         const struct stasis_note *note = cli->system ? stasis_system_notes(cli->system, &count) : NULL;
 
-        stasis_image_gaps(cli->image, &gaps);
         for (size_t i = 0; i < count; i++)
                 missing += note[i].severity == STASIS_NOTE_MISSING;
         if (gaps + (cli->quiet ? missing : count) == 0)

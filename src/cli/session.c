@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hints.h"
+
 static void say(struct cli *cli, const char *message)
 {
         struct text line = { 0 };
@@ -171,12 +173,12 @@ enum cli_exit cli_open_system(struct cli *cli)
 
 enum cli_exit cli_outcome(const struct cli *cli)
 {
-        size_t gaps = 0, notes = 0;
+        size_t notes = 0;
         const struct stasis_note *note = NULL;
 
         if (cli->partial)
                 return CLI_PARTIAL;
-        if (cli->image && stasis_image_gaps(cli->image, &gaps) && gaps)
+        if (cli->image && image_missing(cli->image).count)
                 return CLI_PARTIAL;
         if (cli->system)
                 note = stasis_system_notes(cli->system, &notes);

@@ -39,7 +39,8 @@ static enum stasis_status open_mapped(struct stasis_image *image, const char *na
                 return status;
         image->title = image->format->title;
         image->priv = calloc(1, image->format->priv_size ? image->format->priv_size : 1);
-        if (!image->priv)
+        image->packed = image->format->read_page ? stasis_packed_open() : NULL;
+        if (!image->priv || (image->format->read_page && !image->packed))
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         status = image->format->open(image, image->priv, err);
         return status == STASIS_OK ? stasis_image_seal(image, err) : status;
@@ -91,6 +92,7 @@ void stasis_image_close(struct stasis_image *image)
         if (image->format && image->format->close && image->priv)
                 image->format->close(image->priv);
         free(image->priv);
+        stasis_packed_close(image->packed);
         free(image->run);
         free(image->gap);
         free(image->remark);
@@ -166,14 +168,10 @@ static enum stasis_status read_piece(const struct stasis_image *image, const str
                 memcpy(to, image->map.bytes.at + run->off + (pa - run->pa), *len);
                 return STASIS_OK;
         }
-        uint8_t page[PAGE_SIZE];
         size_t at = pa % PAGE_SIZE, held = PAGE_SIZE - at;
         held = held < left ? held : (size_t)left;
         *len = *len < held ? *len : held;
-        enum stasis_status status = image->format->read_page(image, image->priv, pa - at, page);
-        if (status == STASIS_OK)
-                memcpy(to, page + at, *len);
-        return status;
+        return stasis_packed_read(image, pa - at, at, to, *len);
 }
 
 enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t pa, void *buf, size_t len)
@@ -207,6 +205,34 @@ struct stasis_bytes stasis_image_view(const struct stasis_image *image, uint64_t
         return (struct stasis_bytes){ image->map.bytes.at + off, len };
 }
 
+struct stasis_bytes stasis_image_hold(const struct stasis_image *image, uint64_t pa, size_t len)
+{
+        if (!image->packed)
+                return stasis_image_view(image, pa, len);
+        size_t at = pa % PAGE_SIZE, left = PAGE_SIZE - at;
+        const uint8_t *page = stasis_image_find(image, pa) ? stasis_packed_page(image, pa - at) : NULL;
+        if (!page)
+                return (struct stasis_bytes){ NULL, 0 };
+        return (struct stasis_bytes){ page + at, len < left ? len : left };
+}
+
+struct stasis_bytes stasis_image_piece(const struct stasis_image *image, uint64_t pa, void *buf, size_t len)
+{
+        if (!image->packed)
+                return stasis_image_view(image, pa, len);
+        const struct stasis_run *run = stasis_image_find(image, pa);
+        uint64_t left = run ? run->len - (pa - run->pa) : 0;
+        size_t done = 0;
+        len = len < left ? len : (size_t)left;
+        while (done < len) {
+                size_t piece = len - done;
+                if (read_piece(image, run, pa + done, (uint8_t *)buf + done, &piece) != STASIS_OK)
+                        break;
+                done += piece;
+        }
+        return (struct stasis_bytes){ done ? buf : NULL, done };
+}
+
 uint64_t stasis_image_skip_hole(const struct stasis_image *image, uint64_t pa)
 {
         const struct stasis_run *run = image->format->read_page ? NULL : stasis_image_find(image, pa);
@@ -230,5 +256,7 @@ enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_
 }
 
 bool stasis_image_is_virtual(const struct stasis_image *image) { return image->is_virtual; }
+
+bool stasis_image_is_packed(const struct stasis_image *image) { return image->packed; }
 
 uint64_t stasis_image_pages_touched(const struct stasis_image *image) { return image->map.touched_count; }

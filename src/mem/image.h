@@ -10,6 +10,7 @@
 
 #include "../base/arena.h"
 #include "../base/map.h"
+#include "packed.h"
 
 struct stasis_format;
 
@@ -17,7 +18,8 @@ struct stasis_image {
         struct stasis_map map;
         struct stasis_arena arena; /* lives as long as the image */
         const struct stasis_format *format;
-        void *priv; /* format->priv_size bytes, zeroed */
+        void *priv;                   /* format->priv_size bytes, zeroed */
+        struct stasis_packed *packed; /* of formats with read_page */
         const char *path, *title;
         struct stasis_run *run;
         size_t run_count, run_capacity;
@@ -47,13 +49,16 @@ struct stasis_image {
 /*
  * Adds a run. A part past the end of the file is cut off and becomes a gap ("cut off: the file ends"); an empty run is
  * dropped. STASIS_CORRUPT where pa+len wraps. A reader with read_page adds whole pages and passes off 0, which means
- * nothing there: its pages have no place in the file that could be named.
+ * nothing there: its pages have no place in the file that could be named. Nothing is cut off there.
  */
 enum stasis_status stasis_image_add_run(struct stasis_image *image, uint64_t pa, uint64_t len, uint64_t off,
                                         struct stasis_error *err) STASIS_MUST_CHECK;
 /* why is static or in the arena. A gap that continues the one added before it, for the same reason, prolongs it. */
 enum stasis_status stasis_image_add_gap(struct stasis_image *image, uint64_t pa, uint64_t len,
                                         const char *why) STASIS_MUST_CHECK;
+/* The same, for what was left out on purpose when the file was made. */
+enum stasis_status stasis_image_add_filtered(struct stasis_image *image, uint64_t pa, uint64_t len,
+                                             const char *why) STASIS_MUST_CHECK;
 enum stasis_status stasis_image_remark(struct stasis_image *image, const char *fmt, ...)
         STASIS_PRINTF(2, 3) STASIS_MUST_CHECK;
 /* Data beside the memory; [off, off+len) lies inside the file. STASIS_NOMEM only. */
@@ -81,6 +86,17 @@ enum stasis_status stasis_image_seal(struct stasis_image *image, struct stasis_e
  * run's end. pa itself where no run holds it. What is skipped is a hole of a sparse file, that is zeros.
  */
 uint64_t stasis_image_skip_hole(const struct stasis_image *image, uint64_t pa);
+
+/*
+ * As stasis_image_view, for whoever keeps the pointer and can do without: of a packed image the bytes up to the end of
+ * pa's 4 KiB page, while there is room to keep pages unpacked. They stay where they are until the image is closed.
+ */
+struct stasis_bytes stasis_image_hold(const struct stasis_image *image, uint64_t pa, size_t len);
+/*
+ * For searches: the bytes at pa, at most len, in place or else in buf (of at least len bytes); as many as the run of
+ * pa holds, of a packed image as many as unpack. {NULL, 0} where there are none.
+ */
+struct stasis_bytes stasis_image_piece(const struct stasis_image *image, uint64_t pa, void *buf, size_t len);
 
 /* The run that holds pa, or NULL. Binary search. */
 const struct stasis_run *stasis_image_find(const struct stasis_image *image, uint64_t pa);

@@ -41,19 +41,34 @@ enum stasis_status stasis_image_add_run(struct stasis_image *image, uint64_t pa,
         return STASIS_OK;
 }
 
-enum stasis_status stasis_image_add_gap(struct stasis_image *image, uint64_t pa, uint64_t len, const char *why)
+static bool same_reason(const struct stasis_gap *a, const struct stasis_gap *b)
 {
-        if (len == 0)
+        return a->filtered == b->filtered && strcmp(a->why, b->why) == 0;
+}
+
+static enum stasis_status push_gap(struct stasis_image *image, struct stasis_gap gap)
+{
+        if (gap.len == 0)
                 return STASIS_OK;
         struct stasis_gap *last = image->gap_count ? &image->gap[image->gap_count - 1] : NULL;
-        if (last && last->pa + last->len == pa && strcmp(last->why, why) == 0 && len <= UINT64_MAX - pa) {
-                last->len += len;
+        if (last && last->pa + last->len == gap.pa && same_reason(last, &gap) && gap.len <= UINT64_MAX - gap.pa) {
+                last->len += gap.len;
                 return STASIS_OK;
         }
         if (!stasis_grow(&image->gap, &image->gap_capacity, image->gap_count + 1, sizeof *image->gap))
                 return STASIS_NOMEM;
-        image->gap[image->gap_count++] = (struct stasis_gap){ pa, len, why };
+        image->gap[image->gap_count++] = gap;
         return STASIS_OK;
+}
+
+enum stasis_status stasis_image_add_gap(struct stasis_image *image, uint64_t pa, uint64_t len, const char *why)
+{
+        return push_gap(image, (struct stasis_gap){ .pa = pa, .len = len, .why = why });
+}
+
+enum stasis_status stasis_image_add_filtered(struct stasis_image *image, uint64_t pa, uint64_t len, const char *why)
+{
+        return push_gap(image, (struct stasis_gap){ .pa = pa, .len = len, .why = why, .filtered = true });
 }
 
 static enum stasis_status push_remark(struct stasis_image *image, const char *text)
@@ -207,7 +222,7 @@ static void join_gaps(struct stasis_image *image)
         for (size_t i = 0; i < image->gap_count; i++) {
                 struct stasis_gap gap = image->gap[i], *last = count ? &image->gap[count - 1] : NULL;
                 uint64_t end = gap.pa + gap.len, last_end = last ? last->pa + last->len : 0;
-                if (last && gap.pa <= last_end && strcmp(gap.why, last->why) == 0) {
+                if (last && gap.pa <= last_end && same_reason(&gap, last)) {
                         last->len = (end > last_end ? end : last_end) - last->pa;
                         continue;
                 }
@@ -218,6 +233,11 @@ static void join_gaps(struct stasis_image *image)
                         image->gap[count++] = gap;
         }
         image->gap_count = count;
+}
+
+static struct stasis_gap part_of(const struct stasis_gap *gap, uint64_t pa, uint64_t end)
+{
+        return (struct stasis_gap){ .pa = pa, .len = end - pa, .why = gap->why, .filtered = gap->filtered };
 }
 
 /* A gap is what nobody holds: takes the runs out of the disjoint gaps, into a new list. */
@@ -233,7 +253,7 @@ static bool subtract_runs(struct stasis_image *image)
                 for (; run < image->run_count && image->run[run].pa < end && fits; run++) {
                         const struct stasis_run *held = &image->run[run];
                         if (held->pa > pa)
-                                fits = stasis_image_add_gap(image, pa, held->pa - pa, old[i].why) == STASIS_OK;
+                                fits = push_gap(image, part_of(&old[i], pa, held->pa)) == STASIS_OK;
                         if (held->pa + held->len > end) { /* it may reach into the next gap */
                                 pa = end;
                                 break;
@@ -241,7 +261,7 @@ static bool subtract_runs(struct stasis_image *image)
                         pa = held->pa + held->len > pa ? held->pa + held->len : pa;
                 }
                 if (pa < end && fits)
-                        fits = stasis_image_add_gap(image, pa, end - pa, old[i].why) == STASIS_OK;
+                        fits = push_gap(image, part_of(&old[i], pa, end)) == STASIS_OK;
         }
         free(old);
         return fits;

@@ -128,7 +128,7 @@ static inline enum stasis_status load_again(const struct stasis_image *image, st
         uint64_t page = at & ~UINT64_C(0xfff);
         size_t i = at / 4096 % STASIS_TABLES_SIZE;
         if (__builtin_expect(tables->slot[i].page != page + 1, 0)) {
-                struct stasis_bytes held = stasis_image_view(image, page, 4096);
+                struct stasis_bytes held = stasis_image_hold(image, page, 4096);
                 if (held.len < 4096)
                         return stasis_paging_load(image, paging, at, ret_value);
                 tables->slot[i].page = page + 1;

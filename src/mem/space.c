@@ -94,7 +94,7 @@ static void prefix_keep(struct stasis_space *space, uint64_t va, const struct st
         struct stasis_prefix kept = { .key = (va >> space->prefix_shift) + 1, .pa = walk->pa - inside };
         if (walk->depth == space->paging->levels) {
                 struct stasis_bytes table =
-                        stasis_image_view(space->image, walk->entry[walk->depth - 1].pa & ~(PAGE - 1), PAGE);
+                        stasis_image_hold(space->image, walk->entry[walk->depth - 1].pa & ~(PAGE - 1), PAGE);
                 if (table.len < PAGE)
                         return;
                 kept.table = table.at;
@@ -171,7 +171,7 @@ static inline enum stasis_status tlb_get(struct stasis_space *space, uint64_t va
 static inline const uint8_t *tlb_host(const struct stasis_space *space, struct stasis_tlb_entry *entry)
 {
         if (__builtin_expect(!entry->host, 0)) {
-                struct stasis_bytes page = stasis_image_view(space->image, entry->pa, PAGE);
+                struct stasis_bytes page = stasis_image_hold(space->image, entry->pa, PAGE);
                 entry->host = page.len == PAGE ? page.at : NULL;
         }
         return entry->host;
@@ -199,7 +199,7 @@ struct stasis_bytes stasis_space_view(struct stasis_space *space, uint64_t va, s
         const uint8_t *host = tlb_host(space, entry);
         if (host)
                 return (struct stasis_bytes){ host + va % PAGE, len };
-        return stasis_image_view(space->image, entry->pa | va % PAGE, len);
+        return stasis_image_piece(space->image, entry->pa | va % PAGE, space->piece, len);
 }
 
 enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, void *buf, size_t len)
@@ -256,7 +256,7 @@ static void enter_table(struct descent *d, unsigned level, uint64_t pa)
         size_t len = (size_t)paging->entry_size << paging->level[level].bits;
         d->level = level;
         d->table[level].pa = pa;
-        d->table[level].held = stasis_image_view(d->space->image, pa, len);
+        d->table[level].held = stasis_image_hold(d->space->image, pa, len);
         d->table[level].counted = false;
 }
 

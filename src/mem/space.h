@@ -56,6 +56,7 @@ struct stasis_space {
         struct stasis_tlb_entry tlb[STASIS_TLB_SIZE];
         struct stasis_prefix prefix[STASIS_PREFIX_SIZE];
         struct stasis_tables tables;
+        uint8_t piece[4096]; /* of stasis_space_view, where a page is packed and not kept */
 };
 
 /* In place, for owners that hold many. No allocation. */
@@ -72,8 +73,9 @@ enum stasis_status stasis_space_pa(struct stasis_space *space, uint64_t va, uint
 enum stasis_status stasis_space_resolve(struct stasis_space *space, uint64_t va,
                                         struct stasis_soft_fault *fault) STASIS_MUST_CHECK;
 /*
- * The bytes at va up to the end of its 4 KiB page, at most len, without a copy; {NULL, 0} where they are not there.
- * Good as long as the space; a page without a physical address: until STASIS_FLEETING other such pages were asked for.
+ * The bytes at va up to the end of its 4 KiB page, at most len; {NULL, 0} where they are not there. Good as long as the
+ * space; a page without a physical address: until STASIS_FLEETING other such pages were asked for; of a packed image:
+ * until the next view of the same space, as they may be a copy.
  */
 struct stasis_bytes stasis_space_view(struct stasis_space *space, uint64_t va, size_t len);
 

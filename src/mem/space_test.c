@@ -397,6 +397,7 @@ static void start_image(struct stasis_image *made, const struct stasis_format *f
 static void end_image(struct stasis_image *made)
 {
         stasis_map_close(&made->map);
+        stasis_packed_close(made->packed);
         free(made->run);
         free(made->gap);
         stasis_arena_free(&made->arena);
@@ -454,11 +455,15 @@ START_TEST(packed_pages)
         for (unsigned i = 0; i < MEMORY; i++)
                 memory[i] ^= 0x55;
         start_image(&made, &packed_format);
+        made.packed = stasis_packed_open();
+        ck_assert_ptr_nonnull(made.packed);
         ck_assert_int_eq(stasis_image_add_run(&made, 0, MEMORY, 0, NULL), STASIS_OK);
         ck_assert_int_eq(stasis_image_seal(&made, NULL), STASIS_OK);
         space.image = &made;
         check_two_pages();
-        ck_assert_ptr_null(stasis_space_view(&space, 0x5000, 1).at);
+        struct stasis_bytes view = stasis_space_view(&space, 0x5123, 0x2000);
+        ck_assert_uint_eq(view.len, 0xedd);
+        ck_assert_uint_eq(view.at[0], (uint8_t)(0x123 * 7 >> 3));
         end_image(&made);
 }
 END_TEST

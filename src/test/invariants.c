@@ -12,6 +12,32 @@ static bool is_one_line(const char *text)
         return true;
 }
 
+/* A page reads or says that it is damaged; nothing of it is shown in place, and it has no place in the file. */
+static const char *packed_page_broken(const struct stasis_image *image, uint64_t pa)
+{
+        uint8_t page[4096], byte;
+        uint64_t off;
+        enum stasis_status status = stasis_image_read(image, pa, page, sizeof page);
+        if (status != STASIS_OK && status != STASIS_CORRUPT && status != STASIS_UNSUPPORTED)
+                return "a packed page neither reads nor is damaged";
+        for (int again = 0; again < 2; again++) { /* the second time from what is remembered */
+                enum stasis_status second = stasis_image_read(image, pa + 4095, &byte, 1);
+                if (second != status || (status == STASIS_OK && byte != page[4095]))
+                        return "a packed page reads differently the second time";
+        }
+        if (stasis_image_view(image, pa, 1).at || stasis_image_offset(image, pa, &off) != STASIS_ABSENT)
+                return "a packed page has a place in the file";
+        return NULL;
+}
+
+static const char *packed_run_broken(const struct stasis_image *image, const struct stasis_run *run)
+{
+        if (run->pa % 4096 || run->len % 4096 || run->off)
+                return "a packed run is not of whole pages";
+        const char *broken = packed_page_broken(image, run->pa);
+        return broken ? broken : packed_page_broken(image, run->pa + run->len - 4096);
+}
+
 static const char *run_broken(const struct stasis_image *image, const struct stasis_run *run, const uint8_t *base,
                               size_t len)
 {
@@ -20,6 +46,8 @@ static const char *run_broken(const struct stasis_image *image, const struct sta
         uint64_t last = run->pa + run->len - 1;
         if (run->len == 0 || run->pa > UINT64_MAX - run->len)
                 return "a run is empty or wraps";
+        if (stasis_image_is_packed(image))
+                return packed_run_broken(image, run);
         if (run->off > len || run->len > len - run->off)
                 return "a run is not inside the file";
         if (stasis_image_read(image, run->pa, &byte, 1) != STASIS_OK || byte != base[run->off])
@@ -46,7 +74,8 @@ static const char *runs_broken(const struct stasis_image *image, const uint8_t *
                 uint64_t end = run[i].pa + run[i].len;
                 if (i + 1 < count && run[i + 1].pa < end)
                         return "runs are not sorted and disjoint";
-                if (i + 1 < count && run[i + 1].pa == end && run[i + 1].off == run[i].off + run[i].len)
+                if (i + 1 < count && run[i + 1].pa == end &&
+                    (stasis_image_is_packed(image) || run[i + 1].off == run[i].off + run[i].len))
                         return "runs that continue each other are not joined";
                 if ((i + 1 == count || run[i + 1].pa > end) && stasis_image_read(image, end, &byte, 1) != STASIS_ABSENT)
                         return "a byte behind a run can be read";
@@ -77,13 +106,14 @@ static bool is_inside(struct stasis_bytes bytes, const uint8_t *base, size_t len
         return at >= from && at - from <= len && bytes.len > 0 && bytes.len <= len - (at - from);
 }
 
-static const char *hints_broken(const struct stasis_hints *hints, const uint8_t *base, size_t len)
+/* is_torn: a flattened file may keep VMCOREINFO in pieces; then it is a copy. */
+static const char *hints_broken(const struct stasis_hints *hints, const uint8_t *base, size_t len, bool is_torn)
 {
         if (hints->known & STASIS_HINT_CONTEXT && !is_inside(hints->context, base, len))
                 return "CONTEXT is outside the file";
         if (hints->known & STASIS_HINT_EXCEPTION && !is_inside(hints->exception, base, len))
                 return "the exception record is outside the file";
-        if (hints->known & STASIS_HINT_VMCOREINFO && !is_inside(hints->vmcoreinfo, base, len))
+        if (hints->known & STASIS_HINT_VMCOREINFO && !is_inside(hints->vmcoreinfo, base, len) && !is_torn)
                 return "VMCOREINFO is outside the file";
         if (hints->known & STASIS_HINT_COMMENT && (!hints->comment || !is_one_line(hints->comment)))
                 return "the comment is no line";
@@ -118,7 +148,9 @@ const char *image_broken(const struct stasis_image *image, const void *base, siz
         const char *broken = runs_broken(image, base, len);
         broken = broken ? broken : gaps_broken(image);
         broken = broken ? broken : blobs_broken(image, len);
-        return broken ? broken : hints_broken(stasis_image_hints(image), base, len);
+        return broken ? broken
+                      : hints_broken(stasis_image_hints(image), base, len,
+                                     len > 12 && !memcmp(base, "makedumpfile", 12));
 }
 
 const char *failure_broken(enum stasis_status status, const struct stasis_error *err)

@@ -445,5 +445,8 @@ const struct sample_kind sample_kinds[] = {
         { "dmp32-triage", "dmp", sample_dmp32_triage },
         { "dmp64-triage", "dmp", sample_dmp64_triage },
         { "lime", "lime", sample_lime },
+        { "kdump64", "kdump", sample_kdump64 },
+        { "kdump32", "kdump", sample_kdump32 },
+        { "kdump-flat", "kdump", sample_kdump_flat },
         { NULL, NULL, NULL },
 };

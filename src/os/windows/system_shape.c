@@ -11,6 +11,7 @@
 
 #define SHAPES_MAX 128
 #define PIECE (UINT64_C(1) << 20)
+#define PIECE_READ (PIECE + sizeof system_name - 1)
 #define HITS_MAX 100000 /* "System" as text is common; a process object behind it is not */
 
 struct shape {
@@ -105,6 +106,7 @@ struct search {
         struct shape *shape;
         size_t shape_count, count, max, hits;
         struct system_shape *ret;
+        uint8_t *copy; /* of a piece, where the image is packed */
 };
 
 static const uint8_t system_name[8] = "System";
@@ -127,10 +129,12 @@ static void search_piece(struct search *s, uint64_t piece_pa, struct stasis_byte
 /* In pieces, so that what is resident stays bounded; they overlap by the name, so that none is cut. */
 static void search_run(struct search *s, const struct stasis_run *run)
 {
-        for (uint64_t pa = run->pa; pa - run->pa < run->len && s->count < s->max && s->hits < HITS_MAX; pa += PIECE) {
+        uint64_t pa = run->pa;
+        while (pa - run->pa < run->len && s->count < s->max && s->hits < HITS_MAX) {
                 pa = stasis_image_skip_hole(s->w->image, pa);
-                struct stasis_bytes piece = stasis_image_view(s->w->image, pa, PIECE + sizeof system_name - 1);
+                struct stasis_bytes piece = stasis_image_piece(s->w->image, pa, s->copy, PIECE_READ);
                 search_piece(s, pa, piece);
+                pa += piece.len > PIECE ? PIECE : piece.len ? piece.len : 4096 - pa % 4096;
         }
 }
 
@@ -141,14 +145,17 @@ size_t windows_system_by_shape(const struct windows *w, struct system_shape *ret
         struct search s = { .w = w, .max = max, .ret = ret_shape };
         s.shape = calloc(SHAPES_MAX, sizeof *s.shape);
         s.space = malloc(sizeof *s.space);
-        if (s.shape && s.space) {
+        bool packed = stasis_image_is_packed(w->image);
+        s.copy = packed ? malloc(PIECE_READ) : NULL;
+        if (s.shape && s.space && (s.copy || !packed)) {
                 s.shape_count = all_shapes(s.shape, SHAPES_MAX);
                 for (size_t i = 0; i < run_count; i++) {
                         system_progress(w->system, "search for System", i, run_count);
                         search_run(&s, &run[i]);
                 }
         }
-        bool no_memory = !s.shape || !s.space;
+        bool no_memory = !s.shape || !s.space || (packed && !s.copy);
+        free(s.copy);
         free(s.shape);
         free(s.space);
         return no_memory ? WINDOWS_NO_MEMORY : s.count;
