@@ -199,7 +199,8 @@ struct stasis_bytes stasis_space_view(struct stasis_space *space, uint64_t va, s
         const uint8_t *host = tlb_host(space, entry);
         if (host)
                 return (struct stasis_bytes){ host + va % PAGE, len };
-        return stasis_image_piece(space->image, entry->pa | va % PAGE, space->piece, len);
+        uint8_t *piece = space->piece[space->next_piece++ % STASIS_PIECES];
+        return stasis_image_piece(space->image, entry->pa | va % PAGE, piece, len);
 }
 
 enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, void *buf, size_t len)

@@ -40,6 +40,8 @@ struct stasis_soft_fault {
         struct stasis_address *detail; /* to be filled where somebody asks why; else NULL */
 };
 #define STASIS_FLEETING 64
+/* Copies of packed pages that views of one space may be. */
+#define STASIS_PIECES 4
 /* A hook may use the space itself, which may fault anew, but no deeper than this: tables cannot make it recurse. */
 #define STASIS_FAULTS_MAX 2
 
@@ -56,7 +58,8 @@ struct stasis_space {
         struct stasis_tlb_entry tlb[STASIS_TLB_SIZE];
         struct stasis_prefix prefix[STASIS_PREFIX_SIZE];
         struct stasis_tables tables;
-        uint8_t piece[4096]; /* of stasis_space_view, where a page is packed and not kept */
+        uint8_t piece[STASIS_PIECES][4096]; /* of stasis_space_view, where a page is packed and not kept; in turn */
+        uint8_t next_piece;
 };
 
 /* In place, for owners that hold many. No allocation. */
@@ -74,8 +77,8 @@ enum stasis_status stasis_space_resolve(struct stasis_space *space, uint64_t va,
                                         struct stasis_soft_fault *fault) STASIS_MUST_CHECK;
 /*
  * The bytes at va up to the end of its 4 KiB page, at most len; {NULL, 0} where they are not there. Good as long as the
- * space; a page without a physical address: until STASIS_FLEETING other such pages were asked for; of a packed image:
- * until the next view of the same space, as they may be a copy.
+ * space; a page without a physical address: until STASIS_FLEETING other such pages were asked for; of a packed image,
+ * where they may be a copy: until STASIS_PIECES more views of the same space.
  */
 struct stasis_bytes stasis_space_view(struct stasis_space *space, uint64_t va, size_t len);
 

@@ -21,12 +21,23 @@ static void try_bytes(const uint8_t *at, size_t len, const struct sample_kind *k
         ck_assert_msg(!broken, "%s, %s %zu: %s", kind->name, what, where, broken);
 }
 
+/* Inside a long stretch of zeros (a block's tail, a bitmap) one place in 64 stands for its neighbours. */
+static bool is_filler(size_t at)
+{
+        static const uint8_t zeros[256];
+        size_t half = sizeof zeros / 2;
+        return at % 64 && at >= half && at + half <= sample.len &&
+               memcmp(sample.at + at - half, zeros, sizeof zeros) == 0;
+}
+
 START_TEST(cut_everywhere)
 {
         const struct sample_kind *kind = &sample_kinds[_i];
         kind->build(&sample);
         /* From the first page on, lengths differ only in where the data ends: steps do. */
         for (size_t len = 0; len < sample.len; len += len < sample.header + 64 ? 1 : 61) {
+                if (len < sample.header && is_filler(len))
+                        continue;
                 uint8_t *copy = malloc(len ? len : 1);
                 ck_assert_ptr_nonnull(copy);
                 memcpy(copy, sample.at, len);
@@ -45,6 +56,8 @@ START_TEST(flip_everywhere)
         ck_assert_ptr_nonnull(copy);
         memcpy(copy, sample.at, sample.len);
         for (size_t at = 0; at < sample.header; at++) {
+                if (is_filler(at))
+                        continue;
                 for (size_t i = 0; i < sizeof masks; i++) {
                         copy[at] = sample.at[at] ^ masks[i];
                         try_bytes(copy, sample.len, kind, "changed at", at);
@@ -73,6 +86,8 @@ START_TEST(extremes_everywhere)
         ck_assert_ptr_nonnull(copy);
         memcpy(copy, sample.at, sample.len);
         for (size_t at = 0; at + 8 <= sample.header; at += 4) {
+                if (is_filler(at))
+                        continue;
                 for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
                         memcpy(copy + at, &values[i], 8);
                         try_bytes(copy, sample.len, kind, "extreme at", at);
