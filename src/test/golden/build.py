@@ -111,6 +111,8 @@ def build(recipe, places=None):
     system.finish_kernel_image()
     system.finish_objects(others[0])
     system.labels.resolve()
+    for va in system.unmapped:
+        system.kernel.unmap(va)
     for space in [system.kernel] + [p.space for p in others if p.space is not system.kernel]:
         space.build()
     system.truth["system"].update(version=recipe["system"]["version"], build=system.build, processors=system.cpus,
@@ -138,8 +140,16 @@ def bench_recipe(ram, process_count, thread_count):
 def save(system, name, out):
     formats.write(system, name, out)
     with open(out + ".truth.json", "w") as f:
-        json.dump(system.truth, f, indent=1)
-        f.write("\n")
+        f.write(truth_text(system.truth))
+
+
+def truth_text(truth):
+    """JSON, a line for each thread, process and so on."""
+    parts = []
+    for key, value in truth.items():
+        items = [json.dumps(each) for each in value] if isinstance(value, list) else None
+        parts.append(f'"{key}": ' + ("[\n " + ",\n ".join(items) + "]" if items else json.dumps(value)))
+    return "{" + ",\n".join(parts) + "}\n"
 
 
 def main(argv):

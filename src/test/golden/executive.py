@@ -44,7 +44,7 @@ class Executive:
 
     def make(self, kind, size, name=None, pool="used", handles=0):
         """The address of a new object's body. pool: "used", "freed" (its block is), "wiped" (the block has another
-        tag)."""
+        tag), "unmapped" (its page was given back)."""
         system = self.system
         region = "paged" if kind in PAGED else "pool"
         if not self.known:
@@ -58,8 +58,13 @@ class Executive:
             self.start = at
             return -(-(at + before) // CACHE_LINE) * CACHE_LINE - at if aligned else before
         tag = "\0\0\0\0" if pool == "wiped" else self.tag(kind)
-        va = system.pools[region].take(size, tag, pool == "freed", prefix)
-        self._header(va, kind, mask, handles, pool == "freed")
+        if pool == "unmapped":
+            system.pools[region].close()
+        va = system.pools[region].take(size, tag, pool in ("freed", "unmapped"), prefix)
+        if pool == "unmapped":
+            system.pools[region].close()
+            system.unmapped.append(va)
+        self._header(va, kind, mask, handles, pool in ("freed", "unmapped"))
         if name:
             self._name(va, mask, name)
         if aligned:

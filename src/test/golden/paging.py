@@ -44,6 +44,7 @@ class Space:
                      self.pae_roots.alloc() if mode == "pae" else phys.alloc() * PAGE)
         self.tables = {(): self.root}
         self.frames = {}
+        self.gone = {}
         self.entries = []
         self.va_mask = (1 << (self.levels[0][0] + self.levels[0][1])) - 1
         if mode == "pae":
@@ -57,7 +58,8 @@ class Space:
         return ((va >> shift) & ((1 << bits) - 1)) >= self.kernel_first
 
     def frame(self, va):
-        pfn = self.frames.get((va & self.va_mask) // PAGE)
+        key = (va & self.va_mask) // PAGE
+        pfn = self.frames.get(key, self.gone.get(key))
         if pfn is None and self.kernel:
             pfn = self.kernel.frame(va)
         return pfn
@@ -91,6 +93,12 @@ class Space:
         for i in range(size // PAGE):
             self.frames[first + i] = pfn + i
         self.entries.append((base, depth, pfn * PAGE | PRESENT | WRITE | ACCESSED | DIRTY | LARGE | GLOBAL))
+
+    def unmap(self, va):
+        """The page keeps its frame, and no table leads there any more."""
+        page = va & -PAGE
+        self.gone[(page & self.va_mask) // PAGE] = self.frames.pop((page & self.va_mask) // PAGE)
+        self.entries = [entry for entry in self.entries if entry[0] != page]
 
     def set_entry(self, va, value):
         """A page-table entry as it is, for pages that are not present (page file, transition)."""

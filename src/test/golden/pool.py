@@ -32,18 +32,15 @@ class Pool:
             units = -(-(lead + length) // self.unit) + 1
             if self.next // PAGE == (at - self.unit + units * self.unit - 1) // PAGE:
                 return self._block(units, tag, free) + lead
-            self._close()
+            self.close()
         raise ValueError(f"{length:#x} bytes do not fit into a page of pool")
 
     def take_pages(self, length):
         """Pages of their own, not mapped yet."""
-        self._close()
+        self.close()
         va = self.next
         self.next = va + -(-length // PAGE) * PAGE
         return va
-
-    def finish(self):
-        self._close()
 
     def _block(self, units, tag, free):
         va = self.next
@@ -74,7 +71,7 @@ class Pool:
             return int(self.paged) + 1 | 4
         return int(self.paged) | 2
 
-    def _close(self):
+    def close(self):
         """What is left of the page is a free block."""
         left = -self.next % PAGE
         if left >= self.heap + self.unit:

@@ -6,6 +6,7 @@ import pe
 import threads
 from objects import filetime
 from synth import PAGE
+from thread_rest import POOL_WAYS
 
 # User addresses: 32-bit processes, 64-bit ones until 7, from 8 on, and WoW64 ones.
 USER = {
@@ -87,8 +88,8 @@ class Process:
         self.object.put("ObjectTable", self.handles.va if self.handles else 0)
 
     def open_handles(self):
-        """What a process always has open: a directory, an event, its first thread; csrss.exe every process and thread;
-        who holds them, the threads that ended."""
+        """What a process always has open: a directory, an event, its first thread, those that ended or that its recipe
+        says are held; csrss.exe every process."""
         system = self.system
         if not self.handles or not self.handles.known:
             return
@@ -96,12 +97,15 @@ class Process:
             self._open("Directory", system.known_dlls, 3, "KnownDlls", inherit=True)
         self._open("Event", system.executive.make("Event", 0x18, handles=1), 0x1F0003)
         for thread in self.threads:
-            if (thread is self.threads[0] or "terminated" in thread.recipe) and not thread.recipe.get("object"):
+            if (thread is self.threads[0] or thread.recipe.get("held", "terminated" in thread.recipe)) and \
+                    not thread.recipe.get("object"):
                 self._open("Thread", thread.object.va, 0x1FFFFF)
+                thread.ways.append("handle-table")
         if self.name == "csrss.exe":
             for process in system.processes[1:]:
                 if process.kind == "user" and "exit_time" not in process.recipe and process is not self:
                     self._open("Process", process.object.va, 0x1FFFFF)
+                    process.ways.append("handle-table")
 
     def _open(self, kind, body, access, name="", inherit=False):
         handle = self.handles.add(body - self.system.executive.header_size, access, handles.INHERIT * inherit)
@@ -250,7 +254,7 @@ class Process:
         out = [] if r.get("unlinked") else ["active-list"]
         if self.system.cid.known:
             out += [] if r.get("no_cid") else ["cid-table"]
-            out += ["freed-pool" if r.get("pool") == "freed" else "pool-scan"]
+            out += POOL_WAYS[r.get("pool", "used")]
         return out
 
     def _tell_truth(self):
@@ -268,5 +272,5 @@ class Process:
             truth["wow64"] = self.wow64
         truth["threads"] = sum(1 for t in self.threads if t.recipe.get("object") != "missing" and
                                (t.truth.get("sources") or t.recipe.get("object")))
-        truth["ways"] = self._ways()
+        truth["ways"] = self.ways = self._ways()
         (self.system.truth["hidden"] if r.get("unlinked") else self.system.truth)["processes"].append(truth)

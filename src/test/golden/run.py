@@ -279,12 +279,11 @@ def check_expected(diff, case, name, text, update):
 def run_case(binary, case, folder, update):
     recipe = build.load_recipe(case)
     system = build.build(recipe)
+    truth = json.loads(build.truth_text(system.truth))
     good, raw = True, None
     for name in recipe["formats"]:
         path = os.path.join(folder, "golden." + name)
-        build.save(system, name, path)
-        with open(path + ".truth.json") as f:
-            truth = json.load(f)
+        formats.write(system, name, path)
         diff, answer, text = check_image(binary, path, recipe, truth)
         if answer:
             check_hints(diff, name, system, answer["image"]["hints"])

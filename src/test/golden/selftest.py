@@ -182,16 +182,16 @@ def check_thread(image, space, processes, facts):
 
 def run(case, folder):
     import build
+    import formats
     import selftest_objects
     recipe = build.load_recipe(case)
     places = build.load_places(recipe["system"]["places"])
     system = build.build(recipe)
+    truth = json.loads(build.truth_text(system.truth))
     raw = None
     for name in recipe["formats"]:
         path = os.path.join(folder, name)
-        build.save(system, name, path)
-        with open(path + ".truth.json") as f:
-            truth = json.load(f)
+        formats.write(system, name, path)
         image = Image(path, places)
         check(image, truth, system.labels.at)
         if not raw:

@@ -58,10 +58,24 @@ class Objects:
             at += before * self.unit
         assert at == end and met, f"{block:#x} is not in the chain of its page"
 
+    def check_unmapped(self, told):
+        """No table leads to it, and a page of the image holds its pool header and its id where they were."""
+        va = int(told["object"], 16)
+        assert self.image.translate(*self.space, va) is None, f"{va:#x} is still mapped"
+        tid = va % 4096 + self.image.member("_ETHREAD", "Cid.UniqueThread")
+        for offset in self.image.pages.values():
+            page = self.image.data[offset:offset + 4096]
+            if self.tags("Thread") in page and int.from_bytes(page[tid:tid + self.pointer], "little") == told["tid"]:
+                return
+        raise AssertionError(f"{va:#x} is in no page")
+
     def check_pool(self, told, kind):
+        if "unmapped-pool" in told["ways"]:
+            self.check_unmapped(told)
+            return
         va = int(told["object"], 16)
         block = self.block_of(va, self.tags(kind))
-        wanted = [w for w in told["ways"] if w.endswith("pool") or w.startswith("pool")]
+        wanted = [w for w in told["ways"] if w in ("pool-scan", "freed-pool")]
         assert bool(block) == bool(wanted), f"{kind} {va:#x}: pool header: {block}, ways {told['ways']}"
         if not block:
             return

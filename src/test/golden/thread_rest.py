@@ -2,6 +2,7 @@
 """The second half of a thread: start, security, LPC and ALPC, I/O, TEB and the flag words."""
 from synth import PAGE
 
+POOL_WAYS = {"used": ["pool-scan"], "freed": ["freed-pool"], "unmapped": ["unmapped-pool"], "wiped": []}
 LEVELS = ["Anonymous", "Identification", "Impersonation", "Delegation"]
 TOP_LEVEL = {"FSRTL_FSP_TOP_LEVEL_IRP": 1, "FSRTL_CACHE_TOP_LEVEL_IRP": 2, "FSRTL_MOD_WRITE_TOP_LEVEL_IRP": 3,
              "FSRTL_FAST_IO_TOP_LEVEL_IRP": 4}
@@ -235,8 +236,8 @@ class Rest:
         if not r.get("no_cid"):
             out.append("cid-table")
             self.system.cid.add(self.object.va, handle=self.tid)
-        if not r.get("object") and r.get("pool", "used") != "wiped":
-            out.append("freed-pool" if r.get("pool") == "freed" else "pool-scan")
+        if not r.get("object"):
+            out += POOL_WAYS[r.get("pool", "used")]
         return out
 
     # ------------------------------------------------------------ flag words

@@ -92,7 +92,9 @@ class Wanted:
                 if not p.recipe.get("unlinked") for t in forwards(p)}
 
     def thrdscan(self):
-        return {thread_row(t) for t in self.told.values() if set(t["ways"]) & {"pool-scan", "freed-pool"}}
+        """Until 8.1 it scans physical memory, where also a page is that was given back."""
+        found = {"pool-scan", "freed-pool"} | ({"unmapped-pool"} if self.system.build < 10240 else set())
+        return {thread_row(t) for t in self.told.values() if set(t["ways"]) & found}
 
     def handles(self):
         """Without one of which the encoded type number happens to be 0, which this peer takes for no object."""

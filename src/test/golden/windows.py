@@ -53,6 +53,7 @@ class System:
                       "hidden": {"processes": [], "threads": []}}
         self.hidden = {}
         self.handle_tables = []
+        self.unmapped = []
         self.executive = executive.Executive(self)
         self._make_kernel_image()
 
@@ -343,7 +344,7 @@ class System:
             handles.link_tables(self)
         self.executive.finish()
         for each in self.pools.values():
-            each.finish()
+            each.close()
 
     # ------------------------------------------------------------ kernel modules
 
