@@ -25,7 +25,7 @@ import build  # noqa: E402
 import formats  # noqa: E402
 
 TABLES = os.path.join("windows", "ntkrnlmp.pdb")
-PLUGINS = ["info", "pslist", "psscan", "threads", "thrdscan", "handles"]
+PLUGINS = ["info", "pslist", "psscan", "threads", "thrdscan", "handles", "modules", "dlllist"]
 TIMEOUT = 600
 
 
@@ -104,6 +104,13 @@ class Wanted:
                 for h in self.system.truth["handles"] if h["pid"] in listed and not self.misread(h["pid"], h["handle"])
                 and header(int(h["object"], 16)).get("TypeIndex") != 0}
 
+    def modules(self):
+        return {(address(m["base"]), m["size"], m["name"], m["path"]) for m in self.system.truth["modules"]}
+
+    def dlllist(self):
+        return {(p.pid, m["base"], m["size"], m["name"], m["path"]) for p in self.system.processes
+                if not p.recipe.get("unlinked") for m in getattr(p, "modules", [])}
+
     def misread(self, pid, handle):
         """Inherited and packed: this peer leaves the attributes in the address, and reads an object 2 bytes behind."""
         packed = self.system.build >= 9200 and self.system.pointer == 8
@@ -127,6 +134,9 @@ def row_of(plugin, row):
     if plugin in ("pslist", "psscan"):
         return (row["Offset(V)"], row["PID"], row["PPID"], row["ImageFileName"][:14], time_of(row["CreateTime"], False),
                 time_of(row["ExitTime"], True))
+    if plugin in ("modules", "dlllist"):
+        whose = (row["PID"],) if plugin == "dlllist" else ()
+        return (*whose, row["Base"], row["Size"], row["Name"], row["Path"])
     if plugin == "handles":
         return (row["PID"], row["Offset"], row["HandleValue"], row["Type"], row["GrantedAccess"])
     return (row["Offset"], row["PID"], row["TID"], row["StartAddress"], time_of(row["CreateTime"], False),
