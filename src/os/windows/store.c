@@ -142,8 +142,12 @@ static enum stasis_status page_of_record(struct store *store, uint64_t smkm, con
                 status = store_enter_owner(store, smkm);
         if (status != STASIS_OK)
                 return status;
-        if (stasis_space_read(&store->owner, va, packed, len) != STASIS_OK)
-                return store_refuse(store, STASIS_IO, "its compressed bytes are not in the image");
+        status = stasis_space_read(&store->owner, va, packed, len);
+        store->paged_out = status == STASIS_ABSENT;
+        if (status != STASIS_OK)
+                return store_refuse(store, STASIS_IO,
+                                    store->paged_out ? "its compressed bytes are not in memory themselves"
+                                                     : "its compressed bytes are not in the image");
         if (len < STORE_PAGE_SIZE)
                 return unpack(store, (struct stasis_bytes){ packed, len }, page);
         memcpy(page, packed, STORE_PAGE_SIZE);
@@ -207,7 +211,10 @@ static enum stasis_status load_page(struct store *store, uint32_t key, uint8_t *
         return status == STASIS_OK ? page_of_record(store, smkm, &record, page) : status;
 }
 
-/* One note a page, and no more than can be read; what cannot be decoded is missing. */
+/*
+ * One note a page, and no more than can be read; what cannot be decoded is missing. A store of which Windows wrote
+ * parts to disk is none that misses anything: such pages are paged out like others, and need no note.
+ */
 static void note_failure(struct store *store, uint32_t key)
 {
         for (size_t i = 0; i < store->noted_count; i++)
@@ -241,12 +248,13 @@ enum stasis_status store_page(struct store *store, uint32_t pagefile, uint64_t p
         struct store_cached *cached = &store->cache[(key ^ key >> 8) % STORE_CACHE_SIZE];
         if (!cached->used || cached->key != key) {
                 store->busy = true;
+                store->paged_out = false;
                 cached->status = load_page(store, key, cached->page);
                 store->busy = false;
                 cached->used = true;
                 cached->key = key;
                 cached->why = cached->status == STASIS_OK ? "" : store->why;
-                if (cached->status != STASIS_OK)
+                if (cached->status != STASIS_OK && !store->paged_out)
                         note_failure(store, key);
         }
         store->why = cached->why;

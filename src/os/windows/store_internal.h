@@ -89,6 +89,7 @@ struct store {
         uint32_t pagefile;
         bool busy; /* the store's own pages are not in the store */
         const char *why;
+        bool paged_out; /* the last page's compressed bytes: in a page file that was not given */
         uint32_t noted[STORE_NOTED_MAX];
         size_t noted_count;
         struct store_cached cache[STORE_CACHE_SIZE];

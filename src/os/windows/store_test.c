@@ -463,23 +463,31 @@ END_TEST
 /* Each page on the way, not in the image. */
 START_TEST(pages_gone)
 {
-        static const char *const why[] = { NULL, "a node of its store's tree is not readable",
-                                           "its record is not readable", "its chunk is not readable",
-                                           "its compressed bytes are not in the image" };
-        for (int i = 1; i < 5; i++) {
+        static const char *const why[] = { NULL,
+                                           "a node of its store's tree is not readable",
+                                           "its record is not readable",
+                                           "its chunk is not readable",
+                                           "its compressed bytes are not in the image",
+                                           "its compressed bytes are not in memory themselves" };
+        for (int i = 1; i < 6; i++) {
                 build(19041, 2);
                 switch (i) {
                 case 1: tiny_gone(&t, s.pages); break;
                 case 2: tiny_gone(&t, s.chunk[0]); break;
                 case 3: tiny_gone(&t, s.chunk_arrays); break;
                 case 4:
+                case 5:
                         t.world.tables.root = t.root[TINY_STORE_OWNER];
-                        tiny_gone(&t, TINY_STORE_REGION - 0x100000);
+                        if (i == 4)
+                                tiny_gone(&t, TINY_STORE_REGION - 0x100000);
+                        else
+                                world_unmap(&t.world, TINY_STORE_REGION - 0x100000);
                         t.world.tables.root = t.root[TINY_SYSTEM];
                         break;
                 }
                 ck_assert_int_eq(open_store(), STASIS_OK);
                 expect_none(0x2abc, STASIS_IO, why[i]);
+                ck_assert_uint_eq(sys_notes(NULL), i < 5);
                 close_store();
         }
 }
