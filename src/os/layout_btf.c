@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "layout_names.h"
+
 #define CHAIN_MAX 32 /* typedefs of const arrays of typedefs ...; a kernel has less than ten in a row */
 
 static const struct btf *btf_of(const struct stasis_layout *layout) { return (const struct btf *)layout; }
@@ -32,14 +34,6 @@ bool btf_type_at(const struct btf *btf, uint32_t id, struct btf_type *ret_type)
 const char *btf_name(const struct btf *btf, uint32_t off)
 {
         return off < btf->strings.len ? (const char *)btf->strings.at + off : "";
-}
-
-uint32_t btf_hash(const char *name, size_t len)
-{
-        uint32_t hash = 2166136261u; /* FNV-1a */
-        for (size_t i = 0; i < len; i++)
-                hash = (hash ^ (uint8_t)name[i]) * 16777619u;
-        return hash;
 }
 
 /* ---- what a type comes to */
@@ -133,27 +127,6 @@ static bool member_type(const struct btf *btf, uint32_t id, uint32_t *ret_id, st
         return ret_member->size <= BTF_SIZE_MAX && count * ret_member->size <= BTF_SIZE_MAX;
 }
 
-/* Of a bit-field: the word of its type that it lies in, else (packed ones cross words) the smallest that holds it. */
-static bool member_bits(struct stasis_member *m, uint64_t at, uint32_t bits)
-{
-        uint64_t size = m->size;
-        if (bits > 64 || (size != 1 && size != 2 && size != 4 && size != 8))
-                return false;
-        uint64_t offset = at / (size * 8) * size;
-        if (at - offset * 8 + bits > size * 8) {
-                offset = at / 8;
-                for (size = 1; at % 8 + bits > size * 8;)
-                        size *= 2;
-                if (size > 8)
-                        return false;
-        }
-        m->offset = (uint32_t)offset;
-        m->size = (uint32_t)size;
-        m->bit = (uint8_t)(at - offset * 8);
-        m->bits = (uint8_t)bits;
-        return true;
-}
-
 /* Before kind_flag (5.0) a bit-field was an integer of fewer bits than its bytes have. */
 static uint32_t int_bits(const struct btf_type *t, uint64_t *at)
 {
@@ -193,7 +166,7 @@ static bool member_take(struct layout_walk *walk, const struct btf_type *of, con
         if (bits == 0 && walk->member.count == 1)
                 bits = int_bits(&t, &at);
         walk->member.offset = (uint32_t)(at / 8);
-        if (bits && !member_bits(&walk->member, at, bits))
+        if (bits && !layout_bit_field(&walk->member, at, bits))
                 return false;
         if (walk->member.offset > BTF_SIZE_MAX - base)
                 return false;
@@ -230,7 +203,7 @@ static bool btf_next(struct layout_walk *walk)
 
 uint32_t btf_find(const struct btf *btf, const char *name, size_t len, uint32_t kinds)
 {
-        uint32_t hash = btf_hash(name, len);
+        uint32_t hash = layout_hash(name, len);
         for (uint32_t i = 0; i < BTF_PROBES_MAX; i++) {
                 const struct btf_slot *slot = &btf->slot[(hash + i) & (btf->slots - 1)];
                 struct btf_type t;
@@ -268,14 +241,6 @@ static bool btf_enter(const struct layout_walk *walk, struct layout_view *ret_vi
         return view_of(walk->view.layout, (uint32_t)walk->target, ret_view);
 }
 
-static int by_value(const void *a, const void *b)
-{
-        const struct stasis_name *x = a, *y = b;
-        if (x->value != y->value)
-                return (int32_t)x->value < (int32_t)y->value ? -1 : 1;
-        return strcmp(x->name, y->name);
-}
-
 /* Values of 64 bits are there in their lower half, as stasis_name keeps them. */
 static size_t btf_enumeration(const struct stasis_layout *layout, const char *name, struct stasis_name *names,
                               size_t max)
@@ -294,8 +259,7 @@ static size_t btf_enumeration(const struct stasis_layout *layout, const char *na
                 names[count] = (struct stasis_name){ .name = btf_name(btf, load_le32(value->name_off)),
                                                      .value = load_le32(value->val) };
         }
-        if (count > 1)
-                qsort(names, count, sizeof *names, by_value);
+        layout_sort_names(names, count);
         return t.vlen;
 }
 

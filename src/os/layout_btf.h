@@ -37,7 +37,6 @@ struct btf_type {
 bool btf_type_at(const struct btf *btf, uint32_t id, struct btf_type *ret_type);
 /* "" where the offset lies outside. */
 const char *btf_name(const struct btf *btf, uint32_t off);
-uint32_t btf_hash(const char *name, size_t len);
 /* A structure, union, enumeration or typedef with this name; 0 where there is none. */
 uint32_t btf_find(const struct btf *btf, const char *name, size_t len, uint32_t kinds);
 

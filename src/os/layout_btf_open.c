@@ -4,6 +4,7 @@
 
 #include "../base/error.h"
 #include "layout_btf.h"
+#include "layout_names.h"
 
 #define BTF_BLOB_MAX (UINT64_C(1) << 28) /* the largest seen has 7 MB */
 
@@ -92,7 +93,7 @@ static void index_add(struct btf *btf, uint32_t id, const struct btf_type *t)
         size_t len = strnlen(name, BTF_NAME_MAX);
         if (len == 0 || len == BTF_NAME_MAX)
                 return;
-        uint32_t hash = btf_hash(name, len);
+        uint32_t hash = layout_hash(name, len);
         for (uint32_t i = 0; i < BTF_PROBES_MAX; i++) {
                 struct btf_slot *slot = &btf->slot[(hash + i) & (btf->slots - 1)];
                 struct btf_type other;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../base/error.h"
+#include "layout_dwarf.h"
 #include "layout_symbols.h"
 
 #define SECTIONS_MAX 4096 /* a vmlinux has about 80 */
@@ -116,6 +117,8 @@ static enum stasis_status types_read(const struct elf *elf, struct stasis_layout
         struct section section;
         if (section_find(elf, ".BTF", 0, &section))
                 return stasis_layout_open_btf(section.bytes, elf->path, ret_layout, err);
+        if (section_find(elf, ".debug_info", 0, &section) || section_find(elf, ".zdebug_info", 0, &section))
+                return layout_dwarf_open(elf->path, elf->is64 ? 8 : 4, ret_layout, err);
         return STASIS_ABSENT;
 }
 

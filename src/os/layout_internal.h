@@ -44,8 +44,8 @@ struct layout_walk {
         uint8_t depth;
         /* BTF, DWARF: where the walk stands in the structure and in the unnamed ones that it went into */
         struct {
-                uint64_t id;   /* of the structure, or of the next member */
-                uint32_t at;   /* next member by number */
+                uint64_t id;   /* of the structure */
+                uint64_t at;   /* next member: BTF by number, DWARF its id */
                 uint32_t base; /* where the structure starts in the outermost one */
         } level[LAYOUT_ANONYMOUS_MAX];
         uint32_t steps;

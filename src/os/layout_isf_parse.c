@@ -8,6 +8,7 @@
 
 #include "../base/error.h"
 #include "layout_isf_parse.h"
+#include "layout_names.h"
 
 void isf_fail(struct isf_parse *p, enum stasis_status status, const char *what)
 {
@@ -116,14 +117,6 @@ static void each_base(struct isf_parse *p, const char *name, struct json_object 
                 base->type = STASIS_TYPE_SIGNED;
 }
 
-static int by_value(const void *a, const void *b)
-{
-        const struct stasis_name *x = a, *y = b;
-        if (x->value != y->value)
-                return (int32_t)x->value < (int32_t)y->value ? -1 : 1;
-        return strcmp(x->name, y->name);
-}
-
 static void each_enum(struct isf_parse *p, const char *name, struct json_object *value)
 {
         struct isf *isf = p->isf;
@@ -148,8 +141,8 @@ static void each_enum(struct isf_parse *p, const char *name, struct json_object 
                         return;
         }
         e->count = (uint32_t)isf->values.count - e->first;
-        if (e->count > 1)
-                qsort(&isf->values.at[e->first], e->count, sizeof *isf->values.at, by_value);
+        if (e->count)
+                layout_sort_names(&isf->values.at[e->first], e->count);
 }
 
 static void each_symbol(struct isf_parse *p, const char *name, struct json_object *value)

@@ -5,17 +5,10 @@
 
 #include "../base/arena.h"
 #include "../base/error.h"
+#include "layout_names.h"
 #include "layout_symbols.h"
 
 static const struct symtab *symtab_of(const struct stasis_layout *layout) { return (const struct symtab *)layout; }
-
-static uint32_t hash_of(const char *name, size_t len)
-{
-        uint32_t hash = 2166136261u; /* FNV-1a */
-        for (size_t i = 0; i < len; i++)
-                hash = (hash ^ (uint8_t)name[i]) * 16777619u;
-        return hash;
-}
 
 struct symtab *symtab_new(const char *name, uint8_t pointer_size)
 {
@@ -37,7 +30,7 @@ bool symtab_add(struct symtab *symtab, const char *name, size_t len, uint64_t ad
         if (symtab->count == SYMTAB_MAX ||
             !stasis_grow(&symtab->entry, &symtab->capacity, symtab->count + 1, sizeof *symtab->entry))
                 return false;
-        symtab->entry[symtab->count++] = (struct symtab_entry){ name, (uint32_t)len, hash_of(name, len), address };
+        symtab->entry[symtab->count++] = (struct symtab_entry){ name, (uint32_t)len, layout_hash(name, len), address };
         return true;
 }
 
@@ -75,7 +68,7 @@ static bool symtab_symbol(const struct stasis_layout *layout, const char *symbol
 {
         const struct symtab *symtab = symtab_of(layout);
         size_t len = strlen(symbol);
-        const uint32_t *slot = slot_of(symtab, hash_of(symbol, len), symbol, len);
+        const uint32_t *slot = slot_of(symtab, layout_hash(symbol, len), symbol, len);
         if (!slot || *slot == 0)
                 return false;
         *ret_rva = symtab->entry[*slot - 1].address;
