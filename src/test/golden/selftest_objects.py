@@ -3,7 +3,8 @@
 
 Pool headers: the blocks of a page follow one another to its end, and one of them has the thread in it. Object headers:
 the type's name, by pointer or by number. PspCidTable and the handle tables: each id, each handle leads to its object,
-and an id that the recipe takes away leads nowhere. Offsets and encodings are spelled out, by version.
+and an id that the recipe takes away leads nowhere. Kernel stacks: pointers in order, a return into the kernel. Offsets
+and encodings are spelled out, by version.
 """
 SPAN = 0x100  # how far before a body its pool header can lie
 
@@ -106,6 +107,19 @@ class Objects:
         length = self.number(name, 2)
         return self.image.read(self.space, self.number(name + self.pointer), length).decode("utf-16-le")
 
+    # ------------------------------------------------------------ stacks
+
+    def check_stack(self, facts, kernel):
+        """Its pointers are in order; a thread that was switched away from returns into the kernel (kernel: a range)."""
+        limit, at, top, base = (int(facts[k], 16) for k in ("stack_limit", "kernel_stack", "initial_stack",
+                                                            "stack_base"))
+        assert limit <= at < top <= base, f"tid {facts['tid']}: stack pointers"
+        if facts["state"] == "Running" or facts.get("kernel_stack_resident") is False or \
+                self.image.translate(*self.space, at) is None:
+            return
+        back = self.number(at + (0x38 if self.pointer == 8 else 8))
+        assert back in kernel, f"tid {facts['tid']}: {back:#x} returns nowhere"
+
     # ------------------------------------------------------------ handle tables
 
     def entry(self, table, handle):
@@ -165,6 +179,9 @@ def check(image, truth, labels, build):
         objects.check_pool(thread, "Thread")
         if set(thread["ways"]) & {"pool-scan", "freed-pool", "cid-table"}:
             assert objects.type_name(int(thread["object"], 16)) == "Thread"
+    base, size = int(truth["modules"][0]["base"], 16), truth["modules"][0]["size"]
+    for thread in threads:
+        objects.check_stack(thread, range(base, base + size))
     for process in processes:
         if process["pid"]:
             objects.check_pool(process, "Process")

@@ -65,8 +65,9 @@ class System:
         return ranges
 
     def frame_not_held(self):
-        """A frame that the page tables name and no image holds."""
-        self.not_held = getattr(self, "not_held", max(s + n for s, n in self.phys.ranges) + 0x400) + 1
+        """A frame that the page tables name and no image holds: above all RAM, or in the hole below its last part."""
+        top = self.phys.ranges[-1] if len(self.phys.ranges) < 3 else self.phys.ranges[1]
+        self.not_held = getattr(self, "not_held", sum(top) + 0x400) + 1
         return self.not_held
 
     def _self_index(self):
