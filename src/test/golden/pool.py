@@ -26,6 +26,10 @@ class Pool:
 
     def take(self, length, tag, free=False, prefix=None):
         """The address behind the header of a new block. prefix(address): bytes to leave before what is asked for."""
+        if not prefix and length > PAGE - self.unit - self.heap:
+            va = self.take_pages(length)
+            self.system.kernel.map(va, length=-(-length // PAGE) * PAGE)
+            return va
         for _ in range(2):
             at = self.next + self.heap + self.unit
             lead = prefix(at) if prefix else 0
