@@ -10,7 +10,15 @@
 #include "dmp_wire.h"
 #include "format.h"
 
-/* A new kind of dump is one row. read NULL: recognised, and not read by this version. */
+/* What the header tells is all that is read. */
+static enum stasis_status read_nothing(struct dmp *dmp, struct stasis_error *err)
+{
+        (void)err;
+        dmp->image->bare = true;
+        return STASIS_OK;
+}
+
+/* A new kind of dump is one row. */
 static const struct type {
         uint32_t type;
         const char *name;
@@ -19,8 +27,8 @@ static const struct type {
 } types[] = {
         { 1, "full", dmp_read_runs, false },
         { 2, "kernel summary", dmp_read_summary, false },
-        { 3, "header only", NULL, false },
-        { 4, "triage", dmp_read_triage, false },
+        { 3, "header only", read_nothing, false },
+        { DMP_TYPE_TRIAGE, "triage", dmp_read_triage, false },
         { 5, "full, bitmap", dmp_read_bitmap, false },
         { 6, "kernel, bitmap", dmp_read_bitmap, false },
         { 7, "automatic, bitmap", dmp_read_bitmap, false },
@@ -104,20 +112,43 @@ static const struct type *find_type(const struct dmp *dmp, uint32_t *ret_number)
         return NULL;
 }
 
+/*
+ * Bug checks that are none: these codes "can never be used for a real bug check", they name live dumps (Microsoft's
+ * bug check reference). A live dump of the system's own also has an attribute for it.
+ */
+static bool taken_live(const struct dmp *dmp)
+{
+        static const uint32_t codes[] = {
+                0x15e, /* BUGCODE_NDIS_DRIVER_LIVE_DUMP */
+                0x161, /* LIVE_SYSTEM_DUMP */
+                0x193, /* VIDEO_DXGKRNL_LIVEDUMP */
+                0x198, /* UFX_LIVEDUMP */
+                0x1a8, /* VIDEO_DXGKRNL_BLACK_SCREEN_LIVEDUMP */
+                0x1b0, /* VIDEO_MINIPORT_FAILED_LIVEDUMP */
+        };
+        const struct stasis_hints *hints = &dmp->image->hints;
+        for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+                if ((hints->known & STASIS_HINT_BUGCHECK) && hints->bugcheck == codes[i])
+                        return true;
+        return dmp->attributes & DMP_ATTRIBUTE_LIVE;
+}
+
 static enum stasis_status read_pages(struct dmp *dmp, struct stasis_error *err)
 {
         uint32_t number;
         const struct type *type = find_type(dmp, &number);
-        if (dmp->image->hints.machine == STASIS_MACHINE_ARM64 || !type || !type->read)
-                return unsupported(dmp, type, number, err);
-        if (type->only_wide && dmp->width->bits != 64)
+        const bool foreign = dmp->image->hints.machine == STASIS_MACHINE_ARM64;
+        if (!type || (type->only_wide && dmp->width->bits != 64))
                 return unsupported(dmp, type, number, err);
         if (dmp->attributes & DMP_ATTRIBUTE_ENCRYPTED)
                 return stasis_fail(err, STASIS_UNSUPPORTED,
                                    "the header says that the dump is encrypted: decrypt it first");
-        stasis_image_set_title(dmp->image, "Windows crash dump, %d-bit, %s%s", dmp->width->bits, type->name,
-                               dmp->attributes & DMP_ATTRIBUTE_LIVE ? ", taken live" : "");
-        return type->read(dmp, err);
+        stasis_image_set_title(dmp->image, "Windows crash dump, %d-bit, %s%s%s", dmp->width->bits, type->name,
+                               taken_live(dmp) ? ", taken live" : "", foreign ? ", of an ARM64 machine" : "");
+        if (!foreign)
+                return type->read(dmp, err);
+        dmp->end = number == DMP_TYPE_TRIAGE ? dmp_triage_end(dmp) : 0;
+        return read_nothing(dmp, err);
 }
 
 static enum stasis_status dmp_open(struct stasis_image *image, void *priv, struct stasis_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between dmp.c (dispatch by type), dmp_header.c (header fields), dmp_pages.c (run lists and bitmaps), dmp_ranges.c
- * (the debugger's ranges) and dmp_secondary.c (what lies behind the pages).
+ * Between dmp.c (dispatch by type), dmp_header.c (header fields), dmp_context.c (registers, exception), dmp_pages.c
+ * (run lists and bitmaps), dmp_ranges.c (the debugger's ranges) and dmp_secondary.c (what lies behind the pages).
  */
 #ifndef STASIS_FORMATS_DMP_H
 #define STASIS_FORMATS_DMP_H
@@ -39,14 +39,19 @@ bool dmp_get(const struct dmp *dmp, struct dmp_member member, uint64_t *ret_valu
 /* All hints of the first header. */
 enum stasis_status dmp_read_header(struct dmp *dmp) STASIS_MUST_CHECK;
 
+/* dmp_context.c: the header's CONTEXT as a CPU of the image, its EXCEPTION_RECORD as a hint; record.at may be NULL. */
+enum stasis_status dmp_read_context(struct dmp *dmp) STASIS_MUST_CHECK;
+void dmp_read_exception(const struct dmp *dmp, struct stasis_bytes record);
+
 /* Its attributes, with a remark that names them; bits that no system sets mean that the member is not there. */
 enum stasis_status dmp_read_attributes(struct dmp *dmp) STASIS_MUST_CHECK;
 
 /* Is there a bitmap header of either form, with numbers that can be? */
 bool dmp_has_bitmap(const struct dmp *dmp);
 enum stasis_status dmp_read_runs(struct dmp *dmp, struct stasis_error *err) STASIS_MUST_CHECK;
-/* dmp_triage.c */
+/* dmp_triage.c; the second one: SizeOfDump, 0 where there is none */
 enum stasis_status dmp_read_triage(struct dmp *dmp, struct stasis_error *err) STASIS_MUST_CHECK;
+uint64_t dmp_triage_end(const struct dmp *dmp);
 enum stasis_status dmp_read_bitmap(struct dmp *dmp, struct stasis_error *err) STASIS_MUST_CHECK;
 /* A bitmap of the newer or of the older form, whichever header makes sense; refused where none does. */
 enum stasis_status dmp_read_summary(struct dmp *dmp, struct stasis_error *err) STASIS_MUST_CHECK;

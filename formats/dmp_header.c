@@ -181,10 +181,11 @@ enum stasis_status dmp_read_header(struct dmp *dmp)
         read_rows(dmp, hints);
         read_odd_ones(dmp, hints);
         hints->context = block(dmp, dmp->width->context);
-        hints->exception = block(dmp, dmp->width->exception);
-        hints->known |=
-                (hints->context.at ? STASIS_HINT_CONTEXT : 0) | (hints->exception.at ? STASIS_HINT_EXCEPTION : 0);
+        hints->known |= hints->context.at ? STASIS_HINT_CONTEXT : 0;
+        dmp_read_exception(dmp, block(dmp, dmp->width->exception));
         enum stasis_status status = read_machine(dmp, hints);
+        if (status == STASIS_OK)
+                status = dmp_read_context(dmp);
         return status == STASIS_OK ? read_comment(dmp, hints) : status;
 }
 

@@ -39,8 +39,7 @@ START_TEST(full64)
         ck_assert_uint_eq(h->suite_mask, 0x110);
         ck_assert_ptr_eq(h->context.at, sample.at + 0x348);
         ck_assert_uint_eq(h->context.len, 0x4d0);
-        ck_assert_ptr_eq(h->exception.at, sample.at + 0xf00);
-        ck_assert_uint_eq(h->exception.len, 152);
+        ck_assert_uint_eq(h->exception.off, 0xf00);
         ck_assert_str_eq(h->comment, "sixty-four");
         stasis_image_close(image);
 }
@@ -68,8 +67,7 @@ START_TEST(full32)
         ck_assert_uint_eq(h->suite_mask, 0x110);
         ck_assert_ptr_eq(h->context.at, sample.at + 0x320);
         ck_assert_uint_eq(h->context.len, 0x2cc);
-        ck_assert_ptr_eq(h->exception.at, sample.at + 0x7d0);
-        ck_assert_uint_eq(h->exception.len, 80);
+        ck_assert_uint_eq(h->exception.off, 0x7d0);
         ck_assert_str_eq(h->comment, "a comment");
         stasis_image_close(image);
 }
@@ -223,13 +221,29 @@ START_TEST(runs_lie)
 }
 END_TEST
 
+/* Nothing but the header is read, and told: of an ARM64 machine, and of a dump that holds no more. */
+static void only_the_header(const char *title, size_t blobs)
+{
+        size_t runs, count;
+        struct stasis_image *image = open_sample(&sample);
+        ck_assert_str_eq(stasis_image_format_title(image), title);
+        stasis_image_runs(image, &runs);
+        ck_assert_uint_eq(runs, 0);
+        has_no_gap(image);
+        ck_assert_uint_eq(stasis_image_hints(image)->bugcheck, 0x1000007e);
+        ck_assert_uint_eq(stasis_image_hints(image)->build, 19041);
+        ck_assert_uint_eq(stasis_image_hints(image)->exception.off, 0xf00);
+        (void)stasis_image_blobs(image, &count);
+        ck_assert_uint_eq(count, blobs);
+        ck_assert_uint_eq(stasis_image_view(image, 0x1000, 1).len, 0);
+        stasis_image_close(image);
+}
+
 START_TEST(other_types)
 {
         sample_dmp64(&sample);
         put32(&sample, 0xf98, 3);
-        fails(&sample, STASIS_UNSUPPORTED,
-              "t: header only dump (type 3): not read by this version; header: Windows 10 build 19041, "
-              "x64, bug check 0x1000007e");
+        only_the_header("Windows crash dump, 64-bit, header only", 0);
         put32(&sample, 0xf98, 99);
         fails(&sample, STASIS_UNSUPPORTED,
               "t: dump (type 99): not read by this version; header: Windows 10 build 19041, "
@@ -238,9 +252,151 @@ START_TEST(other_types)
         fails(&sample, STASIS_CORRUPT, "t: no bitmap header (SDMP, FDMP) at 0x2000");
         put32(&sample, 0xf98, 1);
         put32(&sample, 0x30, 0xaa64);
-        fails(&sample, STASIS_UNSUPPORTED,
-              "t: full dump (type 1): not read by this version; header: Windows 10 build 19041, "
-              "ARM64, bug check 0x1000007e");
+        only_the_header("Windows crash dump, 64-bit, full, of an ARM64 machine", 0);
+        sample_dmp64_triage(&sample);
+        put32(&sample, 0x30, 0xaa64);
+        only_the_header("Windows crash dump, 64-bit, triage, of an ARM64 machine", 0);
+        sample.len = 0x2008; /* cut off before SizeOfDump's header is whole */
+        only_the_header("Windows crash dump, 64-bit, triage, of an ARM64 machine", 0);
+}
+END_TEST
+
+/* Codes that no bug check has; a real one next to them is none. */
+START_TEST(live_by_code)
+{
+        static const uint32_t live[] = { 0x15e, 0x161, 0x193, 0x198, 0x1a8, 0x1b0 };
+        for (size_t i = 0; i < sizeof live / sizeof *live; i++) {
+                sample_dmp64(&sample);
+                put32(&sample, 0x38, live[i]);
+                struct stasis_image *image = open_sample(&sample);
+                ck_assert_str_eq(stasis_image_format_title(image), "Windows crash dump, 64-bit, full, taken live");
+                stasis_image_close(image);
+                put32(&sample, 0x38, live[i] + 1);
+                image = open_sample(&sample);
+                ck_assert_str_eq(stasis_image_format_title(image), "Windows crash dump, 64-bit, full");
+                stasis_image_close(image);
+        }
+}
+END_TEST
+
+/* ---------------------------------------------------------------- registers and the exception */
+
+static const struct stasis_cpu *only_cpu(const struct stasis_image *image)
+{
+        const struct stasis_hints *h = stasis_image_hints(image);
+        ck_assert_uint_eq(h->cpu_count, 1);
+        ck_assert_uint_eq(h->cpu->number, UINT32_MAX);
+        ck_assert_str_eq(h->cpu->origin, "dump header CONTEXT");
+        return h->cpu;
+}
+
+/* _CONTEXT of x64: flags at 30, selectors 38, Dr0 48, Rax 78 (then rcx, rdx, rbx, rsp ...), Rip f8, FXSAVE 100. */
+START_TEST(registers64)
+{
+        sample_dmp64(&sample);
+        put_fill(&sample, 0x348, 0x4d0, 0xee);
+        put32(&sample, 0x348 + 0x30, 0x10001f);
+        put32(&sample, 0x348 + 0x34, 0x1f80);
+        for (unsigned i = 0; i < 6; i++)
+                put16(&sample, 0x348 + 0x38 + 2 * i, 0x10 + i);
+        put32(&sample, 0x348 + 0x44, 0x50246);
+        for (unsigned i = 0; i < 6; i++)
+                put64(&sample, 0x348 + 0x48 + 8 * i, 0xd0 + i);
+        for (unsigned i = 0; i < 17; i++)
+                put64(&sample, 0x348 + 0x78 + 8 * i, UINT64_C(0xfffff80000000000) + i);
+        for (unsigned i = 0; i < 16; i++)
+                put_fill(&sample, 0x348 + 0x1a0 + 16 * i, 16, (uint8_t)(0x80 + i));
+        struct stasis_image *image = open_sample(&sample);
+        const struct stasis_cpu *cpu = only_cpu(image);
+        ck_assert_uint_eq(cpu->known, STASIS_CPU_GPR | STASIS_CPU_SEGMENT | STASIS_CPU_DEBUG | STASIS_CPU_VECTOR);
+        ck_assert_uint_eq(cpu->off, 0x348);
+        static const uint8_t order[16] = { 0, 3, 1, 2, 6, 7, 5, 4, 8, 9, 10, 11, 12, 13, 14, 15 }; /* rax rbx rcx ... */
+        for (unsigned i = 0; i < 16; i++)
+                ck_assert_uint_eq(cpu->gpr[i], UINT64_C(0xfffff80000000000) + order[i]);
+        ck_assert_uint_eq(cpu->rip, UINT64_C(0xfffff80000000010));
+        ck_assert_uint_eq(cpu->rflags, 0x50246);
+        ck_assert(cpu->cs == 0x10 && cpu->ds == 0x11 && cpu->es == 0x12);
+        ck_assert(cpu->fs == 0x13 && cpu->gs == 0x14 && cpu->ss == 0x15);
+        ck_assert(cpu->dr[0] == 0xd0 && cpu->dr[3] == 0xd3 && cpu->dr[6] == 0xd4 && cpu->dr[7] == 0xd5);
+        ck_assert_uint_eq(cpu->mxcsr, 0x1f80);
+        ck_assert(cpu->xmm[0][0] == 0x80 && cpu->xmm[15][15] == 0x8f);
+        stasis_image_close(image);
+
+        put32(&sample, 0x348 + 0x30, 0x100003); /* control and integer only */
+        image = open_sample(&sample);
+        ck_assert_uint_eq(only_cpu(image)->known, STASIS_CPU_GPR);
+        ck_assert_uint_eq(only_cpu(image)->cs, 0);
+        stasis_image_close(image);
+        put32(&sample, 0x348 + 0x30, 0x1001f); /* another machine's */
+        image = open_sample(&sample);
+        ck_assert_uint_eq(stasis_image_hints(image)->cpu_count, 0);
+        has_remark(image, "the header's CONTEXT has flags 0x1001f: not of this machine");
+        stasis_image_close(image);
+}
+END_TEST
+
+/* _CONTEXT of x86: Dr0 at 4, SegGs 8c (fs, es, ds), Edi 9c (esi ebx edx ecx eax ebp eip), SegCs bc, EFlags, Esp, SegSs.
+ */
+START_TEST(registers32)
+{
+        sample_dmp32(&sample);
+        put_fill(&sample, 0x320, 0x2cc, 0xee);
+        put32(&sample, 0x320, 0x1003f);
+        for (unsigned i = 0; i < 6; i++)
+                put32(&sample, 0x320 + 4 + 4 * i, 0xd0 + i);
+        for (unsigned i = 0; i < 16; i++)
+                put32(&sample, 0x320 + 0x8c + 4 * i, 0x80000000 + i);
+        put32(&sample, 0x320 + 0xcc + 0x18, 0x1f80);
+        for (unsigned i = 0; i < 8; i++)
+                put_fill(&sample, 0x320 + 0xcc + 0xa0 + 16 * i, 16, (uint8_t)(0x80 + i));
+        struct stasis_image *image = open_sample(&sample);
+        const struct stasis_cpu *cpu = only_cpu(image);
+        ck_assert_uint_eq(cpu->known, STASIS_CPU_GPR | STASIS_CPU_SEGMENT | STASIS_CPU_DEBUG | STASIS_CPU_VECTOR);
+        static const uint8_t order[8] = { 9, 6, 8, 7, 5, 4, 10, 14 };
+        for (unsigned i = 0; i < 8; i++)
+                ck_assert_uint_eq(cpu->gpr[i], 0x80000000 + order[i]);
+        ck_assert_uint_eq(cpu->gpr[8], 0);
+        ck_assert_uint_eq(cpu->rip, 0x8000000b);
+        ck_assert_uint_eq(cpu->rflags, 0x8000000d);
+        ck_assert(cpu->gs == 0 && cpu->fs == 1 && cpu->es == 2 && cpu->ds == 3 && cpu->cs == 12 && cpu->ss == 15);
+        ck_assert(cpu->dr[0] == 0xd0 && cpu->dr[6] == 0xd4 && cpu->dr[7] == 0xd5);
+        ck_assert_uint_eq(cpu->mxcsr, 0x1f80);
+        ck_assert(cpu->xmm[7][15] == 0x87 && cpu->xmm[8][0] == 0);
+        stasis_image_close(image);
+}
+END_TEST
+
+START_TEST(exceptions)
+{
+        sample_dmp64(&sample);
+        put32(&sample, 0xf00, 0xc0000005);
+        put32(&sample, 0xf04, 1);
+        put64(&sample, 0xf08, UINT64_C(0xffff850400000000));
+        put64(&sample, 0xf10, UINT64_C(0xfffff8048b58334c));
+        put32(&sample, 0xf18, 2);
+        put64(&sample, 0xf20, 1);
+        put64(&sample, 0xf28, UINT64_C(0xfffffffffffffff8));
+        struct stasis_image *image = open_sample(&sample);
+        const struct stasis_exception *e = &stasis_image_hints(image)->exception;
+        ck_assert(e->code == 0xc0000005 && e->flags == 1 && e->record == UINT64_C(0xffff850400000000));
+        ck_assert_uint_eq(e->address, UINT64_C(0xfffff8048b58334c));
+        ck_assert(e->parameter_count == 2 && e->parameter[0] == 1 && e->parameter[1] == UINT64_C(0xfffffffffffffff8));
+        stasis_image_close(image);
+        put32(&sample, 0xf18, 16); /* more than there can be: none is told */
+        image = open_sample(&sample);
+        ck_assert_uint_eq(stasis_image_hints(image)->exception.parameter_count, 0);
+        stasis_image_close(image);
+
+        sample_dmp32(&sample);
+        for (unsigned i = 0; i < 20; i++)
+                put32(&sample, 0x7d0 + 4 * i, 0xa0 + i);
+        put32(&sample, 0x7d0 + 0x10, 15);
+        image = open_sample(&sample);
+        e = &stasis_image_hints(image)->exception;
+        ck_assert(e->code == 0xa0 && e->flags == 0xa1 && e->record == 0xa2 && e->address == 0xa3);
+        ck_assert(e->parameter_count == 15 && e->parameter[0] == 0xa5 && e->parameter[14] == 0xb3);
+        ck_assert_uint_eq(e->off, 0x7d0);
+        stasis_image_close(image);
 }
 END_TEST
 
@@ -505,6 +661,10 @@ int main(void)
         tcase_add_test(tcase, bitmap_lies);
         tcase_add_test(tcase, runs_lie);
         tcase_add_test(tcase, other_types);
+        tcase_add_test(tcase, live_by_code);
+        tcase_add_test(tcase, registers64);
+        tcase_add_test(tcase, registers32);
+        tcase_add_test(tcase, exceptions);
         tcase_add_test(tcase, summary_old);
         tcase_add_test(tcase, ranges);
         tcase_add_test(tcase, ranges_counted);

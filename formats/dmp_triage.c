@@ -8,33 +8,22 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "../src/base/bytes.h"
 #include "../src/base/error.h"
-#include "dmp.h"
-#include "dmp_triage_wire.h"
+#include "dmp_triage.h"
 
 #define BLOCKS_MAX (UINT32_C(1) << 20) /* real ones: under 2,000 */
-#define DRIVERS_MAX 4096
-#define PATH_UNITS_MAX 1024
 #define PROCESSORS_MAX 2048
 #define PRCB_TRIED_MAX 64
 
 #define DISPATCHER_PROCESS 3 /* _KOBJECTS, in the first byte of the object; bit 7 is a lock */
 #define DISPATCHER_THREAD 6
 
-/* The second header, and the entries it leads to, in either width. */
-static const struct width {
-        size_t size, block_size, driver_size;
-        struct dmp_member size_of_dump, valid, prcb, process, thread, stack, stack_len, drivers, driver_count;
-        struct dmp_member top_of_stack, page_va, page, page_len, kdbg, kdbg_len, blocks, block_count;
-        struct dmp_member block_va, block_off, block_len, name, base, entry_point, image_size, timestamp;
-        uint16_t prcb_current, apc_process; /* where the debugger block does not tell; 0: no version was without */
-} widths[2] = {
+static const struct triage_width widths[2] = {
 #define M(type, name) \
         { \
                 offsetof(struct type, name), sizeof(((struct type *)0)->name) \
         }
-#define WIDTH(t, b, d) \
+#define WIDTH(t, b, d, u) \
         .size = sizeof(struct t), .block_size = sizeof(struct b), .driver_size = sizeof(struct d), \
         .size_of_dump = M(t, size_of_dump), .valid = M(t, valid), .prcb = M(t, prcb), .process = M(t, process), \
         .thread = M(t, thread), .stack = M(t, call_stack), .stack_len = M(t, call_stack_len), \
@@ -42,28 +31,16 @@ static const struct width {
         .page_va = M(t, page_va), .page = M(t, page), .page_len = M(t, page_len), .kdbg = M(t, debugger_data), \
         .kdbg_len = M(t, debugger_data_len), .blocks = M(t, blocks), .block_count = M(t, block_count), \
         .block_va = M(b, va), .block_off = M(b, off), .block_len = M(b, len), .name = M(d, name), .base = M(d, base), \
-        .entry_point = M(d, entry_point), .image_size = M(d, image_size), .timestamp = M(d, timestamp)
+        .entry_point = M(d, entry_point), .image_size = M(d, image_size), .timestamp = M(d, timestamp), \
+        .unloaded = M(t, unloaded_drivers), .broken = M(t, broken_driver), .gone_name_len = M(u, name_len), \
+        .gone_name = M(u, name), .gone_start = M(u, start), .gone_end = M(u, end), .gone_size = sizeof(struct u)
         /* XP (2600) has a debugger block without these; KTHREAD.ApcState.Process is at 0x44 there */
-        { WIDTH(dmp_triage32, dmp_block32, dmp_driver32), .prcb_current = 4, .apc_process = 0x44 },
-        { WIDTH(dmp_triage64, dmp_block64, dmp_driver64), .prcb_current = 8 },
+        { WIDTH(dmp_triage32, dmp_block32, dmp_driver32, dmp_unloaded32), .prcb_current = 4, .apc_process = 0x44,
+          .gone_first = 4 },
+        { WIDTH(dmp_triage64, dmp_block64, dmp_driver64, dmp_unloaded64), .prcb_current = 8, .gone_first = 8 },
 #undef WIDTH
 #undef M
 };
-
-struct triage {
-        struct stasis_image *image;
-        struct stasis_bytes file;
-        const struct width *width;
-        uint8_t pointer; /* size */
-        const uint8_t *header;
-        struct stasis_bytes kdbg;
-        size_t block_count;
-        const uint8_t *block;
-};
-
-static uint64_t get(const uint8_t *at, struct dmp_member member) { return load_le(at + member.at, member.size); }
-
-static uint64_t head(const struct triage *t, struct dmp_member member) { return get(t->header, member); }
 
 /* ---------------------------------------------------------------- pieces with their address */
 
@@ -83,14 +60,14 @@ static enum stasis_status add_piece(struct triage *t, const char *what, uint64_t
 static void read_block(const struct triage *t, size_t i, uint64_t *va, uint64_t *off, uint64_t *len)
 {
         const uint8_t *block = t->block + i * t->width->block_size;
-        *va = get(block, t->width->block_va);
-        *off = get(block, t->width->block_off);
-        *len = get(block, t->width->block_len);
+        *va = triage_get(block, t->width->block_va);
+        *off = triage_get(block, t->width->block_off);
+        *len = triage_get(block, t->width->block_len);
 }
 
 static enum stasis_status find_blocks(struct triage *t)
 {
-        uint64_t count = head(t, t->width->block_count), off = head(t, t->width->blocks);
+        uint64_t count = triage_head(t, t->width->block_count), off = triage_head(t, t->width->blocks);
         uint64_t held = off && off < t->file.len ? (t->file.len - off) / t->width->block_size : 0;
         uint64_t max = held < BLOCKS_MAX ? held : BLOCKS_MAX;
         t->block_count = (size_t)(count < max ? count : max);
@@ -116,13 +93,14 @@ static enum stasis_status add_blocks(struct triage *t, struct stasis_error *err)
 static enum stasis_status add_stack(struct triage *t, struct stasis_error *err)
 {
         struct stasis_hints *hints = &t->image->hints;
-        uint64_t va = head(t, t->width->top_of_stack), len = head(t, t->width->stack_len);
+        uint64_t va = triage_head(t, t->width->top_of_stack), len = triage_head(t, t->width->stack_len);
         if (va && len) {
                 hints->stack = va;
                 hints->stack_len = len;
+                hints->stack_off = triage_head(t, t->width->stack);
                 hints->known |= STASIS_HINT_STACK;
         }
-        return add_piece(t, "call stack", va, head(t, t->width->stack), len, err);
+        return add_piece(t, "call stack", va, triage_head(t, t->width->stack), len, err);
 }
 
 /* ---------------------------------------------------------------- the copies without an address */
@@ -135,7 +113,7 @@ static uint16_t kdbg_short(const struct triage *t, size_t at)
 
 static bool find_kdbg(struct triage *t)
 {
-        t->kdbg = bytes_slice(t->file, head(t, t->width->kdbg), head(t, t->width->kdbg_len));
+        t->kdbg = bytes_slice(t->file, triage_head(t, t->width->kdbg), triage_head(t, t->width->kdbg_len));
         if (t->kdbg.len < KDBG_TAG_AT + 8 || memcmp(t->kdbg.at + KDBG_TAG_AT, "KDBG", 4) != 0)
                 t->kdbg = (struct stasis_bytes){ NULL, 0 };
         return t->kdbg.at;
@@ -149,12 +127,12 @@ static struct stasis_bytes copy_of(const struct triage *t, struct dmp_member at,
 {
         const struct dmp_member others[] = { t->width->prcb,  t->width->process, t->width->thread,
                                              t->width->stack, t->width->kdbg,    t->width->drivers };
-        uint64_t off = head(t, at), end = t->file.len, size = kdbg_short(t, kdbg_size);
+        uint64_t off = triage_head(t, at), end = t->file.len, size = kdbg_short(t, kdbg_size);
         if (!off || off >= t->file.len)
                 return (struct stasis_bytes){ NULL, 0 };
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-                if (head(t, others[i]) > off && head(t, others[i]) < end)
-                        end = head(t, others[i]);
+                if (triage_head(t, others[i]) > off && triage_head(t, others[i]) < end)
+                        end = triage_head(t, others[i]);
         return bytes_slice(t->file, off, size && size < end - off ? size : end - off);
 }
 
@@ -234,52 +212,11 @@ static enum stasis_status add_objects(struct triage *t, struct stasis_error *err
         return status;
 }
 
-/* ---------------------------------------------------------------- drivers */
-
-static struct stasis_bytes driver_path(const struct triage *t, uint64_t off)
-{
-        struct stasis_bytes count = off ? bytes_slice(t->file, off, 4) : (struct stasis_bytes){ NULL, 0 };
-        uint32_t units = count.len ? load_le32(count.at) : 0;
-        if (!units || units > PATH_UNITS_MAX)
-                return (struct stasis_bytes){ NULL, 0 };
-        return bytes_slice(t->file, off + 4, (uint64_t)units * 2);
-}
-
-static enum stasis_status read_drivers(struct triage *t)
-{
-        const struct width *width = t->width;
-        struct stasis_hints *hints = &t->image->hints;
-        uint64_t count = head(t, width->driver_count), off = head(t, width->drivers);
-        uint64_t held = off && off < t->file.len ? (t->file.len - off) / width->driver_size : 0;
-        uint64_t max = held < DRIVERS_MAX ? held : DRIVERS_MAX;
-        size_t kept = (size_t)(count < max ? count : max);
-        if (count > kept &&
-            stasis_image_remark(t->image, "%" PRIu64 " drivers are counted, %zu can be read", count, kept) != STASIS_OK)
-                return STASIS_NOMEM;
-        if (!kept)
-                return STASIS_OK;
-        struct stasis_driver *driver = arena_array(&t->image->arena, struct stasis_driver, kept);
-        if (!driver)
-                return STASIS_NOMEM;
-        for (size_t i = 0; i < kept; i++) {
-                const uint8_t *at = t->file.at + off + i * width->driver_size;
-                driver[i] = (struct stasis_driver){ .base = get(at, width->base),
-                                                    .entry_point = get(at, width->entry_point),
-                                                    .size = (uint32_t)get(at, width->image_size),
-                                                    .timestamp = (uint32_t)get(at, width->timestamp),
-                                                    .path = driver_path(t, get(at, width->name)) };
-        }
-        hints->driver = driver;
-        hints->driver_count = kept;
-        hints->known |= STASIS_HINT_DRIVERS;
-        return STASIS_OK;
-}
-
 /* ---------------------------------------------------------------- the sequence */
 
 static enum stasis_status check_valid(struct triage *t)
 {
-        struct stasis_bytes valid = bytes_slice(t->file, head(t, t->width->valid), 4);
+        struct stasis_bytes valid = bytes_slice(t->file, triage_head(t, t->width->valid), 4);
         if (valid.len == 4 && memcmp(valid.at, TRIAGE_VALID, 4) == 0)
                 return STASIS_OK;
         return stasis_image_remark(t->image,
@@ -295,17 +232,24 @@ static enum stasis_status add_all(struct triage *t, struct stasis_error *err)
         if (status == STASIS_OK && find_kdbg(t))
                 status = add_piece(t, "debugger block",
                                    t->image->hints.known & STASIS_HINT_KDBG ? t->image->hints.kdbg : 0,
-                                   head(t, t->width->kdbg), t->kdbg.len, err);
+                                   triage_head(t, t->width->kdbg), t->kdbg.len, err);
         if (status == STASIS_OK)
                 status = add_objects(t, err);
         if (status == STASIS_OK)
                 status = add_stack(t, err);
         if (status == STASIS_OK)
-                status = add_piece(t, "data page", head(t, t->width->page_va), head(t, t->width->page),
-                                   head(t, t->width->page_len), err);
+                status = add_piece(t, "data page", triage_head(t, t->width->page_va), triage_head(t, t->width->page),
+                                   triage_head(t, t->width->page_len), err);
         if (status == STASIS_OK)
                 status = add_blocks(t, err);
-        return status == STASIS_OK ? read_drivers(t) : status;
+        return status == STASIS_OK ? triage_read_lists(t) : status;
+}
+
+uint64_t dmp_triage_end(const struct dmp *dmp)
+{
+        const struct triage_width *width = &widths[dmp->width->bits == 64];
+        struct stasis_bytes header = bytes_slice(dmp->file, dmp->width->header_size, width->size);
+        return header.len ? triage_get(header.at, width->size_of_dump) : 0;
 }
 
 enum stasis_status dmp_read_triage(struct dmp *dmp, struct stasis_error *err)
@@ -317,6 +261,6 @@ enum stasis_status dmp_read_triage(struct dmp *dmp, struct stasis_error *err)
                 return stasis_fail(err, STASIS_CORRUPT, "cut off inside the triage header");
         t.header = header.at;
         dmp->image->is_virtual = true;
-        dmp->end = head(&t, t.width->size_of_dump);
+        dmp->end = triage_head(&t, t.width->size_of_dump);
         return add_all(&t, err);
 }

@@ -121,6 +121,71 @@ START_TEST(too_many)
 }
 END_TEST
 
+static void name12(size_t at, const char *text)
+{
+        for (size_t i = 0; text[i]; i++)
+                put16(&sample, at + 2 * i, (uint8_t)text[i]);
+}
+
+/* Two entries of 0x38 bytes behind eight of the count: length, 12 letters at 10, start 28, end 30. */
+START_TEST(unloaded64)
+{
+        sample_dmp64_triage(&sample);
+        put32(&sample, 0x2018, 0x2900);
+        put32(&sample, 0x2040, 0x2790); /* the blamed driver: a text of the string pool */
+        put32(&sample, 0x2900, 3);
+        put16(&sample, 0x2908, 14);
+        name12(0x2918, "dam.sys");
+        put64(&sample, 0x2930, UINT64_C(0xfffff80487de0000));
+        put64(&sample, 0x2938, UINT64_C(0xfffff80487dfc000));
+        put16(&sample, 0x2940, 60); /* longer than what is kept of it */
+        name12(0x2950, "hwpolicy.sysX");
+        put64(&sample, 0x2968, UINT64_C(0xfffff80480300000));
+        put64(&sample, 0x2970, UINT64_C(0xfffff80480311000));
+        struct stasis_image *image = open_sample(&sample);
+        const struct stasis_hints *h = stasis_image_hints(image);
+        has_remark(image, "3 unloaded drivers are counted, 2 can be read");
+        ck_assert(h->known & STASIS_HINT_UNLOADED && h->known & STASIS_HINT_BROKEN_DRIVER);
+        ck_assert_uint_eq(h->unloaded_count, 2);
+        ck_assert_str_eq(h->unloaded[0].name, "dam.sys");
+        ck_assert_uint_eq(h->unloaded[0].start, UINT64_C(0xfffff80487de0000));
+        ck_assert_uint_eq(h->unloaded[0].end, UINT64_C(0xfffff80487dfc000));
+        ck_assert_uint_eq(h->unloaded[0].time, 0);
+        ck_assert_uint_eq(h->unloaded[0].off, 0x2908);
+        ck_assert_uint_eq(h->unloaded[0].va, STASIS_NOWHERE);
+        ck_assert_str_eq(h->unloaded[1].name, "hwpolicy.sys");
+        ck_assert_str_eq(h->broken_driver, "abc");
+        ck_assert_uint_eq(h->stack_off, 0x22c0);
+        stasis_image_close(image);
+        put32(&sample, 0x2018, 0x2977); /* no room for the count */
+        put32(&sample, 0x2040, UINT32_MAX);
+        image = open_sample(&sample);
+        ck_assert(!(stasis_image_hints(image)->known & (STASIS_HINT_UNLOADED | STASIS_HINT_BROKEN_DRIVER)));
+        stasis_image_close(image);
+}
+END_TEST
+
+/* 0x28 bytes behind four. */
+START_TEST(unloaded32)
+{
+        sample_dmp32_triage(&sample);
+        put32(&sample, 0x1018, 0x1700);
+        put32(&sample, 0x1700, 1);
+        put16(&sample, 0x1704, 14);
+        name12(0x170c, "abc\1.sys");
+        put32(&sample, 0x1724, 0xf7a00000);
+        put32(&sample, 0x1728, 0xf7a08000);
+        struct stasis_image *image = open_sample(&sample);
+        const struct stasis_hints *h = stasis_image_hints(image);
+        ck_assert_uint_eq(h->unloaded_count, 1);
+        ck_assert_str_eq(h->unloaded[0].name, "abc\xef\xbf\xbd.sy"); /* a control character is none of a name */
+        ck_assert_uint_eq(h->unloaded[0].start, 0xf7a00000);
+        ck_assert_uint_eq(h->unloaded[0].end, 0xf7a08000);
+        ck_assert(!(h->known & STASIS_HINT_BROKEN_DRIVER));
+        stasis_image_close(image);
+}
+END_TEST
+
 START_TEST(wrong_places)
 {
         sample_dmp64_triage(&sample);
@@ -195,6 +260,8 @@ int main(void)
         tcase_add_test(tests, what_nothing_tells);
         tcase_add_test(tests, copies_that_differ);
         tcase_add_test(tests, too_many);
+        tcase_add_test(tests, unloaded64);
+        tcase_add_test(tests, unloaded32);
         tcase_add_test(tests, wrong_places);
         tcase_add_test(tests, flat_space);
         suite_add_tcase(suite, tests);

@@ -69,6 +69,20 @@ static_assert(offsetof(struct dmp_driver64, image_size) == 8 + 0x40, "");
 static_assert(offsetof(struct dmp_driver64, timestamp) == 8 + 0x80, "");
 static_assert(sizeof(struct dmp_driver64) == 0x90, "");
 
+/*
+ * An unloaded driver: a count of four bytes stands before the first, in a slot as wide as a pointer. The
+ * UNICODE_STRING's buffer is not filled: name holds its first 12 units. Places: the 19041 and 22000 dumps; 32-bit: the
+ * same members.
+ */
+struct dmp_unloaded32 {
+        uint8_t name_len[2], name_max[2], buffer[4], name[24], start[4], end[4];
+};
+static_assert(sizeof(struct dmp_unloaded32) == 0x28, "");
+struct dmp_unloaded64 {
+        uint8_t name_len[2], name_max[2], pad[4], buffer[8], name[24], start[8], end[8];
+};
+static_assert(offsetof(struct dmp_unloaded64, start) == 0x28 && sizeof(struct dmp_unloaded64) == 0x38, "");
+
 /* KDDEBUGGER_DATA64, in the copy that the dump carries decoded: the same places in every version that has the member.
  */
 enum {

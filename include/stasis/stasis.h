@@ -117,7 +117,9 @@ enum stasis_hint {
         STASIS_HINT_PRCB = 1 << 21,
         STASIS_HINT_STACK = 1 << 22,
         STASIS_HINT_DRIVERS = 1 << 23,
-        STASIS_HINT_DUMP_LEVEL = 1 << 24
+        STASIS_HINT_DUMP_LEVEL = 1 << 24,
+        STASIS_HINT_UNLOADED = 1 << 25,
+        STASIS_HINT_BROKEN_DRIVER = 1 << 26
 };
 
 enum stasis_cpu_known {
@@ -125,18 +127,33 @@ enum stasis_cpu_known {
         STASIS_CPU_SEGMENT = 1 << 1, /* selectors */
         STASIS_CPU_CONTROL = 1 << 2, /* cr[0], cr[2], cr[3], cr[4] */
         STASIS_CPU_BASES = 1 << 3,   /* fs_base, gs_base, gdt_base, idt_base */
-        STASIS_CPU_KERNEL_GS = 1 << 4
+        STASIS_CPU_KERNEL_GS = 1 << 4,
+        STASIS_CPU_DEBUG = 1 << 5, /* dr[0..3], dr[6], dr[7] */
+        STASIS_CPU_VECTOR = 1 << 6 /* mxcsr, xmm (x86: the first eight) */
 };
 
 /* Registers of one CPU as the image's container states them. gpr: rax rbx rcx rdx rsi rdi rbp rsp r8..r15. */
 struct stasis_cpu {
-        uint32_t known; /* enum stasis_cpu_known */
-        uint32_t number;
+        uint32_t known;  /* enum stasis_cpu_known */
+        uint32_t number; /* UINT32_MAX: the container does not say whose they are */
         uint64_t gpr[16], rip, rflags;
         uint16_t cs, ds, es, fs, gs, ss;
         uint64_t cr[5];
         uint64_t fs_base, gs_base, gdt_base, idt_base, kernel_gs_base;
-        const char *origin; /* "QEMU note", "NT_PRSTATUS", ...; static */
+        uint64_t dr[8];
+        uint32_t mxcsr;
+        uint8_t xmm[16][16];
+        const char *origin; /* "QEMU note", "NT_PRSTATUS", "dump header CONTEXT", ...; static */
+        uint64_t off;       /* where in the file the record that they are from begins; 0: not told */
+};
+
+/* A crash dump's EXCEPTION_RECORD. */
+struct stasis_exception {
+        uint32_t code, flags;
+        uint64_t record, address; /* the next record, or 0; where it was raised */
+        uint32_t parameter_count; /* at most 15 */
+        uint64_t parameter[15];
+        uint64_t off; /* where it begins in the file */
 };
 
 /* A module that the image's container lists by itself. */
@@ -144,6 +161,14 @@ struct stasis_driver {
         uint64_t base, entry_point;
         uint32_t size, timestamp;
         struct stasis_bytes path; /* UTF-16LE, inside the mapping; {NULL, 0} where not there */
+};
+
+/* A module that was there once: what the kernel remembers of it. */
+struct stasis_unloaded {
+        const char *name; /* UTF-8; a triage dump keeps its first 12 letters; NULL where it is not readable */
+        uint64_t start, end;
+        uint64_t time;    /* FILETIME when it was unloaded; 0: not told (a triage dump drops it) */
+        uint64_t va, off; /* of the entry: address, and place in the file; STASIS_NOWHERE where there is none */
 };
 
 struct stasis_hints {
@@ -161,7 +186,8 @@ struct stasis_hints {
         uint64_t bugcheck_parameter[4];
         uint64_t system_time;                   /* FILETIME */
         uint64_t up_time;                       /* 100 ns */
-        struct stasis_bytes context, exception; /* raw CONTEXT / EXCEPTION_RECORD inside the mapping */
+        struct stasis_bytes context;            /* raw CONTEXT inside the mapping; x86 and x64: cpu has it decoded */
+        struct stasis_exception exception;
         struct stasis_bytes vmcoreinfo;         /* text, not terminated; in the mapping, or owned by the image */
         const char *comment;                    /* owned by the image */
         const struct stasis_cpu *cpu;
@@ -169,8 +195,12 @@ struct stasis_hints {
         /* Triage dumps: the one thread, its process and its processor's block, where each was (virtual addresses); */
         uint64_t thread, process, prcb;
         uint64_t stack, stack_len; /* the part of its stack that is kept; it ends at the stack's base */
+        uint64_t stack_off;        /* where in the file it begins */
         const struct stasis_driver *driver;
         size_t driver_count;
+        const struct stasis_unloaded *unloaded;
+        size_t unloaded_count;
+        const char *broken_driver; /* the driver that the system blames; UTF-8 */
 };
 
 STASIS_API enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,
@@ -469,6 +499,14 @@ STASIS_API const struct stasis_column *stasis_system_fact_column_at(const char *
 /* User modules (native and WoW64) of one process, in place of the kernel's, in later STASIS_MODULES questions. */
 STASIS_API enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64_t pid,
                                                        struct stasis_error *err) STASIS_MUST_CHECK;
+/* What the kernel remembers of modules that are no longer loaded, newest first where it tells; borrowed. */
+STASIS_API const struct stasis_unloaded *stasis_system_unloaded(struct stasis_system *system, size_t *ret_count);
+/* The processor blocks that were found, with the threads they name; 0 where a block names none, or is not readable. */
+struct stasis_processor {
+        uint32_t number;
+        uint64_t block, current, next, idle;
+};
+STASIS_API const struct stasis_processor *stasis_system_processors(struct stasis_system *system, size_t *ret_count);
 /* A thread object given by address: accepted only where it is one. */
 STASIS_API enum stasis_status stasis_system_thread_at(struct stasis_system *system, uint64_t object,
                                                       const struct stasis_record **ret_record,

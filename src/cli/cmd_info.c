@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hints.h"
+#include "info.h"
 #include "out.h"
 
 #define RANGES_SHOWN 16 /* in text; JSON gives all */
@@ -29,7 +30,7 @@ static void count_all(struct cli *cli, struct counts *counts)
 
 /* ---- text */
 
-static void put_section(struct cli *cli, const char *title)
+void put_section(struct cli *cli, const char *title)
 {
         putc('\n', cli->out);
         put_title(cli, title);
@@ -132,30 +133,6 @@ static void put_hints(struct cli *cli)
         text_free(&text);
 }
 
-/* Where each CPU was, in one line; JSON has all registers. */
-static void put_cpus(struct cli *cli)
-{
-        static const char *const keys[] = { "rip", "rsp", "cr3", "cr4", "gs_base" };
-        const struct stasis_hints *hints = stasis_image_hints(cli->image);
-
-        if (hints->cpu_count)
-                put_section(cli, "Processors");
-        for (size_t i = 0; i < hints->cpu_count; i++) {
-                const struct stasis_cpu *cpu = &hints->cpu[i];
-                struct text text = { 0 };
-                char title[32];
-                for (const struct cpu_row *row = cpu_rows; row->key; row++)
-                        for (size_t j = 0; j < sizeof(keys) / sizeof(keys[0]); j++)
-                                if ((cpu->known & row->known) && strcmp(row->key, keys[j]) == 0)
-                                        text_printf(&text, "%s 0x%" PRIx64 "  ", row->key, cpu_value(row, cpu));
-                if (cpu->origin)
-                        text_printf(&text, "(%s)", cpu->origin);
-                snprintf(title, sizeof(title), "CPU %" PRIu32, cpu->number);
-                put_pair(cli, title, text_get(&text));
-                text_free(&text);
-        }
-}
-
 static void put_secondary(struct cli *cli)
 {
         size_t count;
@@ -225,10 +202,12 @@ static void info_text(struct cli *cli, const struct stasis_error *err, const str
         put_image(cli);
         put_hints(cli);
         put_cpus(cli);
+        put_exception(cli);
         put_secondary(cli);
         if (cli->understood) {
                 putc('\n', cli->out);
                 put_detail(cli, stasis_system_facts(cli->system), NULL, 0);
+                put_processors(cli);
                 put_counts(cli, counts);
         } else {
                 put_section(cli, "System");
@@ -279,6 +258,7 @@ static bool info_json(struct cli *cli, const struct stasis_error *err, const str
         json_put_text(&json, "schema", "stasis/info/1");
         json_image(&json, cli->image, true);
         json_system(&json, cli);
+        json_processors(&json, cli);
         json_counts(&json, counts);
         json_put_text(&json, "error", cli->understood ? NULL : err->text);
         json_trace(&json, cli);

@@ -171,6 +171,9 @@ START_TEST(info)
         ck_assert_ptr_null(at(doc, "image.hints.kdbg"));
         ck_assert_str_eq(text_at(doc, "image.cpus[0].cr3"), "0x39000");
         ck_assert_ptr_null(at(doc, "image.cpus[0].gs_base"));
+        ck_assert_ptr_null(at(doc, "image.cpus[0].xmm"));
+        ck_assert_ptr_null(at(doc, "image.exception"));
+        ck_assert_str_eq(text_at(doc, "processor_blocks[0].current_thread"), "0x81230400");
         ck_assert_str_eq(text_at(doc, "trace[0].step"), "root");
         ck_assert(!json_object_get_boolean(at(doc, "trace[0].success")));
         ck_assert_ptr_null(at(doc, "error"));

@@ -445,6 +445,27 @@ enum stasis_status stasis_system_thread_at(struct stasis_system *system, uint64_
         return STASIS_OK;
 }
 
+const struct stasis_unloaded *stasis_system_unloaded(struct stasis_system *system, size_t *ret_count)
+{
+        static const struct stasis_unloaded gone[] = {
+                { "gone.sys", 0xf8a00000, 0xf8a08000, 127277784000000000, 0x81240000, 0x1240000 },
+                { NULL, 0xf8b00000, 0xf8b01000, 0, STASIS_NOWHERE, STASIS_NOWHERE },
+        };
+        (void)system;
+        *ret_count = 2;
+        return gone;
+}
+
+const struct stasis_processor *stasis_system_processors(struct stasis_system *system, size_t *ret_count)
+{
+        static const struct stasis_processor processor[] = {
+                { 0, 0xffdff120, 0x81230400, 0, 0x80551d80 },
+        };
+        (void)system;
+        *ret_count = 1;
+        return processor;
+}
+
 struct stasis_space *stasis_system_space(struct stasis_system *system)
 {
         if (system->failed)

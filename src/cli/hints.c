@@ -33,7 +33,10 @@ const struct hint_row hint_rows[] = {
         HINT(STASIS_HINT_PRCB, "prcb", "Its processor block", HINT_HEX, prcb),
         HINT(STASIS_HINT_STACK, "stack", "Stack in the dump", HINT_HEX, stack),
         HINT(STASIS_HINT_STACK, "stack_len", "  bytes of it", HINT_HEX, stack_len),
+        HINT(STASIS_HINT_STACK, "stack_off", "  in the file at", HINT_HEX, stack_off),
         HINT(STASIS_HINT_DRIVERS, "drivers", "Drivers listed", HINT_NUMBER, driver_count),
+        HINT(STASIS_HINT_UNLOADED, "unloaded", "  unloaded ones", HINT_NUMBER, unloaded_count),
+        HINT(STASIS_HINT_BROKEN_DRIVER, "broken_driver", "  the blamed one", HINT_TEXT, broken_driver),
         HINT(STASIS_HINT_SYSTEM_TIME, "system_time", "System time", HINT_FILETIME, system_time),
         HINT(STASIS_HINT_UP_TIME, "up_time", "Up time (100 ns)", HINT_NUMBER, up_time),
         HINT(STASIS_HINT_BUGCHECK, "bugcheck", "Bug check", HINT_HEX, bugcheck),
@@ -84,6 +87,13 @@ const struct cpu_row cpu_rows[] = {
         CPU(STASIS_CPU_BASES, "gdt_base", gdt_base),
         CPU(STASIS_CPU_BASES, "idt_base", idt_base),
         CPU(STASIS_CPU_KERNEL_GS, "kernel_gs_base", kernel_gs_base),
+        CPU(STASIS_CPU_DEBUG, "dr0", dr[0]),
+        CPU(STASIS_CPU_DEBUG, "dr1", dr[1]),
+        CPU(STASIS_CPU_DEBUG, "dr2", dr[2]),
+        CPU(STASIS_CPU_DEBUG, "dr3", dr[3]),
+        CPU(STASIS_CPU_DEBUG, "dr6", dr[6]),
+        CPU(STASIS_CPU_DEBUG, "dr7", dr[7]),
+        CPU(STASIS_CPU_VECTOR, "mxcsr", mxcsr),
         { 0 },
 };
 
@@ -123,6 +133,14 @@ const char *machine_name(enum stasis_machine machine)
         return "unknown";
 }
 
+static const char *hint_string(const struct hint_row *row, const struct stasis_hints *hints)
+{
+        const char *text;
+
+        memcpy(&text, (const char *)hints + row->at, sizeof(text));
+        return text ? text : "";
+}
+
 bool hint_text(const struct hint_row *row, const struct stasis_hints *hints, struct text *ret_text)
 {
         if (!(hints->known & row->known))
@@ -134,9 +152,23 @@ bool hint_text(const struct hint_row *row, const struct stasis_hints *hints, str
         case HINT_BOOL: text_str(ret_text, value ? "yes" : "no"); break;
         case HINT_FILETIME: value_time(ret_text, value); break;
         case HINT_MACHINE_NAME: text_str(ret_text, machine_name((enum stasis_machine)value)); break;
-        case HINT_TEXT: text_str(ret_text, hints->comment ? hints->comment : ""); break;
+        case HINT_TEXT: text_str(ret_text, hint_string(row, hints)); break;
         }
         return true;
+}
+
+size_t cpu_xmm_count(const struct stasis_image *image, const struct stasis_cpu *cpu)
+{
+        if (!(cpu->known & STASIS_CPU_VECTOR))
+                return 0;
+        return stasis_image_hints(image)->machine == STASIS_MACHINE_X86 ? 8 : 16;
+}
+
+void xmm_text(struct text *text, const uint8_t xmm[16])
+{
+        text_str(text, "0x");
+        for (size_t i = 16; i > 0; i--)
+                text_printf(text, "%02x", xmm[i - 1]);
 }
 
 uint64_t image_held(const struct stasis_image *image)

@@ -21,7 +21,7 @@ bool hint_text(const struct hint_row *row, const struct stasis_hints *hints, str
 uint64_t hint_value(const struct hint_row *row, const struct stasis_hints *hints);
 const char *machine_name(enum stasis_machine machine);
 
-/* Registers of one CPU as rows as well; size 2 or 8. */
+/* Registers of one CPU as rows as well; size 2, 4 or 8. */
 struct cpu_row {
         uint32_t known; /* enum stasis_cpu_known */
         const char *key;
@@ -29,6 +29,8 @@ struct cpu_row {
 };
 
 extern const struct cpu_row cpu_rows[]; /* ended by a row without a key */
+size_t cpu_xmm_count(const struct stasis_image *image, const struct stasis_cpu *cpu);
+void xmm_text(struct text *text, const uint8_t xmm[16]); /* as one number */
 uint64_t cpu_value(const struct cpu_row *row, const struct stasis_cpu *cpu);
 
 /* Bytes that the image holds, and the gaps: what is missing, or what was left out on purpose. */

@@ -96,6 +96,14 @@ void json_put_hex(struct json *json, const char *key, uint64_t value)
         fprintf(json->out, "\"0x%" PRIx64 "\"", value);
 }
 
+void json_put_place(struct json *json, const char *key, uint64_t value)
+{
+        if (value == STASIS_NOWHERE)
+                json_put_null(json, key);
+        else
+                json_put_hex(json, key, value);
+}
+
 void json_put_bool(struct json *json, const char *key, bool value)
 {
         lead(json, key);

@@ -33,6 +33,7 @@ void json_put_null(struct json *json, const char *key);
 void json_put_text(struct json *json, const char *key, const char *text); /* NULL: null */
 void json_put_number(struct json *json, const char *key, uint64_t value);
 void json_put_hex(struct json *json, const char *key, uint64_t value);
+void json_put_place(struct json *json, const char *key, uint64_t value); /* STASIS_NOWHERE: null */
 void json_put_bool(struct json *json, const char *key, bool value);
 /* A string of our own making, streamed: the caller writes what needs no escape to json->out between these two. */
 void json_string_begin(struct json *json, const char *key);
@@ -50,6 +51,8 @@ struct json_object *json_record(const struct stasis_record *record, const struct
 /* The parts that documents share. whole: with every range, gap and register. */
 void json_image(struct json *json, const struct stasis_image *image, bool whole);
 void json_system(struct json *json, const struct cli *cli);
+void json_unloaded(struct json *json, const struct cli *cli);
+void json_processors(struct json *json, const struct cli *cli);
 void json_notes(struct json *json, const struct cli *cli);
 
 #endif

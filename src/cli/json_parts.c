@@ -2,6 +2,7 @@
 /* The parts that every document has: the image, the system, the notes. */
 #include "hints.h"
 #include "json.h"
+#include "value.h"
 
 static void put_hints(struct json *json, const struct stasis_image *image)
 {
@@ -25,22 +26,72 @@ static void put_hints(struct json *json, const struct stasis_image *image)
         text_free(&text);
 }
 
-static void put_cpus(struct json *json, const struct stasis_hints *hints)
+static void put_xmm(struct json *json, const struct stasis_image *image, const struct stasis_cpu *cpu)
 {
+        size_t count = cpu_xmm_count(image, cpu);
+        struct text text = { 0 };
+
+        if (!count) {
+                json_put_null(json, "xmm");
+                return;
+        }
+        json_begin(json, "xmm", '[');
+        for (size_t i = 0; i < count; i++) {
+                text_reset(&text);
+                xmm_text(&text, cpu->xmm[i]);
+                json_put_text(json, NULL, text_get(&text));
+        }
+        json_end(json);
+        text_free(&text);
+}
+
+static void put_cpus(struct json *json, const struct stasis_image *image)
+{
+        const struct stasis_hints *hints = stasis_image_hints(image);
+
         json_begin(json, "cpus", '[');
         for (size_t i = 0; i < hints->cpu_count; i++) {
                 const struct stasis_cpu *cpu = &hints->cpu[i];
                 json_begin(json, NULL, '{');
-                json_put_number(json, "number", cpu->number);
+                if (cpu->number == UINT32_MAX)
+                        json_put_null(json, "number");
+                else
+                        json_put_number(json, "number", cpu->number);
                 json_put_text(json, "origin", cpu->origin);
+                if (cpu->off)
+                        json_put_hex(json, "off", cpu->off);
+                else
+                        json_put_null(json, "off");
                 for (const struct cpu_row *row = cpu_rows; row->key; row++) {
                         if (cpu->known & row->known)
                                 json_put_hex(json, row->key, cpu_value(row, cpu));
                         else
                                 json_put_null(json, row->key);
                 }
+                put_xmm(json, image, cpu);
                 json_end(json);
         }
+        json_end(json);
+}
+
+static void put_exception(struct json *json, const struct stasis_hints *hints)
+{
+        const struct stasis_exception *e = &hints->exception;
+
+        if (!(hints->known & STASIS_HINT_EXCEPTION)) {
+                json_put_null(json, "exception");
+                return;
+        }
+        json_begin(json, "exception", '{');
+        json_put_hex(json, "code", e->code);
+        json_put_hex(json, "flags", e->flags);
+        json_put_hex(json, "address", e->address);
+        json_put_hex(json, "record", e->record);
+        json_begin(json, "parameters", '[');
+        for (uint32_t i = 0; i < e->parameter_count; i++)
+                json_put_hex(json, NULL, e->parameter[i]);
+        json_end(json);
+        json_put_hex(json, "off", e->off);
         json_end(json);
 }
 
@@ -118,9 +169,56 @@ void json_image(struct json *json, const struct stasis_image *image, bool whole)
         json_end(json);
         put_hints(json, image);
         if (whole) {
-                put_cpus(json, stasis_image_hints(image));
+                put_cpus(json, image);
+                put_exception(json, stasis_image_hints(image));
                 put_ranges(json, image);
                 put_secondary(json, image);
+        }
+        json_end(json);
+}
+
+static void put_time(struct json *json, const char *key, uint64_t time)
+{
+        struct text text = { 0 };
+
+        value_time(&text, time);
+        json_put_text(json, key, time ? text_get(&text) : NULL);
+        text_free(&text);
+}
+
+void json_unloaded(struct json *json, const struct cli *cli)
+{
+        size_t count = 0;
+        const struct stasis_unloaded *gone = cli->understood ? stasis_system_unloaded(cli->system, &count) : NULL;
+
+        json_begin(json, "unloaded", '[');
+        for (size_t i = 0; i < count; i++) {
+                json_begin(json, NULL, '{');
+                json_put_text(json, "name", gone[i].name);
+                json_put_hex(json, "start", gone[i].start);
+                json_put_hex(json, "end", gone[i].end);
+                put_time(json, "time", gone[i].time);
+                json_put_place(json, "va", gone[i].va);
+                json_put_place(json, "off", gone[i].off);
+                json_end(json);
+        }
+        json_end(json);
+}
+
+void json_processors(struct json *json, const struct cli *cli)
+{
+        size_t count = 0;
+        const struct stasis_processor *p = cli->understood ? stasis_system_processors(cli->system, &count) : NULL;
+
+        json_begin(json, "processor_blocks", '[');
+        for (size_t i = 0; i < count; i++) {
+                json_begin(json, NULL, '{');
+                json_put_number(json, "number", p[i].number);
+                json_put_hex(json, "block", p[i].block);
+                json_put_hex(json, "current_thread", p[i].current);
+                json_put_hex(json, "next_thread", p[i].next);
+                json_put_hex(json, "idle_thread", p[i].idle);
+                json_end(json);
         }
         json_end(json);
 }

@@ -38,9 +38,17 @@ static void record(struct list *list, const struct stasis_record *record)
         list->bad |= list->json.bad;
 }
 
+/* Modules that are there no more, beside those that are. */
+static bool lists_unloaded(const struct list *list)
+{
+        return list->what == STASIS_MODULES && !list->cli->process.known;
+}
+
 static void end(struct list *list)
 {
         json_end(&list->json);
+        if (lists_unloaded(list))
+                json_unloaded(&list->json, list->cli);
         json_notes(&list->json, list->cli);
         json_end(&list->json);
         json_line(&list->json);
@@ -68,6 +76,8 @@ static void record_line(struct list *list, const struct stasis_record *record)
 static void end_line(struct list *list)
 {
         json_begin(&list->json, NULL, '{');
+        if (lists_unloaded(list))
+                json_unloaded(&list->json, list->cli);
         json_notes(&list->json, list->cli);
         json_end(&list->json);
         json_line(&list->json);

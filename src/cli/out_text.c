@@ -255,6 +255,30 @@ static void put_count(struct list *list)
                 fprintf(out, "%zu %s\n", list->total, list_noun(list->what, list->total));
 }
 
+/* As the debugger's lm does: what is there no more stands apart. */
+static void put_unloaded(struct cli *cli)
+{
+        size_t count;
+        const struct stasis_unloaded *gone = stasis_system_unloaded(cli->system, &count);
+
+        if (count) {
+                putc('\n', cli->out);
+                put_title(cli, "Unloaded modules");
+        }
+        for (size_t i = 0; i < count; i++) {
+                struct text line = { 0 };
+                text_printf(&line, "0x%llx - 0x%llx  ", (unsigned long long)gone[i].start,
+                            (unsigned long long)gone[i].end);
+                text_safe(&line, gone[i].name ? gone[i].name : "?");
+                if (gone[i].time) {
+                        text_str(&line, "  ");
+                        value_time(&line, gone[i].time);
+                }
+                fprintf(cli->out, "%s\n", text_get(&line));
+                text_free(&line);
+        }
+}
+
 static void end(struct list *list)
 {
         struct table *table = list->priv;
@@ -263,6 +287,8 @@ static void end(struct list *list)
                 if (!table->blocks && table->rows)
                         flush(list);
                 put_count(list);
+                if (list->what == STASIS_MODULES && !list->cli->process.known && !list->cli->quiet)
+                        put_unloaded(list->cli);
                 if (table->unknown && !list->cli->quiet)
                         fputs("'?' stands for what cannot be told: '--all-columns' gives the reasons.\n",
                               list->cli->out);

@@ -153,6 +153,17 @@ static inline void check_all(struct stasis_system *system, enum stasis_what what
                 "there is none behind the last");
 }
 
+static inline void check_lists(struct stasis_system *system)
+{
+        size_t count;
+        const struct stasis_unloaded *gone = stasis_system_unloaded(system, &count);
+        for (size_t i = 0; i < count; i++)
+                promise(gone[i].off == STASIS_NOWHERE || gone[i].off, "an unloaded driver is somewhere");
+        const struct stasis_processor *p = stasis_system_processors(system, &count);
+        for (size_t i = 1; i < count; i++)
+                promise(p[i - 1].number <= p[i].number, "processors are sorted");
+}
+
 static inline void check_said(const struct stasis_system *system)
 {
         size_t count;
@@ -194,6 +205,7 @@ static inline void read_through(const struct tiny *t, const uint8_t *bytes, size
                 check_all(system, STASIS_PROCESSES);
                 check_all(system, STASIS_THREADS);
                 check_all(system, STASIS_MODULES);
+                check_lists(system);
                 check_lone(system, t->thread[TINY_HIDDEN]);
                 check_lone(system, t->pool);
                 if (stasis_system_modules_of(system, tiny_pid(TINY_BETA), &err) == STASIS_OK)

@@ -14,6 +14,7 @@ static void read_system(const struct stasis_image *image)
                 check_all(system, STASIS_PROCESSES);
                 check_all(system, STASIS_THREADS);
                 check_all(system, STASIS_MODULES);
+                check_lists(system);
                 check_lone(system, stasis_image_hints(image)->process);
                 if (stasis_system_modules_of(system, 4, &err) == STASIS_OK)
                         check_all(system, STASIS_MODULES);

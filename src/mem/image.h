@@ -39,6 +39,7 @@ struct stasis_image {
          * Such a file holds the same bytes several times; an overlap is a remark only where they differ.
          */
         bool is_virtual;
+        bool bare; /* set by a reader that tells the file's headers only: no run is no fault then */
 };
 
 /* A hostile file can give cause for a remark per byte: the list stays readable, and says how many were left out. */
@@ -77,7 +78,8 @@ void stasis_image_set_title(struct stasis_image *image, const char *fmt, ...) ST
  *   - from the same place in the file (the same run twice, or a piece of it): one claim, joined; a remark counts them;
  *   - from different places: STASIS_CORRUPT, naming both. A reader that sets trim_overlap prefers reading what can be
  *     read: the run that begins lower keeps its bytes, the other one loses the overlap, and a remark says so.
- * No run at all is STASIS_CORRUPT too. Gaps are sorted, made disjoint, and lose what a run holds.
+ * No run at all is STASIS_CORRUPT too, unless the image is bare. Gaps are sorted, made disjoint, and lose what a run
+ * holds.
  */
 enum stasis_status stasis_image_seal(struct stasis_image *image, struct stasis_error *err) STASIS_MUST_CHECK;
 

@@ -292,6 +292,8 @@ enum stasis_status stasis_image_seal(struct stasis_image *image, struct stasis_e
 {
         struct seal seal = { 0 };
         size_t count = 0;
+        if (image->run_count == 0 && image->bare)
+                return say(image, &seal) == STASIS_OK ? STASIS_OK : no_memory(err);
         if (image->run_count == 0)
                 return stasis_fail(err, STASIS_CORRUPT, "holds no %s memory",
                                    image->is_virtual ? "virtual" : "physical");

@@ -169,6 +169,18 @@ enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64
         return system->os->modules_of(system->priv, pid, err);
 }
 
+const struct stasis_unloaded *stasis_system_unloaded(struct stasis_system *system, size_t *ret_count)
+{
+        *ret_count = 0;
+        return system->os && system->os->unloaded ? system->os->unloaded(system->priv, ret_count) : NULL;
+}
+
+const struct stasis_processor *stasis_system_processors(struct stasis_system *system, size_t *ret_count)
+{
+        *ret_count = 0;
+        return system->os && system->os->processors ? system->os->processors(system->priv, ret_count) : NULL;
+}
+
 enum stasis_status stasis_system_thread_at(struct stasis_system *system, uint64_t object,
                                            const struct stasis_record **ret_record, struct stasis_error *err)
 {

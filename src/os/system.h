@@ -34,6 +34,9 @@ struct stasis_os {
         enum stasis_status (*thread_at)(void *priv, uint64_t object, const struct stasis_record **ret_record,
                                         struct stasis_error *err);
         struct stasis_space *(*space)(void *priv);
+        /* Either may be NULL where the system has no such thing. */
+        const struct stasis_unloaded *(*unloaded)(void *priv, size_t *ret_count);
+        const struct stasis_processor *(*processors)(void *priv, size_t *ret_count);
         enum stasis_status (*process_space)(void *priv, uint64_t pid, struct stasis_space **ret_space,
                                             struct stasis_error *err);
 };

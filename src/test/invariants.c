@@ -60,12 +60,20 @@ static const char *run_broken(const struct stasis_image *image, const struct sta
         return view.at == base + run->off && view.len == run->len ? NULL : "a view is not its run";
 }
 
+/* A crash dump may hold its header only, or be of a machine whose memory is not read. */
+static bool may_be_bare(const struct stasis_image *image)
+{
+        const struct stasis_hints *hints = stasis_image_hints(image);
+        return (hints->known & STASIS_HINT_DUMP_TYPE && hints->dump_type == 3) ||
+               (hints->known & STASIS_HINT_MACHINE && hints->machine == STASIS_MACHINE_ARM64);
+}
+
 static const char *runs_broken(const struct stasis_image *image, const uint8_t *base, size_t len)
 {
         size_t count;
         uint8_t byte;
         const struct stasis_run *run = stasis_image_runs(image, &count);
-        if (count == 0)
+        if (!may_be_bare(image) && count == 0)
                 return "an opened image holds nothing";
         for (size_t i = 0; i < count; i++) {
                 const char *broken = run_broken(image, &run[i], base, len);
@@ -111,8 +119,9 @@ static const char *hints_broken(const struct stasis_hints *hints, const uint8_t 
 {
         if (hints->known & STASIS_HINT_CONTEXT && !is_inside(hints->context, base, len))
                 return "CONTEXT is outside the file";
-        if (hints->known & STASIS_HINT_EXCEPTION && !is_inside(hints->exception, base, len))
-                return "the exception record is outside the file";
+        if (hints->known & STASIS_HINT_EXCEPTION &&
+            (hints->exception.off >= len || hints->exception.parameter_count > 15))
+                return "the exception record is outside the file, or has too many parameters";
         if (hints->known & STASIS_HINT_VMCOREINFO && !is_inside(hints->vmcoreinfo, base, len) && !is_torn)
                 return "VMCOREINFO is outside the file";
         if (hints->known & STASIS_HINT_COMMENT && (!hints->comment || !is_one_line(hints->comment)))
@@ -121,8 +130,14 @@ static const char *hints_broken(const struct stasis_hints *hints, const uint8_t 
                 if (hints->driver[i].path.at && !is_inside(hints->driver[i].path, base, len))
                         return "a driver's path is outside the file";
         for (size_t i = 0; i < hints->cpu_count; i++)
-                if (hints->cpu[i].number != i || (hints->cpu[i].known && !hints->cpu[i].origin))
-                        return "a CPU has a wrong number or no origin";
+                if ((hints->cpu[i].number != i && hints->cpu[i].number != UINT32_MAX) || hints->cpu[i].off >= len ||
+                    (hints->cpu[i].known && !hints->cpu[i].origin))
+                        return "a CPU has a wrong number, a wrong place or no origin";
+        for (size_t i = 0; i < hints->unloaded_count; i++)
+                if (!hints->unloaded[i].name || !is_one_line(hints->unloaded[i].name) || hints->unloaded[i].off >= len)
+                        return "an unloaded driver has no name or a wrong place";
+        if (hints->known & STASIS_HINT_BROKEN_DRIVER && !is_one_line(hints->broken_driver))
+                return "the blamed driver is no line";
         return NULL;
 }
 

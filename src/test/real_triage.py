@@ -31,7 +31,8 @@ EVIDENCE = {
 PROCESS = {"object": "0xffffc08bdce94180", "pid": 4, "name": "System", "threads": 1}
 HINTS = {
     "thread": "0xffffc08bde9e1640", "process": "0xffffc08bdce94180", "prcb": "0xfffff804782d4180",
-    "stack": "0xffff850429890ee8", "stack_len": "0x2118", "drivers": 151, "dump_type": 4, "build": 19041,
+    "stack": "0xffff850429890ee8", "stack_len": "0x2118", "stack_off": "0xe390", "unloaded": 4, "broken_driver": None,
+    "drivers": 151, "dump_type": 4, "build": 19041,
     "bugcheck": "0x1000007e", "bugcheck_parameter_1": "0xffffffffc0000005",
     "bugcheck_parameter_2": "0xfffff8048b58334c", "bugcheck_parameter_3": "0xffff850429891ee8",
     "bugcheck_parameter_4": "0xffff850429891720", "system_time": "2021-02-21T01:38:22.9877657Z",
@@ -53,6 +54,30 @@ MODULE = [
 # GUID, place and size of the first and the last of 20 blobs
 SECONDARY = [{"guid": "54c84888-01d1-4c1e-bed6-282c98241303", "off": "0x13a2bc", "size": 0x1000},
              {"guid": "2b88b710-1c93-4f7c-b06c-655ecc50decc", "off": "0x156594", "size": 0xA51C}]
+
+
+# The first header's CONTEXT at 0x348 and EXCEPTION_RECORD at 0xf00. rip is the second parameter of the bug check (where
+# the exception was raised).
+CPU = {
+    "number": None, "origin": "dump header CONTEXT", "off": "0x348", "rip": "0xfffff8048b58334c", "rflags": "0x50246",
+    "rax": "0xffffc08be4da6240", "rcx": "0x20", "rsp": "0xffff850429892120", "r15": "0x15", "cs": "0x10",
+    "ss": "0x18", "fs": "0x53", "dr7": "0x0", "mxcsr": "0x1f80", "cr3": None, "gs_base": None,
+}
+XMM1 = "0x0000000000000000ffffc08be4da6240"
+EXCEPTION = {"code": "0x80000003", "flags": "0x1", "address": "0xfffff8047bdf5a80", "record": "0x0", "parameters": [],
+             "off": "0xf00"}
+ARM64_EXCEPTION = dict(EXCEPTION, address="0xfffff803f32de014")
+ARM64_HINTS = {"machine": "arm64", "build": 22000, "processors": 8, "bugcheck": "0x1c8", "dump_type": 4,
+               "kdbg": "0xfffff803f3a00d00", "system_time": "2021-09-14T02:51:58.1467095Z", "thread": None}
+# At 0x20d0: a count of 4, and entries of 0x38 bytes.
+UNLOADED = [
+    {"name": "dam.sys", "start": "0xfffff80487de0000", "end": "0xfffff80487dfc000", "off": "0x20d8"},
+    {"name": "WdBoot.sys", "start": "0xfffff80479d30000", "end": "0xfffff80479d42000", "off": "0x2110"},
+    {"name": "hwpolicy.sys", "start": "0xfffff804802c0000", "end": "0xfffff804802d1000", "off": "0x2148"},
+    {"name": "mcupdate.dll", "start": "0xfffff804793e0000", "end": "0xfffff80479409000", "off": "0x2180"},
+]
+PROCESSOR = {"number": 0, "block": "0xfffff804782d4180", "current_thread": "0xffffc08bde9e1640", "next_thread": "0x0",
+             "idle_thread": "0xfffff8047c727600"}
 
 
 def run(stasis, status, *words):
@@ -86,7 +111,12 @@ def check_lists(stasis, path):
     if len(processes) != 1:
         sys.exit(f"{len(processes)} processes: a triage dump holds one")
     expect("process", PROCESS, processes[0])
-    modules = json.loads(run(stasis, 0, "modules", "--format", "json", path))["modules"]
+    answer = json.loads(run(stasis, 0, "modules", "--format", "json", path))
+    modules = answer["modules"]
+    if len(answer["unloaded"]) != len(UNLOADED):
+        sys.exit(f"unloaded: {answer['unloaded']}")
+    for want, got in zip(UNLOADED, answer["unloaded"]):
+        expect("unloaded", dict(want, time=None, va=None), got)
     if len(modules) != MODULES:
         sys.exit(f"{len(modules)} modules, not {MODULES}")
     if [int(module["base"], 16) for module in modules] != sorted(int(module["base"], 16) for module in modules):
@@ -103,6 +133,13 @@ def check_info(stasis, path):
     blobs = info["image"]["secondary"]
     if len(blobs) != 20 or [blobs[0], blobs[-1]] != SECONDARY:
         sys.exit(f"secondary data: {blobs}")
+    expect("registers", CPU, info["image"]["cpus"][0])
+    expect("exception", EXCEPTION, info["image"]["exception"])
+    expect("processor block", PROCESSOR, info["processor_blocks"][0])
+    if len(info["image"]["cpus"]) != 1 or info["image"]["cpus"][0]["xmm"][1] != XMM1:
+        sys.exit(f"registers: {info['image']['cpus']}")
+    if len(info["processor_blocks"]) != 16 or len({p["idle_thread"] for p in info["processor_blocks"]}) != 16:
+        sys.exit(f"processor blocks: {info['processor_blocks']}")
     if info["image"]["remarks"]:
         sys.exit(f"remarks: {info['image']['remarks']}")
 
@@ -118,16 +155,31 @@ def check_memory(stasis, path):
     expect("translate", {"pa": None, "off": None, "status": "not in image"}, answer["translations"][0])
 
 
+def check_arm64(stasis, path):
+    for verb in ("threads", "processes", "modules"):
+        said = run(stasis, 2, verb, path)
+        if not re.fullmatch(r"stasis: \S+: an ARM64 machine: this version reads x86 and x64 systems; "
+                            r"'stasis info --trace \S+' tells what was tried\n", said):
+            sys.exit(f"ARM64: {said}")
+    done = subprocess.run([stasis, "info", "--format", "json", path], capture_output=True, text=True, check=False)
+    info = json.loads(done.stdout)
+    if done.returncode != 2 or info["error"] != "an ARM64 machine: this version reads x86 and x64 systems":
+        sys.exit(f"ARM64: exit status {done.returncode}, {info['error']}")
+    image = info["image"]
+    expect("ARM64 hints", ARM64_HINTS, image["hints"])
+    expect("ARM64", {"title": "Windows crash dump, 64-bit, triage, of an ARM64 machine", "range_count": 0, "cpus": [],
+                     "exception": ARM64_EXCEPTION}, image)
+    if len(image["secondary"]) != 42:
+        sys.exit(f"ARM64: {len(image['secondary'])} blobs of secondary data")
+
+
 def main(stasis, cache):
     x64, arm64 = images.need(cache, X64, ARM64)
     check_threads(stasis, x64)
     check_lists(stasis, x64)
     check_info(stasis, x64)
     check_memory(stasis, x64)
-    said = run(stasis, 2, "threads", arm64)
-    if not re.fullmatch(r"stasis: \S+: triage dump \(type 4\): not read by this version; header: "
-                        r"Windows 11 build 22000, ARM64, bug check 0x1c8\n", said):
-        sys.exit(f"ARM64: {said}")
+    check_arm64(stasis, arm64)
     print("two triage dumps: as they should be")
 
 

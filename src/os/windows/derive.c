@@ -184,7 +184,7 @@ void derive_running_on(struct decode *d, struct stasis_fact *fact)
         for (size_t i = 0; i < d->w->processor_count; i++)
                 if (d->w->processor[i].current == d->object) {
                         *fact = fact_derived(d->w->processor[i].number);
-                        fact->va = d->w->processor[i].prcb + d->w->at.prcb_current.offset;
+                        fact->va = d->w->processor[i].block + d->w->at.prcb_current.offset;
                         fact->origin = STASIS_ORIGIN_CONTEXT;
                 }
 }

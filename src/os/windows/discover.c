@@ -221,6 +221,10 @@ static enum stasis_status not_found(struct windows *w, struct stasis_error *err)
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         if ((h->known & STASIS_HINT_MACHINE) && h->machine == STASIS_MACHINE_ARM64)
                 return stasis_fail(err, STASIS_UNSUPPORTED, "an ARM64 machine: this version reads x86 and x64 systems");
+        size_t runs;
+        (void)stasis_image_runs(w->image, &runs);
+        if (!runs)
+                return stasis_fail(err, STASIS_UNSUPPORTED, "the dump holds its header only, and no memory");
         if (w->system->options.root_known)
                 return stasis_fail(err, STASIS_ABSENT,
                                    "no Windows kernel found through the page-table root that was given");

@@ -32,12 +32,12 @@ static void bind_prcb(const struct windows *w, uint32_t *ret_prcb_in_pcr)
  */
 static bool add_prcb(struct windows *w, uint64_t prcb, size_t *capacity, const char *how)
 {
-        struct windows_processor p = { .prcb = prcb };
+        struct stasis_processor p = { .block = prcb };
         uint64_t number = w->processor_count;
         if (!is_kernel_address(w, prcb) || w->processor_count >= WINDOWS_PROCESSORS_MAX)
                 return false;
         for (size_t i = 0; i < w->processor_count; i++)
-                if (w->processor[i].prcb == prcb)
+                if (w->processor[i].block == prcb)
                         return true;
         if (read_place(w->kernel, prcb, &w->at.prcb_current, &p.current) != STASIS_OK ||
             read_place(w->kernel, prcb, &w->at.prcb_idle, &p.idle) != STASIS_OK ||
@@ -109,7 +109,7 @@ static void from_threads(struct windows *w, size_t *capacity)
 static bool array_at(struct windows *w, uint64_t va, size_t *capacity)
 {
         uint64_t next;
-        if (read_pointer(w, w->kernel, va + w->pointer_size, &next) != STASIS_OK || next == w->processor[0].prcb ||
+        if (read_pointer(w, w->kernel, va + w->pointer_size, &next) != STASIS_OK || next == w->processor[0].block ||
             !add_prcb(w, next, capacity, "array behind the first block"))
                 return false;
         w->processor_block = va;
@@ -121,7 +121,7 @@ static void from_array(struct windows *w, size_t *capacity)
 {
         uint8_t first[8];
         for (size_t i = 0; i < sizeof first; i++)
-                first[i] = (uint8_t)(w->processor[0].prcb >> 8 * i);
+                first[i] = (uint8_t)(w->processor[0].block >> 8 * i);
         for (struct pe_part part = { 0 }; pe_next_part(&w->pe, PE_WRITABLE, &part);)
                 for (uint64_t va = part.va;
                      region_find(w->kernel, &va, part.end, first, w->pointer_size, w->pointer_size);
@@ -132,9 +132,9 @@ static void from_array(struct windows *w, size_t *capacity)
 
 static int by_number(const void *a, const void *b)
 {
-        const struct windows_processor *p = a, *q = b;
+        const struct stasis_processor *p = a, *q = b;
         return p->number != q->number ? (p->number > q->number) - (p->number < q->number)
-                                      : (p->prcb > q->prcb) - (p->prcb < q->prcb);
+                                      : (p->block > q->block) - (p->block < q->block);
 }
 
 static uint32_t expected_processors(const struct windows *w)

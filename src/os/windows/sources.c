@@ -118,7 +118,7 @@ static enum stasis_status find_by_lists(struct windows *w, uint32_t process)
 }
 
 /* A process on no list: Idle as a rule, whose threads only the processors name. */
-static enum stasis_status add_unlisted(struct windows *w, uint64_t process, const struct windows_processor *p)
+static enum stasis_status add_unlisted(struct windows *w, uint64_t process, const struct stasis_processor *p)
 {
         uint64_t idle;
         if (!windows_add_process(w, process, 1u << SOURCE_PRCB))
@@ -128,7 +128,7 @@ static enum stasis_status add_unlisted(struct windows *w, uint64_t process, cons
         return is_virtual(w) ? STASIS_OK : find_by_lists(w, index);
 }
 
-static enum stasis_status saw_on(struct windows *w, const struct windows_processor *p, uint64_t thread)
+static enum stasis_status saw_on(struct windows *w, const struct stasis_processor *p, uint64_t thread)
 {
         uint64_t process;
         enum stasis_status status = STASIS_OK;
@@ -145,7 +145,7 @@ static enum stasis_status find_by_processors(struct windows *w)
 {
         enum stasis_status status = windows_processors(w);
         for (size_t i = 0; i < w->processor_count && status == STASIS_OK; i++) {
-                const struct windows_processor *p = &w->processor[i];
+                const struct stasis_processor *p = &w->processor[i];
                 status = saw_on(w, p, p->current);
                 if (status == STASIS_OK)
                         status = saw_on(w, p, p->next);

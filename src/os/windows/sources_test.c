@@ -381,6 +381,71 @@ START_TEST(processor_by_array)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- what is no longer loaded */
+
+static void put_gone(unsigned slot, uint64_t start, uint64_t end, uint64_t time, const char *name)
+{
+        uint64_t at = t.pool + TINY_POOL_FREE + slot * (t.is64 ? 0x28u : 0x18u);
+        tiny_string(&t, at, t.pool + TINY_POOL_FREE + 0xc00 + slot * 0x40, name);
+        tiny_pointer(&t, at + 2u * t.pointer, start);
+        tiny_pointer(&t, at + 3u * t.pointer, end);
+        world_u(&t.world, at + 4u * t.pointer, 8, time);
+}
+
+/* A plain debugger block names MmUnloadedDrivers, which points to the ring. */
+START_TEST(unloaded)
+{
+        size_t count;
+        uint64_t va, ring;
+        tiny_build(&t, _i);
+        va = t.kernel + 0x2800;
+        ring = t.kernel + 0x2700;
+        world_put(&t.world, va + 0x10, "KDBG", 4);
+        world_u(&t.world, va + 0x14, 4, 0x290);
+        world_u(&t.world, va + 0x18, 8, t.kernel);
+        world_u(&t.world, va + 0x48, 8, t.modules);
+        world_u(&t.world, va + 0x50, 8, t.head);
+        world_u(&t.world, va + 0x220, 8, ring);
+        tiny_pointer(&t, ring, t.pool + TINY_POOL_FREE);
+        put_gone(0, t.kernel + 0x100000, t.kernel + 0x108000, TINY_CREATED, "old.sys");
+        put_gone(1, t.kernel + 0x200000, t.kernel + 0x201000, TINY_EXITED, "new.sys");
+        put_gone(2, t.kernel + 0x200001, t.kernel + 0x201000, TINY_EXITED, "odd.sys"); /* not on a page */
+        put_gone(3, t.kernel + 0x201000, t.kernel + 0x201000, TINY_EXITED, "empty.sys");
+        put_gone(4, 0x400000, 0x401000, TINY_EXITED, "user.sys");
+        tiny_gone(&t, t.pool + TINY_POOL_FREE + 0x1000); /* slots past what is there are no entries either */
+        sys_open();
+        ck_assert(sys_traced("kdbg", true, "scan of the kernel"));
+        const struct stasis_unloaded *gone = stasis_system_unloaded(sys, &count);
+        ck_assert_uint_eq(count, 2);
+        ck_assert_str_eq(gone[0].name, "new.sys");
+        ck_assert_uint_eq(gone[0].start, t.kernel + 0x200000);
+        ck_assert_uint_eq(gone[0].end, t.kernel + 0x201000);
+        ck_assert_uint_eq(gone[0].time, TINY_EXITED);
+        ck_assert_uint_eq(gone[0].va, t.pool + TINY_POOL_FREE + (t.is64 ? 0x28 : 0x18));
+        ck_assert_str_eq(gone[1].name, "old.sys");
+        ck_assert_ptr_eq(stasis_system_unloaded(sys, &count), gone); /* read once */
+        ck_assert_uint_eq(count, 2);
+}
+END_TEST
+
+START_TEST(processor_blocks)
+{
+        size_t count;
+        tiny_build(&t, _i);
+        tiny_set(&t, t.prcb, "KPRCB.NextThread", t.thread[TINY_READY]);
+        open_and_walk();
+        const struct stasis_processor *p = stasis_system_processors(sys, &count);
+        ck_assert_uint_eq(count, 1);
+        ck_assert_uint_eq(p->number, 0);
+        ck_assert_uint_eq(p->block, t.prcb);
+        ck_assert_uint_eq(p->current, t.thread[TINY_RUNNER]);
+        ck_assert_uint_eq(p->next, t.thread[TINY_READY]);
+        ck_assert_uint_eq(p->idle, t.thread[TINY_IDLE0]);
+        (void)stasis_system_unloaded(sys, &count);
+        ck_assert_uint_eq(count, 0); /* nothing tells it */
+}
+END_TEST
+
 /* The thread that runs next, on no list: the processor alone knows it. */
 START_TEST(next_thread)
 {
@@ -465,6 +530,8 @@ int main(void)
                 processor_missing,
                 processor_by_array,
                 next_thread,
+                unloaded,
+                processor_blocks,
                 wow64_old,
                 idle_without_name,
         };

@@ -245,6 +245,15 @@ static enum stasis_status windows_thread_at(void *priv, uint64_t object, const s
         return STASIS_OK;
 }
 
+static const struct stasis_processor *windows_processor_list(void *priv, size_t *ret_count)
+{
+        struct windows *w = priv;
+        if (windows_walk(w, NULL) != STASIS_OK)
+                return NULL;
+        *ret_count = w->processor_count;
+        return w->processor;
+}
+
 static struct stasis_space *windows_space(void *priv) { return ((struct windows *)priv)->kernel; }
 
 static enum stasis_status windows_process_space(void *priv, uint64_t pid, struct stasis_space **ret_space,
@@ -275,6 +284,8 @@ const struct stasis_os stasis_os_windows = {
         .fact_column_at = system_column_at,
         .modules_of = windows_modules_of,
         .thread_at = windows_thread_at,
+        .unloaded = windows_unloaded,
+        .processors = windows_processor_list,
         .space = windows_space,
         .process_space = windows_process_space,
 };

@@ -11,6 +11,7 @@
  *   processors.c    processor blocks
  *   sources.c       the ways of finding threads
  *   triage.c        what takes the place of all that in a virtual image (a triage dump)
+ *   unloaded.c      drivers that were unloaded
  *   report.c        their sightings merged, checked, sorted
  *   fields.c        tables of facts bound to the layout; *_rows.c: the tables; derive*.c: what is more than a load
  */
@@ -81,10 +82,6 @@ struct windows_thread {
         bool decoded; /* once before: its notes are there */
 };
 
-struct windows_processor {
-        uint64_t prcb, current, next, idle;
-        uint32_t number;
-};
 
 struct windows {
         struct stasis_system *system;
@@ -115,7 +112,7 @@ struct windows {
         uint64_t module_head;
         uint64_t processor_block; /* KiProcessorBlock, 0 where not known */
 
-        struct windows_processor *processor;
+        struct stasis_processor *processor;
         size_t processor_count;
         struct windows_process *process;
         size_t process_count, process_capacity;
@@ -128,7 +125,10 @@ struct windows {
         bool modules_known;
         struct modules user_modules; /* of modules_process */
         uint32_t modules_process;    /* UINT32_MAX: none read */
-        bool show_user_modules;      /* STASIS_MODULES answers user_modules */
+        struct stasis_unloaded *unloaded; /* in system->arena */
+        size_t unloaded_count;
+        bool unloaded_known;
+        bool show_user_modules; /* STASIS_MODULES answers user_modules */
 
         struct field_set *fields[3];    /* by enum stasis_what */
         struct stasis_arena scratch[3]; /* texts of the record decoded last, by enum stasis_what */
@@ -198,6 +198,8 @@ const char *windows_thread_refused(const struct windows *w, uint64_t object);
 const char *windows_process_refused(const struct windows *w, uint64_t object);
 /* The EPROCESS that owns a thread object, by KTHREAD.Process or what this version has in its place. */
 enum stasis_status windows_owner_of(const struct windows *w, uint64_t thread, uint64_t *ret_process) STASIS_MUST_CHECK;
+/* What is no longer loaded: as the triage dump lists it, or MmUnloadedDrivers, through the debugger block. */
+const struct stasis_unloaded *windows_unloaded(void *priv, size_t *ret_count);
 const char *windows_source_name(enum windows_source source);
 /* The space of process index, through w->user; NULL where its page tables are not known. */
 struct stasis_space *windows_user_space(struct windows *w, uint32_t process);
