@@ -184,12 +184,12 @@ struct stasis_hints {
         uint64_t kdbg, process_head, module_head, pfn_database; /* virtual addresses */
         uint32_t bugcheck;
         uint64_t bugcheck_parameter[4];
-        uint64_t system_time;                   /* FILETIME */
-        uint64_t up_time;                       /* 100 ns */
-        struct stasis_bytes context;            /* raw CONTEXT inside the mapping; x86 and x64: cpu has it decoded */
+        uint64_t system_time;        /* FILETIME */
+        uint64_t up_time;            /* 100 ns */
+        struct stasis_bytes context; /* raw CONTEXT inside the mapping; x86 and x64: cpu has it decoded */
         struct stasis_exception exception;
-        struct stasis_bytes vmcoreinfo;         /* text, not terminated; in the mapping, or owned by the image */
-        const char *comment;                    /* owned by the image */
+        struct stasis_bytes vmcoreinfo; /* text, not terminated; in the mapping, or owned by the image */
+        const char *comment;            /* owned by the image */
         const struct stasis_cpu *cpu;
         size_t cpu_count;
         /* Triage dumps: the one thread, its process and its processor's block, where each was (virtual addresses); */

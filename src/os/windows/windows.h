@@ -82,7 +82,6 @@ struct windows_thread {
         bool decoded; /* once before: its notes are there */
 };
 
-
 struct windows {
         struct stasis_system *system;
         const struct stasis_image *image;
@@ -123,8 +122,8 @@ struct windows {
         enum stasis_status walk_status;
         struct modules modules; /* the kernel's */
         bool modules_known;
-        struct modules user_modules; /* of modules_process */
-        uint32_t modules_process;    /* UINT32_MAX: none read */
+        struct modules user_modules;      /* of modules_process */
+        uint32_t modules_process;         /* UINT32_MAX: none read */
         struct stasis_unloaded *unloaded; /* in system->arena */
         size_t unloaded_count;
         bool unloaded_known;
