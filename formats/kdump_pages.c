@@ -5,8 +5,6 @@
 #include "../src/base/bytes.h"
 #include "../src/base/error.h"
 #include "kdump.h"
-#include "kdump_wire.h"
-#include "unpack.h"
 
 /* A hole of the machine ends a gap: of those a dump has some dozens, and a hostile bitmap as many as it has bits. */
 enum { HOLES_MAX = 65536, RANK_BYTES = KDUMP_RANK / 8, LAST_DESCS = 65536 };
@@ -209,6 +207,8 @@ static enum stasis_status add_checked(struct adding *adding, uint64_t first, uin
 
 static enum stasis_status add_held(struct adding *adding, uint64_t first, uint64_t end)
 {
+        if (adding->part->absent)
+                return add_gap(adding, first, end, "in a part of the split dump that is not given");
         uint64_t room = adding->descs_max - adding->descs, cut = end - first > room ? first + room : end;
         enum stasis_status status = STASIS_OK;
         if (adding->check) {
@@ -266,12 +266,12 @@ static enum stasis_status add_all(struct adding *adding)
 enum stasis_status kdump_add_pages(struct stasis_image *image, struct kdump_part *part, struct stasis_error *err)
 {
         struct adding adding = { .image = image, .part = part, .err = err, .gaps_max = HOLES_MAX };
-        enum stasis_status status = count_pages(part, err);
+        enum stasis_status status = part->absent ? STASIS_OK : count_pages(part, err);
         if (status != STASIS_OK)
                 return status;
         /* A page costs a descriptor: there are never more of them than the file itself has room for. */
         adding.descs_max = part->flat.map->bytes.len / sizeof(struct kdump_desc);
-        adding.check = !is_whole(part);
+        adding.check = !part->absent && !is_whole(part);
         status = add_all(&adding);
         if (status == STASIS_OK && adding.unlisted &&
             stasis_image_remark(image, "%llu more pages are missing than are listed",

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "../src/test/reader.h"
 #include "unpack.h"
 
@@ -250,6 +253,121 @@ START_TEST(refused)
 }
 END_TEST
 
+/* ---- split: each part has both bitmaps whole, and the descriptors of its own pages */
+
+static char dir[] = "/tmp/stasis-kdump-XXXXXX";
+static char path[3][64];
+
+static void write_part(int i, uint64_t first, uint64_t end, size_t first_desc)
+{
+        snprintf(path[i], sizeof path[i], "%s/part%d", dir, i);
+        sample_kdump64(&sample);
+        put32(&sample, 0x100c, 1); /* split */
+        put64(&sample, 0x1050, first);
+        put64(&sample, 0x1058, end);
+        memmove(sample.at + 0x4000, sample.at + 0x4000 + 24 * first_desc, 0x78 - 24 * first_desc);
+        FILE *f = fopen(path[i], "wb");
+        ck_assert(f && fwrite(sample.at, sample.len, 1, f) == 1 && fclose(f) == 0);
+}
+
+static void write_parts(void)
+{
+        ck_assert_ptr_nonnull(mkdtemp(dir));
+        write_part(0, 0, 3, 0);
+        write_part(1, 3, 6, 2);
+        write_part(2, 6, 8, 3);
+}
+
+static void remove_parts(void)
+{
+        for (int i = 0; i < 3; i++)
+                (void)unlink(path[i]);
+        (void)rmdir(dir);
+}
+
+static struct stasis_image *open_parts(int a, int b, int c)
+{
+        const char *paths[] = { path[a], path[b], c < 0 ? NULL : path[c] };
+        struct stasis_image *image = NULL;
+        struct stasis_error err = { 0 };
+        enum stasis_status status = stasis_image_open_files(paths, c < 0 ? 2 : 3, NULL, &image, &err);
+        ck_assert_msg(status == STASIS_OK, "%s", err.text);
+        return image;
+}
+
+static void parts_fail(const char *a, const char *b, const char *want)
+{
+        const char *paths[] = { a, b };
+        struct stasis_image *image = NULL;
+        struct stasis_error err = { 0 };
+        ck_assert_int_eq(stasis_image_open_files(paths, 2, NULL, &image, &err), STASIS_USAGE);
+        ck_assert_msg(strstr(err.text, want), "%s", err.text);
+}
+
+START_TEST(split)
+{
+        write_parts();
+        static const int order[][3] = { { 0, 1, 2 }, { 2, 0, 1 }, { 1, 2, 0 } };
+        for (size_t i = 0; i < 3; i++) {
+                struct stasis_image *image = open_parts(order[i][0], order[i][1], order[i][2]);
+                is_kdump64(image);
+                has_pages64(image);
+                ck_assert_str_eq(stasis_image_format_title(image),
+                                 "kdump, 3 parts of a split one, 64-bit header, zlib, dump level 31");
+                ck_assert_str_eq(stasis_image_file_at(image, 0), path[order[i][0]]);
+                ck_assert_str_eq(stasis_image_file_at(image, 2), path[order[i][2]]);
+                ck_assert_ptr_null(stasis_image_file_at(image, 3));
+                ck_assert_uint_eq(stasis_image_file_size(image), 3 * sample.len);
+                stasis_image_close(image);
+        }
+        remove_parts();
+}
+END_TEST
+
+START_TEST(part_missing)
+{
+        write_parts();
+        struct stasis_image *image = open_parts(2, 0, -1);
+        RUNS(image, { 0x1000, 0x2000, 0 }, { 0x6000, 0x2000, 0 });
+        has_gap(image, 0, 0x3000, 0x1000, "in a part of the split dump that is not given");
+        has_gap(image, 1, 0x4000, 0x1000, "filtered out by makedumpfile");
+        has_page(image, 0x7000, 0);
+        stasis_image_close(image);
+        image = NULL;
+        ck_assert_int_eq(stasis_image_open(path[1], NULL, &image, NULL), STASIS_OK);
+        RUNS(image, { 0x3000, 0x1000, 0 });
+        has_page(image, 0x3000, 0x33);
+        has_gap(image, 0, 0x1000, 0x2000, "in a part of the split dump that is not given");
+        has_gap(image, 2, 0x6000, 0x2000, "in a part of the split dump that is not given");
+        stasis_image_close(image);
+        remove_parts();
+}
+END_TEST
+
+START_TEST(no_parts)
+{
+        write_parts();
+        parts_fail(path[0], path[0], "two parts hold the same pages");
+        FILE *f = fopen(path[1], "r+b");
+        ck_assert(f && fseek(f, 142, SEEK_SET) == 0 && fputc('5', f) == '5' && fclose(f) == 0);
+        parts_fail(path[0], path[1], "part1: a part of another dump");
+        f = fopen(path[1], "wb");
+        sample_kdump64(&sample);
+        ck_assert(f && fwrite(sample.at, sample.len, 1, f) == 1 && fclose(f) == 0);
+        parts_fail(path[0], path[1], "part1: not both are parts of a split dump");
+        f = fopen(path[1], "wb");
+        sample_raw(&sample);
+        ck_assert(f && fwrite(sample.at, sample.len, 1, f) == 1 && fclose(f) == 0);
+        parts_fail(path[1], path[0], "is a whole image (raw), and takes no further parts");
+        write_part(2, 8, 8, 0);
+        struct stasis_image *image = NULL;
+        struct stasis_error err = { 0 };
+        ck_assert_int_eq(stasis_image_open(path[2], NULL, &image, &err), STASIS_CORRUPT);
+        ck_assert_msg(strstr(err.text, "give all parts together"), "%s", err.text);
+        remove_parts();
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("kdump");
@@ -264,5 +382,8 @@ int main(void)
         tcase_add_test(tcase, damaged);
         tcase_add_test(tcase, bomb);
         tcase_add_test(tcase, refused);
+        tcase_add_test(tcase, split);
+        tcase_add_test(tcase, part_missing);
+        tcase_add_test(tcase, no_parts);
         return run_tests(suite);
 }

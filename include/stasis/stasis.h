@@ -206,6 +206,14 @@ struct stasis_hints {
 STASIS_API enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,
                                                 struct stasis_image **ret_image,
                                                 struct stasis_error *err) STASIS_MUST_CHECK;
+/*
+ * One image out of several files, in any order: the parts of a split kdump (makedumpfile --split). STASIS_USAGE for
+ * files that are no such parts, or of different dumps; a part that is not given is a gap.
+ */
+STASIS_API enum stasis_status stasis_image_open_files(const char *const *paths, size_t count,
+                                                      const struct stasis_image_options *options,
+                                                      struct stasis_image **ret_image,
+                                                      struct stasis_error *err) STASIS_MUST_CHECK;
 /* Same over bytes in memory, borrowed until close. name is shown in messages. */
 STASIS_API enum stasis_status stasis_image_open_memory(const void *bytes, size_t len, const char *name,
                                                        const struct stasis_image_options *options,
@@ -213,11 +221,13 @@ STASIS_API enum stasis_status stasis_image_open_memory(const void *bytes, size_t
                                                        struct stasis_error *err) STASIS_MUST_CHECK;
 STASIS_API void stasis_image_close(struct stasis_image *image);
 
-STASIS_API const char *stasis_image_path(const struct stasis_image *image);
+STASIS_API const char *stasis_image_path(const struct stasis_image *image); /* of its first file */
+/* The path of each of its files, in the order given; NULL past the last. */
+STASIS_API const char *stasis_image_file_at(const struct stasis_image *image, size_t index);
 /* The stable name of its reader ("dmp"), and what it is in words ("Windows crash dump, 64-bit, full"). */
 STASIS_API const char *stasis_image_format(const struct stasis_image *image);
 STASIS_API const char *stasis_image_format_title(const struct stasis_image *image);
-STASIS_API uint64_t stasis_image_file_size(const struct stasis_image *image);
+STASIS_API uint64_t stasis_image_file_size(const struct stasis_image *image); /* of all its files together */
 /*
  * Does the file hold pieces of virtual memory (a triage dump)? Then pa means a virtual address in the runs, the gaps
  * and the calls below, and there are no page tables.

@@ -12,25 +12,25 @@
 #define TABLES (1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_JSONL | 1u << CLI_CSV)
 
 const struct cli_verb cli_verbs[] = {
-        { "info", VERB_INFO, "IMAGE", "what the image holds: format, ranges, system, version",
+        { "info", VERB_INFO, "IMAGE...", "what the image holds: format, ranges, system, version",
           "Tells what IMAGE is and what it holds: its format, the ranges of physical memory in it and those missing, "
           "what "
           "its container says (registers, bug check), and the system in it: name, version, layout, and how each was "
           "found.\n"
           "Where the system is not understood, the rest is told all the same, and the exit status is 2.",
           0, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_JSONL, 0, 0, cmd_info },
-        { "processes", VERB_PROCESSES, "IMAGE", "every process", "Lists every process, by process id.",
+        { "processes", VERB_PROCESSES, "IMAGE...", "every process", "Lists every process, by process id.",
           STASIS_PROCESSES, TABLES, 0, 0, cmd_processes },
-        { "threads", VERB_THREADS, "IMAGE", "every thread",
+        { "threads", VERB_THREADS, "IMAGE...", "every thread",
           "Lists every thread, by process id and thread id. Text shows a choice of columns in a table; the other "
           "formats "
           "give every fact.",
           STASIS_THREADS, TABLES, 0, 0, cmd_threads },
-        { "thread", VERB_THREAD, "IMAGE", "everything about one thread",
+        { "thread", VERB_THREAD, "IMAGE...", "everything about one thread",
           "Tells every fact about the threads with the id of --tid, or about the thread object at the address of "
           "--object.",
           STASIS_THREADS, TABLES, 0, 0, cmd_thread },
-        { "modules", VERB_MODULES, "IMAGE", "the kernel's modules, or those of a process",
+        { "modules", VERB_MODULES, "IMAGE...", "the kernel's modules, or those of a process",
           "Lists the modules of the kernel, or with --process the user modules of that process.", STASIS_MODULES,
           TABLES, 0, 0, cmd_modules },
         { "translate", VERB_TRANSLATE, "IMAGE VA...", "virtual addresses to physical ones",
@@ -80,6 +80,10 @@ static bool is_input(const struct cli *cli, int fd)
 
         for (size_t i = 0; i < cli->symbols.count; i++)
                 found |= is_same_file(fd, cli->symbols.at[i]);
+        for (size_t i = 0; i < cli->also.count; i++)
+                found |= is_same_file(fd, cli->also.at[i]);
+        for (size_t i = 0; i < cli->more_count; i++)
+                found |= is_same_file(fd, cli->more[i]);
         return found;
 }
 

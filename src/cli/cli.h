@@ -58,7 +58,10 @@ struct cli {
         FILE *in, *out, *err;
         const struct cli_verb *verb;
         const char *image_path;
-        char **arg; /* what follows IMAGE */
+        struct cli_texts also; /* further files of the image, by --also; */
+        char **more;           /* and as arguments */
+        size_t more_count;
+        char **arg;            /* what follows IMAGE */
         size_t arg_count;
 
         /* filled through the table of options */

@@ -44,7 +44,7 @@ static const struct usage_case {
         { "frobnicate mem", "no verb 'frobnicate'" },
         { "--format json threads mem", "the verb comes first" },
         { "threads", "no image" },
-        { "threads mem more", "'more' is one argument too many" },
+        { "read mem 0 16 more", "'more' is one argument too many" },
         { "threads --frob mem", "no option --frob" },
         { "threads -z mem", "no option -z" },
         { "threads mem --format", "--format needs a value" },

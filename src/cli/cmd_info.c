@@ -51,7 +51,8 @@ static void put_range(struct cli *cli, const char *title, uint64_t pa, uint64_t 
 
         text_printf(&text, "0x%" PRIx64 " - 0x%" PRIx64 "  ", pa, pa + (len - 1));
         size_text(&text, len);
-        text_printf(&text, "  %s", tail);
+        if (*tail)
+                text_printf(&text, "  %s", tail);
         put_pair(cli, title, text_get(&text));
         text_free(&text);
 }
@@ -95,11 +96,13 @@ static void put_gaps_of(struct cli *cli, const char *title, bool filtered, size_
 static void put_image(struct cli *cli)
 {
         size_t remarks;
+        const char *path;
         struct image_gaps missing = image_missing(cli->image), filtered = image_filtered(cli->image);
         const char *const *remark = stasis_image_remarks(cli->image, &remarks);
 
         put_title(cli, "Image");
-        put_pair(cli, "File", stasis_image_path(cli->image));
+        for (size_t i = 0; (path = stasis_image_file_at(cli->image, i)); i++)
+                put_pair(cli, i ? "" : "File", path);
         put_pair(cli, "Format", stasis_image_format_title(cli->image));
         put_pair(cli, "Reader", stasis_image_format(cli->image));
         put_size(cli, "File size", stasis_image_file_size(cli->image));

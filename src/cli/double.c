@@ -39,9 +39,12 @@ static const struct stasis_cpu cpus[] = { { .known = STASIS_CPU_CONTROL | STASIS
                                             .origin = "test note" } };
 static uint8_t memory[0x9000];
 
-enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,
-                                     struct stasis_image **ret_image, struct stasis_error *err)
+enum stasis_status stasis_image_open_files(const char *const *paths, size_t count,
+                                           const struct stasis_image_options *options, struct stasis_image **ret_image,
+                                           struct stasis_error *err)
 {
+        if (count > 1)
+                return fail(err, STASIS_UNSUPPORTED, paths[count - 1]);
         if (options->format && strcmp(options->format, "raw"))
                 return fail(err, STASIS_USAGE, "no such reader");
         if (double_case.image)
@@ -49,7 +52,7 @@ enum stasis_status stasis_image_open(const char *path, const struct stasis_image
         struct stasis_image *image = calloc(1, sizeof(*image));
         if (!image)
                 abort();
-        snprintf(image->path, sizeof(image->path), "%s", path);
+        snprintf(image->path, sizeof(image->path), "%s", paths[0]);
         image->hints = (struct stasis_hints){ .known = double_case.hints,
                                               .machine = STASIS_MACHINE_X86,
                                               .root = 0x39000,
@@ -64,6 +67,8 @@ enum stasis_status stasis_image_open(const char *path, const struct stasis_image
 void stasis_image_close(struct stasis_image *image) { free(image); }
 
 const char *stasis_image_path(const struct stasis_image *image) { return image->path; }
+
+const char *stasis_image_file_at(const struct stasis_image *image, size_t index) { return index ? NULL : image->path; }
 
 const char *stasis_image_format(const struct stasis_image *image)
 {

@@ -95,6 +95,16 @@ static void put_exception(struct json *json, const struct stasis_hints *hints)
         json_end(json);
 }
 
+static void put_files(struct json *json, const struct stasis_image *image)
+{
+        const char *path;
+
+        json_begin(json, "files", '[');
+        for (size_t i = 0; (path = stasis_image_file_at(image, i)); i++)
+                json_put_text(json, NULL, path);
+        json_end(json);
+}
+
 static void put_ranges(struct json *json, const struct stasis_image *image)
 {
         size_t runs, gaps;
@@ -169,6 +179,7 @@ void json_image(struct json *json, const struct stasis_image *image, bool whole)
         json_end(json);
         put_hints(json, image);
         if (whole) {
+                put_files(json, image);
                 put_cpus(json, image);
                 put_exception(json, stasis_image_hints(image));
                 put_ranges(json, image);

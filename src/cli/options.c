@@ -41,6 +41,8 @@ const struct cli_option cli_options[] = {
           "several times" },
         { "reader", 0, "NAME", "", VERB_ALL, TAKE_TEXT, AT(reader),
           "read IMAGE with this reader, whatever it looks like" },
+        { "also", 0, "FILE", NULL, VERB_ALL, TAKE_TEXTS, AT(also),
+          "a further file of the image: a part of a split kdump; may be given several times" },
         { "output", 'o', "FILE", NULL, VERB_ALL, TAKE_TEXT, AT(output), "write the answer to FILE" },
         { "color", 0, "WHEN", "auto|always|never", VERB_ALL, TAKE_CHOICE, AT(color),
           "colours: on a terminal unless NO_COLOR is set (auto)" },
@@ -234,6 +236,11 @@ static enum cli_exit check_arguments(struct cli *cli, int count, char **arg)
         if (count == 0)
                 return cli_usage(cli, "%s: no image is given", cli->verb->name);
         cli->image_path = arg[0];
+        if (cli->verb->arg_max == 0) { /* nothing but files can follow */
+                cli->more = arg + 1;
+                cli->more_count = (size_t)count - 1;
+                return CLI_COMPLETE;
+        }
         cli->arg = arg + 1;
         cli->arg_count = (size_t)count - 1;
         if (cli->arg_count < cli->verb->arg_min)

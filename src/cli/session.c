@@ -122,13 +122,33 @@ void cli_progress_end(struct cli *cli)
 
 /* ---- the image and the system */
 
+static enum stasis_status open_files(struct cli *cli, const struct stasis_image_options *options,
+                                     struct stasis_error *err)
+{
+        size_t count = 0;
+        const char **paths = calloc(1 + cli->also.count + cli->more_count, sizeof(*paths));
+
+        if (!paths) {
+                snprintf(err->text, sizeof(err->text), "out of memory");
+                return err->status = STASIS_NOMEM;
+        }
+        paths[count++] = cli->image_path;
+        for (size_t i = 0; i < cli->more_count; i++)
+                paths[count++] = cli->more[i];
+        for (size_t i = 0; i < cli->also.count; i++)
+                paths[count++] = cli->also.at[i];
+        enum stasis_status status = stasis_image_open_files(paths, count, options, &cli->image, err);
+        free(paths);
+        return status;
+}
+
 enum cli_exit cli_open_image(struct cli *cli)
 {
         struct stasis_image_options options = { .format = cli->reader };
         struct stasis_error err = { 0 };
         struct stat st;
 
-        enum stasis_status status = stasis_image_open(cli->image_path, &options, &cli->image, &err);
+        enum stasis_status status = open_files(cli, &options, &err);
         if (status == STASIS_OK)
                 return CLI_COMPLETE;
         bool empty = stat(cli->image_path, &st) == 0 && st.st_size == 0;

@@ -38,6 +38,9 @@ static enum stasis_status open_mapped(struct stasis_image *image, const char *na
         if (status != STASIS_OK)
                 return status;
         image->title = image->format->title;
+        if (image->more_count && !image->format->parts)
+                return stasis_fail(err, STASIS_USAGE, "is a whole image (%s), and takes no further parts",
+                                   image->format->name);
         image->priv = calloc(1, image->format->priv_size ? image->format->priv_size : 1);
         image->packed = image->format->read_page ? stasis_packed_open() : NULL;
         if (!image->priv || (image->format->read_page && !image->packed))
@@ -60,14 +63,44 @@ static enum stasis_status finish(struct stasis_image **image, const char *name,
         return STASIS_OK;
 }
 
+static enum stasis_status map_more(struct stasis_image *image, const char *const *paths, size_t count,
+                                   struct stasis_error *err)
+{
+        image->more = calloc(count ? count : 1, sizeof *image->more);
+        if (!image->more)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        for (size_t i = 0; i < count; i++) {
+                struct stasis_more *more = &image->more[i];
+                enum stasis_status status = stasis_map_open(paths[i], &more->map, err);
+                if (status != STASIS_OK)
+                        return status;
+                image->more_count++;
+                more->path = stasis_arena_strndup(&image->arena, paths[i], strlen(paths[i]));
+                if (!more->path)
+                        return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        }
+        return STASIS_OK;
+}
+
+enum stasis_status stasis_image_open_files(const char *const *paths, size_t count,
+                                           const struct stasis_image_options *options, struct stasis_image **ret_image,
+                                           struct stasis_error *err)
+{
+        if (count == 0)
+                return stasis_fail(err, STASIS_USAGE, "no file is given");
+        _cleanup_(stasis_image_closep) struct stasis_image *image = calloc(1, sizeof *image);
+        if (!image)
+                return stasis_fail(err, STASIS_NOMEM, "%s: out of memory", paths[0]);
+        enum stasis_status status = stasis_map_open(paths[0], &image->map, err);
+        if (status == STASIS_OK)
+                status = map_more(image, paths + 1, count - 1, err);
+        return status == STASIS_OK ? finish(&image, paths[0], options, ret_image, err) : status;
+}
+
 enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,
                                      struct stasis_image **ret_image, struct stasis_error *err)
 {
-        _cleanup_(stasis_image_closep) struct stasis_image *image = calloc(1, sizeof *image);
-        if (!image)
-                return stasis_fail(err, STASIS_NOMEM, "%s: out of memory", path);
-        enum stasis_status status = stasis_map_open(path, &image->map, err);
-        return status == STASIS_OK ? finish(&image, path, options, ret_image, err) : status;
+        return stasis_image_open_files(&path, 1, options, ret_image, err);
 }
 
 enum stasis_status stasis_image_open_memory(const void *bytes, size_t len, const char *name,
@@ -99,6 +132,9 @@ void stasis_image_close(struct stasis_image *image)
         free(image->blob);
         free(image->cpu);
         stasis_arena_free(&image->arena);
+        for (size_t i = 0; i < image->more_count; i++)
+                stasis_map_close(&image->more[i].map);
+        free(image->more);
         stasis_map_close(&image->map);
         free(image);
 }
@@ -109,7 +145,18 @@ const char *stasis_image_format(const struct stasis_image *image) { return image
 
 const char *stasis_image_format_title(const struct stasis_image *image) { return image->title; }
 
-uint64_t stasis_image_file_size(const struct stasis_image *image) { return image->map.bytes.len; }
+const char *stasis_image_file_at(const struct stasis_image *image, size_t index)
+{
+        return index == 0 ? image->path : index <= image->more_count ? image->more[index - 1].path : NULL;
+}
+
+uint64_t stasis_image_file_size(const struct stasis_image *image)
+{
+        uint64_t size = image->map.bytes.len;
+        for (size_t i = 0; i < image->more_count; i++)
+                size += image->more[i].map.bytes.len;
+        return size;
+}
 
 const struct stasis_run *stasis_image_runs(const struct stasis_image *image, size_t *ret_count)
 {
@@ -259,4 +306,10 @@ bool stasis_image_is_virtual(const struct stasis_image *image) { return image->i
 
 bool stasis_image_is_packed(const struct stasis_image *image) { return image->packed; }
 
-uint64_t stasis_image_pages_touched(const struct stasis_image *image) { return image->map.touched_count; }
+uint64_t stasis_image_pages_touched(const struct stasis_image *image)
+{
+        uint64_t count = image->map.touched_count;
+        for (size_t i = 0; i < image->more_count; i++)
+                count += image->more[i].map.touched_count;
+        return count;
+}

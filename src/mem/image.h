@@ -14,8 +14,16 @@
 
 struct stasis_format;
 
+/* A file of the image after its first. */
+struct stasis_more {
+        struct stasis_map map;
+        const char *path;
+};
+
 struct stasis_image {
         struct stasis_map map;
+        struct stasis_more *more; /* of formats with parts */
+        size_t more_count;
         struct stasis_arena arena; /* lives as long as the image */
         const struct stasis_format *format;
         void *priv;                   /* format->priv_size bytes, zeroed */

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 
-NAMES = ('mem.raw', 'mem.elf', 'mem.lime')
+NAMES = ('mem.raw', 'mem.elf', 'mem.lime', 'mem.qemu-zlib.flat')
 
 
 def unpacked(images, cache, path):
