@@ -156,3 +156,48 @@ char *text_from_bytes(struct stasis_arena *arena, const uint8_t *bytes, size_t l
                 used += utf8_put(bytes[i], out + used);
         return out;
 }
+
+/* Length of the sequence at bytes, 0 where it is no valid one (overlong, surrogate, above U+10FFFF, cut). */
+static size_t utf8_len(const uint8_t *b, size_t left)
+{
+        static const struct {
+                uint8_t mask, lead, len;
+                uint32_t least;
+        } forms[] = {
+                { 0x80, 0x00, 1, 0 }, { 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 }
+        };
+        for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+                uint32_t code = b[0] & (uint8_t)~forms[i].mask;
+                if ((b[0] & forms[i].mask) != forms[i].lead)
+                        continue;
+                for (size_t k = 1; k < forms[i].len; k++) {
+                        if (k >= left || (b[k] & 0xc0) != 0x80)
+                                return 0;
+                        code = code << 6 | (b[k] & 0x3f);
+                }
+                bool good = code >= forms[i].least && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+                return good ? forms[i].len : 0;
+        }
+        return 0;
+}
+
+char *text_from_utf8(struct stasis_arena *arena, const uint8_t *bytes, size_t len)
+{
+        static const char hex[] = "0123456789abcdef";
+        size_t used = 0;
+        char *out = stasis_arena_array(arena, 4, len + 1);
+        for (size_t i = 0; out && i < len;) {
+                size_t valid = bytes[i] ? utf8_len(bytes + i, len - i) : 0;
+                if (valid) {
+                        memcpy(out + used, bytes + i, valid);
+                        used += valid;
+                        i += valid;
+                        continue;
+                }
+                const char escape[] = { '\\', 'x', hex[bytes[i] >> 4], hex[bytes[i] & 15] };
+                memcpy(out + used, escape, 4);
+                used += 4;
+                i++;
+        }
+        return out;
+}

@@ -25,6 +25,11 @@ static inline bool fact_is(const struct stasis_fact *fact) { return fact->absenc
 char *text_from_utf16(struct stasis_arena *arena, const uint8_t *units, size_t len);
 /* Single bytes: ASCII as it is, the rest as Latin-1 (an image name has no declared code page); ends at a zero byte. */
 char *text_from_bytes(struct stasis_arena *arena, const uint8_t *bytes, size_t len);
+/*
+ * Bytes that somebody else chose: valid UTF-8 stays as it is, whatever control characters it holds; a byte that is
+ * none becomes "\xff". All of len, a zero byte as "\x00". NULL where memory is exhausted.
+ */
+char *text_from_utf8(struct stasis_arena *arena, const uint8_t *bytes, size_t len);
 /* The name of a value in a table, or NULL. */
 const char *name_of(const struct stasis_name *names, size_t count, uint64_t value);
 /* FILETIME as "2019-04-01T12:00:00.0000000Z" (28 characters); buf of at least 64. Years past 9999 as "0x...". */

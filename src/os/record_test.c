@@ -186,6 +186,30 @@ START_TEST(latin_1)
 }
 END_TEST
 
+/* Bytes of an adversary: what is UTF-8 stays, all else can be told byte by byte. */
+START_TEST(chosen_bytes)
+{
+        static const struct {
+                const char *bytes;
+                size_t len;
+                const char *text;
+        } cases[] = {
+                { "init", 4, "init" },
+                { "a\nb\"\x7f", 5, "a\nb\"\x7f" },
+                { "\xff\xfe\x01", 3, "\\xff\\xfe\x01" },
+                { "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" },
+                { "\xc0\x80", 2, "\\xc0\\x80" },                   /* overlong */
+                { "\xed\xa0\x80", 3, "\\xed\\xa0\\x80" },          /* a surrogate */
+                { "\xf4\x90\x80\x80", 4, "\\xf4\\x90\\x80\\x80" }, /* above U+10FFFF */
+                { "a\xe2\x82", 3, "a\\xe2\\x82" },                 /* cut */
+                { "a\0b", 3, "a\\x00b" },
+                { "", 0, "" },
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+                ck_assert_str_eq(text_from_utf8(&arena, (const uint8_t *)cases[i].bytes, cases[i].len), cases[i].text);
+}
+END_TEST
+
 START_TEST(facts_by_key)
 {
         const struct stasis_column columns[] = { { .key = "one" }, { .key = "two" } };
@@ -201,7 +225,7 @@ END_TEST
 
 int main(void)
 {
-        const TTest *const tests[] = { kinds, flags, absences, utf16, utf16_long, latin_1, facts_by_key };
+        const TTest *const tests[] = { kinds, flags, absences, utf16, utf16_long, latin_1, chosen_bytes, facts_by_key };
         Suite *suite = suite_create("record");
         TCase *tcase = tcase_create("record");
         tcase_add_checked_fixture(tcase, NULL, teardown);
