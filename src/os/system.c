@@ -9,7 +9,8 @@
 #include "../base/error.h"
 
 /* The one place where an operating system is registered. */
-static const struct stasis_os *const stasis_oses[] = { &stasis_os_windows, NULL };
+static const struct stasis_os *const stasis_oses[] = { &stasis_os_windows, &stasis_os_linux, NULL };
+#define OS_COUNT (sizeof stasis_oses / sizeof *stasis_oses - 1)
 
 static char *arena_vprintf(struct stasis_arena *arena, const char *fmt, va_list args)
 {
@@ -55,6 +56,47 @@ void system_progress(const struct stasis_system *system, const char *what, uint6
                 system->options.progress(system->options.progress_ctx, what, done, total);
 }
 
+/* The likely ones first, then the others: a search through the whole image for a system that is not there costs time.
+ */
+static size_t order(const struct stasis_image *image, const struct stasis_os *ret_os[static OS_COUNT])
+{
+        size_t count = 0;
+        bool likely[OS_COUNT];
+        for (size_t i = 0; i < OS_COUNT; i++) {
+                likely[i] = stasis_oses[i]->likely && stasis_oses[i]->likely(image);
+                if (likely[i])
+                        ret_os[count++] = stasis_oses[i];
+        }
+        for (size_t i = 0; i < OS_COUNT; i++)
+                if (!likely[i])
+                        ret_os[count++] = stasis_oses[i];
+        return count;
+}
+
+/* Where none is there, the message says what each of them missed. */
+static enum stasis_status try_all(struct stasis_system *system, struct stasis_error *err)
+{
+        const struct stasis_os *os[OS_COUNT];
+        char missed[sizeof err->text] = "";
+        size_t used = 0;
+        for (size_t i = 0; i < order(system->image, os); i++) {
+                struct stasis_error own = { 0 };
+                system->os = os[i];
+                enum stasis_status status = os[i]->open(system, &system->priv, &own);
+                if (status != STASIS_ABSENT) {
+                        if (err && status != STASIS_OK)
+                                *err = own;
+                        return status;
+                }
+                if (used < sizeof missed)
+                        used += (size_t)snprintf(missed + used, sizeof missed - used, "%s%s", i ? "; " : "", own.text);
+                os[i]->close(system->priv);
+                system->priv = NULL;
+        }
+        system->os = NULL;
+        return stasis_fail(err, STASIS_ABSENT, "%s", missed);
+}
+
 enum stasis_status stasis_system_open(const struct stasis_image *image, const struct stasis_system_options *options,
                                       struct stasis_system **ret_system, struct stasis_error *err)
 {
@@ -68,16 +110,7 @@ enum stasis_status stasis_system_open(const struct stasis_image *image, const st
                 system->options = *options;
         *ret_system = system;
 
-        for (size_t i = 0; stasis_oses[i]; i++) {
-                system->os = stasis_oses[i];
-                enum stasis_status status = system->os->open(system, &system->priv, err);
-                if (status != STASIS_ABSENT)
-                        return status;
-                system->os->close(system->priv);
-                system->priv = NULL;
-        }
-        system->os = NULL;
-        return STASIS_ABSENT;
+        return try_all(system, err);
 }
 
 void stasis_system_close(struct stasis_system *system)

@@ -15,6 +15,8 @@ struct stasis_system;
 
 struct stasis_os {
         const char *name, *title;
+        /* Is something of it at hand without a search? Such a one is tried first. NULL: never. */
+        bool (*likely)(const struct stasis_image *image);
         /*
          * Discovery. STASIS_ABSENT: the image holds no such system (the next row is tried). Whatever was tried goes
          * into the trace, whatever is worth knowing into the notes. *ret_priv is kept and passed to close also after a
@@ -41,7 +43,7 @@ struct stasis_os {
                                             struct stasis_error *err);
 };
 
-extern const struct stasis_os stasis_os_windows;
+extern const struct stasis_os stasis_os_windows, stasis_os_linux;
 
 struct stasis_system {
         const struct stasis_image *image;

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* The row that registers Linux: from the public calls to the files of the decoder. */
+#include "linux.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "../../base/error.h"
+#include "fields.h"
+#include "system_rows.h"
+
+static void linux_close(void *priv)
+{
+        struct linux_system *l = priv;
+        if (!l)
+                return;
+        for (size_t i = 0; i < 3; i++) {
+                rows_free(l->fields[i]);
+                stasis_arena_free(&l->scratch[i]);
+        }
+        linux_modules_free(&l->modules);
+        stasis_layout_close(l->types);
+        stasis_layout_close(l->given);
+        kallsyms_close(l->kallsyms);
+        free(l->btf_bytes);
+        free(l->task);
+        free(l->process);
+        free(l->kernel);
+        free(l->user);
+        free(l);
+}
+
+static enum stasis_status bind(struct linux_system *l, struct stasis_error *err)
+{
+        l->fields[STASIS_THREADS] = linux_fields_bind(l, linux_thread_rows, linux_thread_row_count, STASIS_THREADS);
+        l->fields[STASIS_PROCESSES] =
+                linux_fields_bind(l, linux_process_rows, linux_process_row_count, STASIS_PROCESSES);
+        if (!l->fields[STASIS_THREADS] || !l->fields[STASIS_PROCESSES] || !linux_system_facts_make(l))
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        return STASIS_OK;
+}
+
+/* Modules serve every address in the answer; a torn list is said, not fatal. */
+static enum stasis_status read_modules(struct linux_system *l, struct stasis_error *err)
+{
+        enum stasis_status status = linux_modules_find(l);
+        if (status == STASIS_NOMEM)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        if (!l->modules.known)
+                system_note(l->system, l->inferred ? STASIS_NOTE_WARNING : STASIS_NOTE_MISSING, "modules-missing", 0,
+                            -1, -1, "the list of modules was not found: addresses in modules have no name");
+        else if (l->modules.torn)
+                system_note(l->system, STASIS_NOTE_MISSING, "module-list-torn", 0, -1, -1,
+                            "the list of modules is torn: %zu modules were reached", l->modules.count);
+        return STASIS_OK;
+}
+
+static enum stasis_status linux_open(struct stasis_system *system, void **ret_priv, struct stasis_error *err)
+{
+        struct linux_system *l = calloc(1, sizeof *l);
+        if (!l)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        *ret_priv = l;
+        l->system = system;
+        l->image = system->image;
+        l->kernel = calloc(1, sizeof *l->kernel);
+        l->user = calloc(1, sizeof *l->user);
+        if (!l->kernel || !l->user)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        enum stasis_status status = linux_discover(l, err);
+        if (status == STASIS_OK)
+                status = read_modules(l, err);
+        if (status != STASIS_OK)
+                return status;
+        linux_find_times(l);
+        return bind(l, err);
+}
+
+static const struct stasis_record *linux_facts(void *priv)
+{
+        struct linux_system *l = priv;
+        linux_system_facts_walked(l);
+        return &l->facts;
+}
+
+static enum stasis_status linux_count(void *priv, enum stasis_what what, size_t *ret_count, struct stasis_error *err)
+{
+        struct linux_system *l = priv;
+        if (what == STASIS_MODULES) {
+                *ret_count = l->modules.count;
+                return STASIS_OK;
+        }
+        enum stasis_status status = linux_walk(l, err);
+        if (status == STASIS_OK)
+                *ret_count = what == STASIS_THREADS ? l->task_count : l->process_count;
+        return status;
+}
+
+static const struct stasis_record *decode(struct linux_system *l, enum stasis_what what, uint64_t object,
+                                          const struct linux_task *task, const struct linux_process *process)
+{
+        struct decode d = { .l = l,
+                            .set = l->fields[what],
+                            .object = object,
+                            .task = task,
+                            .process = process,
+                            .arena = &l->scratch[what] };
+        stasis_arena_reset(d.arena);
+        linux_fields_decode(&d);
+        return &d.set->record;
+}
+
+static const struct stasis_record *module_record(struct linux_system *l, const struct linux_module *module)
+{
+        size_t count;
+        struct stasis_arena *arena = &l->scratch[STASIS_MODULES];
+        const struct stasis_column *column = linux_module_columns(&count);
+        stasis_arena_reset(arena);
+        struct stasis_fact *fact = arena_array(arena, struct stasis_fact, count);
+        struct stasis_record *record = arena_new(arena, struct stasis_record);
+        if (!fact || !record)
+                return NULL;
+        linux_module_facts(module, fact);
+        *record = (struct stasis_record){
+                .what = STASIS_MODULES, .object = module->object, .column = column, .fact = fact, .count = count
+        };
+        return record;
+}
+
+static enum stasis_status linux_record(void *priv, enum stasis_what what, size_t index,
+                                       const struct stasis_record **ret_record, struct stasis_error *err)
+{
+        struct linux_system *l = priv;
+        size_t count;
+        enum stasis_status status = linux_count(priv, what, &count, err);
+        if (status != STASIS_OK)
+                return status;
+        if (index >= count)
+                return stasis_fail(err, STASIS_USAGE, "no object %zu: there are %zu", index, count);
+        const struct stasis_record *record =
+                what == STASIS_THREADS
+                        ? decode(l, what, l->task[index].object, &l->task[index], &l->process[l->task[index].process])
+                : what == STASIS_PROCESSES ? decode(l, what, l->process[index].object, NULL, &l->process[index])
+                                           : module_record(l, &l->modules.module[index]);
+        if (!record)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        *ret_record = record;
+        return STASIS_OK;
+}
+
+static const struct stasis_column *linux_columns(void *priv, enum stasis_what what, size_t *ret_count)
+{
+        struct linux_system *l = priv;
+        if (what == STASIS_MODULES)
+                return linux_module_columns(ret_count);
+        *ret_count = l->fields[what] ? l->fields[what]->count : 0;
+        return l->fields[what] ? l->fields[what]->column : NULL;
+}
+
+static const struct stasis_column *linux_column_at(enum stasis_what what, size_t index)
+{
+        size_t count;
+        const struct stasis_column *modules = linux_module_columns(&count);
+        switch (what) {
+        case STASIS_THREADS: return index < linux_thread_row_count ? &linux_thread_rows[index].column : NULL;
+        case STASIS_PROCESSES: return index < linux_process_row_count ? &linux_process_rows[index].column : NULL;
+        case STASIS_MODULES: return index < count ? &modules[index] : NULL;
+        }
+        return NULL;
+}
+
+/* Programs of a process have no list of modules that the kernel keeps; their mappings are none. */
+static enum stasis_status linux_modules_of(void *priv, uint64_t pid, struct stasis_error *err)
+{
+        (void)priv;
+        return stasis_fail(
+                err, STASIS_UNSUPPORTED,
+                "pid %" PRIu64 ": modules of a Linux process are not listed; without --process the kernel's are", pid);
+}
+
+static enum stasis_status linux_thread_at(void *priv, uint64_t object, const struct stasis_record **ret_record,
+                                          struct stasis_error *err)
+{
+        struct linux_system *l = priv;
+        enum stasis_status status = linux_walk(l, err);
+        if (status != STASIS_OK)
+                return status;
+        for (size_t i = 0; i < l->task_count; i++)
+                if (l->task[i].object == object) {
+                        *ret_record = decode(l, STASIS_THREADS, object, &l->task[i], NULL);
+                        return STASIS_OK;
+                }
+        const char *why = linux_task_refused(l, object);
+        if (why)
+                return stasis_fail(err, STASIS_ABSENT, "0x%" PRIx64 " is no task: %s", object, why);
+        l->lone = (struct linux_task){ .object = object, .cpu = UINT32_MAX };
+        *ret_record = decode(l, STASIS_THREADS, object, &l->lone, NULL);
+        return STASIS_OK;
+}
+
+static struct stasis_space *linux_space(void *priv) { return ((struct linux_system *)priv)->kernel; }
+
+/* The group's memory: a leader that has ended lost its own, another task of the group still has it. */
+static enum stasis_status linux_process_space(void *priv, uint64_t pid, struct stasis_space **ret_space,
+                                              struct stasis_error *err)
+{
+        struct linux_system *l = priv;
+        bool seen = false;
+        uint64_t mm = 0;
+        enum stasis_status status = linux_walk(l, err);
+        if (status != STASIS_OK)
+                return status;
+        for (size_t i = 0; i < l->task_count && !mm; i++) {
+                if (l->task[i].pid != pid)
+                        continue;
+                seen = true;
+                if (read_place(l->kernel, l->task[i].object, &l->at.mm, &mm) != STASIS_OK)
+                        mm = 0;
+        }
+        if (!seen)
+                return stasis_fail(err, STASIS_ABSENT, "no process with id %" PRIu64 " was found", pid);
+        if (!mm)
+                return stasis_fail(err, STASIS_ABSENT,
+                                   "pid %" PRIu64 " has no memory of its own: it is a kernel thread, or has ended",
+                                   pid);
+        struct stasis_space *space = linux_user_space(l, mm);
+        if (!space)
+                return stasis_fail(err, STASIS_ABSENT, "the page tables of pid %" PRIu64 " are gone", pid);
+        *ret_space = space;
+        return STASIS_OK;
+}
+
+const struct stasis_os stasis_os_linux = {
+        .name = "linux",
+        .title = "Linux",
+        .likely = linux_likely,
+        .open = linux_open,
+        .close = linux_close,
+        .facts = linux_facts,
+        .count = linux_count,
+        .record = linux_record,
+        .columns = linux_columns,
+        .column_at = linux_column_at,
+        .fact_column_at = linux_system_column_at,
+        .modules_of = linux_modules_of,
+        .thread_at = linux_thread_at,
+        .space = linux_space,
+        .process_space = linux_process_space,
+};

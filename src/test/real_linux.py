@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+Real Linux guests against what they said of themselves at that moment: real_linux.py STASIS CACHE [FOLDER...]
+
+Every task of each guest, no other but the idle tasks, and of each its ids, name, state and more; the pages of its
+workload by process and address. Exit status: 0 all agree, 1 not, 77 no images.
+"""
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import images
+
+# (folder, image, options, typed). Not typed: the members of task_struct are inferred, and what cannot be is absent.
+GUESTS = (
+    ("linux-x64", "mem.raw", (), True),
+    ("linux-x64", "mem.elf", (), True),
+    ("linux-x64", "mem.qemu-zlib.flat", (), True),
+    ("linux-x64-la57", "mem.raw", (), True),
+    ("linux-x64-hi", "mem.lime", (), True),
+    ("linux-x64-kdump", "d31.none.kdump", (), True),
+    ("linux-i386-pae", "mem.raw", ("-S", "linux-symbols/686-pae.btf", "-S", "linux-symbols/System.map-686-pae"), True),
+    ("linux-i386-nopae", "mem.raw", ("-S", "linux-symbols/686.btf", "-S", "linux-symbols/System.map-686"), True),
+    ("linux-i386-pae-hi", "mem.lime", ("-S", "linux-symbols/686-pae.btf", "-S", "linux-symbols/System.map-686-pae"),
+     True),
+    ("linux-i386-pae", "mem.raw", (), False),
+    ("linux-i386-nopae", "mem.raw", (), False),
+    ("linux-i386-pae-hi", "mem.lime", (), False),
+)
+LETTERS = {"running": "R", "sleeping": "S", "disk sleep": "D", "stopped": "T", "tracing stop": "t", "dead": "X",
+           "zombie": "Z", "parked": "P", "idle": "I"}
+
+bad = 0
+
+
+def wrong(text):
+    global bad
+    bad += 1
+    if bad < 40:
+        print(text)
+
+
+def ask(stasis, *words):
+    done = subprocess.run([stasis, *words], capture_output=True, check=False)
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+
+def document(stasis, *words):
+    status, out, err = ask(stasis, *words, "--format", "json")
+    if status != 0:
+        wrong(f"{' '.join(words)}: exit status {status}: {err.strip()[:300]}")
+    return json.loads(out) if out else None
+
+
+def told(truth, got, typed):
+    """What a task of the truth says, as (key, expected, found)."""
+    yield "pid", truth["tgid"], got["pid"]
+    yield "ppid", truth["ppid"], got["ppid"]
+    worker = "kworker/" in truth["comm"]  # its name goes with its work
+    if typed and not worker:
+        yield "name", truth["comm"], got["name"]
+    if not truth["kthread"]:
+        yield "comm", truth["comm"], got["comm"]
+        yield "comm_hex", truth["comm_hex"], got["comm_hex"]
+    elif not truth["comm"].startswith(got["comm"]) or len(got["comm"]) < min(len(truth["comm"]), 11):
+        yield "comm", truth["comm"], got["comm"]
+    if truth["stable"] and truth["comm"] != "lister":  # the others moved on while the guest listed them
+        yield "state_letter", truth["state"], got["state_letter"]
+        yield "state", truth["state"], LETTERS.get(got["state"])
+    yield "kernel_thread", truth["kthread"], got["kernel_thread"]
+    yield "policy", {0: "SCHED_NORMAL", 1: "SCHED_FIFO", 2: "SCHED_RR", 3: "SCHED_BATCH", 5: "SCHED_IDLE",
+                     6: "SCHED_DEADLINE"}[truth["policy"]], got["policy"]
+    yield "rt_priority", truth["rtprio"], got["rt_priority"]
+    yield "exit_code", truth["exitcode"], int(got["exit_code"], 16)
+    yield "start_boottime", truth["start"], got["start_boottime"] // 10000000
+    if truth["policy"] == 0:
+        yield "static_priority", 120 + truth["nice"], got["static_priority"]
+    if truth["stable"] and truth["state"] not in "RZ":
+        yield "flags", truth["flags"], int(got["flags"]["value"], 16) & ~0x4000_0000
+        yield "cpu", truth["cpu"], got["cpu"]
+    if not typed:
+        return
+    yield "uid", truth["uid"], got["uid"]
+    if truth.get("exe"):
+        yield "path", truth["exe"], got["path"]
+        if got["absent"].get("command_line") != "not in this image":  # kdump leaves user pages out
+            yield "command_line", truth["cmdline"], got["command_line"]
+
+
+def check_tasks(name, truth, threads, typed):
+    found = {}
+    for thread in threads:
+        if thread["tid"] == 0:
+            if not thread["comm"].startswith("swapper"):
+                wrong(f"{name}: tid 0 is {thread['comm']!r}")
+        elif thread["tid"] in found:
+            wrong(f"{name}: tid {thread['tid']} twice")
+        else:
+            found[thread["tid"]] = thread
+    expected = {task["tid"]: task for task in truth["threads"]}
+    if "crasher_pid" in truth:  # the program that listed them has ended since, and this one brought the kernel down
+        expected = {tid: task for tid, task in expected.items() if task["comm"] != "lister"}
+        if found.pop(truth["crasher_pid"], {"comm": "?"})["comm"] != "the-crasher":
+            wrong(f"{name}: the task that crashed is missing")
+    for tid in sorted(expected.keys() - found.keys()):
+        wrong(f"{name}: tid {tid} {expected[tid]['comm']!r} is missing")
+    for tid in sorted(found.keys() - expected.keys()):
+        wrong(f"{name}: tid {tid} {found[tid]['comm']!r} is not in the guest's list")
+    facts = 0
+    for tid in sorted(found.keys() & expected.keys()):
+        for key, want, got in told(expected[tid], found[tid], typed):
+            facts += 1
+            if want != got:
+                wrong(f"{name}: tid {tid} {expected[tid]['comm']!r}: {key}: {got!r}, the guest said {want!r}")
+    return len(found), facts
+
+
+def check_pages(stasis, name, image, options, truth):
+    for page in truth["pages"]:
+        words = ("read", image, page["va"], "4096", "--process", str(page["tgid"]), "--format", "raw")
+        status, out, err = ask(stasis, *words, *options)
+        if status != 0 or hashlib.sha256(out).hexdigest() != page["sha256"]:
+            wrong(f"{name}: page {page['va']} of pid {page['tgid']}: exit status {status}, {len(out)} bytes {err[:99]}")
+    return len(truth["pages"])
+
+
+def check_modules(stasis, name, image, options, truth):
+    answer = document(stasis, "modules", image, *options)
+    got = {(m["name"], int(m["base"], 16)) for m in (answer or {}).get("modules", [])}
+    want = {(line.split()[0], int(line.split()[5], 16)) for line in truth["modules"]}
+    if got != want:
+        wrong(f"{name}: modules {sorted(got)}, the guest had {sorted(want)}")
+
+
+def check(stasis, cache, folder, file, options, typed):
+    image, _ = images.need(cache, f"{folder}/{file}", f"{folder}/truth.json")
+    with open(images.find(cache, f"{folder}/truth.json"), encoding="utf-8") as text:
+        truth = json.load(text)
+    options = [images.need(cache, word)[0] if "/" in word else word for word in options]
+    name = f"{folder}/{file}" + "".join(f" {os.path.basename(word)}" for word in options)
+    answer = document(stasis, "threads", image, *options)
+    if not answer:
+        return
+    if "version" in truth and not truth["version"].startswith(answer["system"]["banner"] or "?"):
+        wrong(f"{name}: banner {answer['system']['banner']!r}")
+    tasks, facts = check_tasks(name, truth, answer["threads"], typed)
+    pages = 0 if file.endswith(".kdump") else check_pages(stasis, name, image, options, truth)
+    if typed:
+        check_modules(stasis, name, image, options, truth)
+    print(f"{name}: {tasks} of {len(truth['threads'])} tasks, {facts} facts, {pages} pages")
+
+
+def main():
+    stasis, cache = sys.argv[1:3]
+    for folder, file, options, typed in GUESTS:
+        if len(sys.argv) == 3 or folder in sys.argv[3:]:
+            check(stasis, cache, folder, file, options, typed)
+    sys.exit(1 if bad else 0)
+
+
+main()
