@@ -526,6 +526,35 @@ STASIS_API struct stasis_space *stasis_system_space(struct stasis_system *system
 STASIS_API enum stasis_status stasis_system_process_space(struct stasis_system *system, uint64_t pid,
                                                           struct stasis_space **ret_space,
                                                           struct stasis_error *err) STASIS_MUST_CHECK;
+
+/*
+ * The other way round: which virtual addresses come to physical ones. One pass over the page tables, however many
+ * addresses are asked for; memory grows with these alone. Only what the processor would translate counts.
+ */
+struct stasis_mapping {
+        struct stasis_walk walk; /* va, and the entries that lead to pa, which was asked for */
+        bool kernel;             /* found in the kernel's own tables, which all processes share */
+        int64_t pid;         /* the process whose tables these are; -1: the kernel's half, or tables given by hand */
+        uint64_t object;     /* of that process, or 0 */
+        const char *process; /* its name, or NULL; borrowed until the call returns */
+};
+/* Called for each, in the order of the tables; false ends the search. */
+typedef bool stasis_found(void *ctx, const struct stasis_mapping *mapping);
+/*
+ * Through the tables of one space. STASIS_LIMIT: hostile tables, which go on without end; what was told stands.
+ * ret_unreadable (may be NULL): how many tables are not in the image. STASIS_USAGE: a virtual image has no tables.
+ */
+STASIS_API enum stasis_status stasis_space_reverse(struct stasis_space *space, const uint64_t *pa, size_t count,
+                                                   stasis_found *found, void *ctx,
+                                                   uint64_t *ret_unreadable) STASIS_MUST_CHECK;
+/*
+ * Through the kernel's tables and those of every process; pid not NULL: what this process alone has. Tables that a
+ * process shares with the kernel are entered once, and are the kernel's.
+ */
+STASIS_API enum stasis_status stasis_system_reverse(struct stasis_system *system, const uint64_t *pid,
+                                                    const uint64_t *pa, size_t count, stasis_found *found, void *ctx,
+                                                    uint64_t *ret_unreadable,
+                                                    struct stasis_error *err) STASIS_MUST_CHECK;
 STASIS_API const char *stasis_space_mode(const struct stasis_space *space);
 STASIS_API uint64_t stasis_space_root(const struct stasis_space *space);
 

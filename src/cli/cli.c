@@ -37,6 +37,9 @@ const struct cli_verb cli_verbs[] = {
           "Translates virtual addresses: hexadecimal, with or without 0x; '-' reads them from the standard input. An "
           "address that is not mapped is an answer; a page table that the image does not hold makes the exit status "
           "3.\n"
+          "With --reverse the addresses are physical ones, and the answer is every virtual address that comes to them: "
+          "in "
+          "the kernel's tables, and in those of each process or of --process.\n"
           "With --root and --mode nothing is searched for. Else the page tables are those of --process, or the "
           "kernel's, or "
           "those that the image's container names.",

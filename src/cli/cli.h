@@ -66,7 +66,7 @@ struct cli {
 
         /* filled through the table of options */
         int format, color; /* enum cli_format, enum cli_color */
-        bool help, quiet, trace, evidence, explain, physical, all_columns;
+        bool help, quiet, trace, evidence, explain, reverse, physical, all_columns;
         const char *reader, *layout, *mode, *output, *columns, *state;
         struct cli_texts symbols;
         struct cli_number root, process, tid, object;
@@ -104,6 +104,7 @@ enum cli_exit cmd_threads(struct cli *cli);
 enum cli_exit cmd_thread(struct cli *cli);
 enum cli_exit cmd_modules(struct cli *cli);
 enum cli_exit cmd_translate(struct cli *cli);
+enum cli_exit cmd_reverse(struct cli *cli); /* translate --reverse */
 enum cli_exit cmd_read(struct cli *cli);
 
 /* The whole command but for main(): returns the exit status. */

@@ -272,6 +272,8 @@ enum cli_exit cmd_translate(struct cli *cli)
         struct translate t = { .cli = cli };
         struct cli_space space = { 0 };
 
+        if (cli->reverse)
+                return cmd_reverse(cli);
         enum cli_exit failed = check_addresses(cli);
         if (!failed)
                 failed = cli_open_space(cli, &space);

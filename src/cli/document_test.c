@@ -273,6 +273,34 @@ START_TEST(which_space)
 }
 END_TEST
 
+START_TEST(reverse)
+{
+        struct ran ran = run("translate mem --reverse 30004 200000");
+        ck_assert_int_eq(ran.status, 0);
+        ck_assert_str_eq(ran.out, "0x000000030004  0x0000000080000000  4 KiB page, kernel\n"
+                                  "0x000000030004  0x0000000000010000  4 KiB page, pid 4 a.exe\n"
+                                  "0x000000200000  no virtual address comes to it\n");
+        ran_free(&ran);
+        ran = run("translate mem --reverse 30004 --format csv");
+        ck_assert_str_eq(ran.out, "pa,va,page_size,kernel,pid,process\r\n0x30004,0x80000000,4096,true,,\r\n"
+                                  "0x30004,0x10000,4096,false,4,a.exe\r\n");
+        ran_free(&ran);
+        struct json_object *doc = document("translate mem --reverse 30004 200000 --format json", 0);
+        ck_assert_str_eq(text_at(doc, "schema"), "stasis/reverse/1");
+        ck_assert_str_eq(text_at(doc, "mappings[1].process"), "a.exe");
+        ck_assert_ptr_null(at(doc, "mappings[0].pid"));
+        ck_assert_str_eq(text_at(doc, "unmapped[0]"), "0x200000");
+        ck_assert_ptr_null(at(doc, "error"));
+        json_object_put(doc);
+        ran = run("translate mem --reverse 30004 --root 39000 --mode x86");
+        ck_assert_int_eq(ran.status, 3); /* a table is not in the image */
+        ran_free(&ran);
+        ran = run("translate mem --reverse zz");
+        ck_assert_int_eq(ran.status, 1);
+        ran_free(&ran);
+}
+END_TEST
+
 START_TEST(explain)
 {
         struct ran ran = run("translate mem 30000 18004 --explain");
@@ -367,6 +395,7 @@ int main(void)
         tcase_add_test(tcase, translate_input);
         tcase_add_test(tcase, which_space);
         tcase_add_test(tcase, explain);
+        tcase_add_test(tcase, reverse);
         tcase_add_test(tcase, read_json);
         tcase_add_test(tcase, read_text);
         tcase_add_test(tcase, read_raw);

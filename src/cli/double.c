@@ -471,6 +471,39 @@ const struct stasis_processor *stasis_system_processors(struct stasis_system *sy
         return processor;
 }
 
+/* One in the kernel, one in a process; a third page that nobody maps. */
+static bool tell_all(const uint64_t *pa, size_t count, stasis_found *found, void *ctx, int64_t pid)
+{
+        struct stasis_mapping m = { .kernel = pid < 0, .pid = pid, .process = pid < 0 ? NULL : "a.exe" };
+        for (size_t i = 0; i < count; i++) {
+                m.walk = (struct stasis_walk){ .va = pid < 0 ? 0x80000000 : 0x10000, .pa = pa[i], .page_size = 4096 };
+                if (pa[i] < 0x100000 && !found(ctx, &m))
+                        return false;
+        }
+        return true;
+}
+
+enum stasis_status stasis_space_reverse(struct stasis_space *space, const uint64_t *pa, size_t count,
+                                        stasis_found *found, void *ctx, uint64_t *ret_unreadable)
+{
+        (void)space;
+        (void)tell_all(pa, count, found, ctx, 4);
+        *ret_unreadable = 1;
+        return STASIS_OK;
+}
+
+enum stasis_status stasis_system_reverse(struct stasis_system *system, const uint64_t *pid, const uint64_t *pa,
+                                         size_t count, stasis_found *found, void *ctx, uint64_t *ret_unreadable,
+                                         struct stasis_error *err)
+{
+        (void)system;
+        (void)err;
+        if (pid || tell_all(pa, count, found, ctx, -1))
+                (void)tell_all(pa, count, found, ctx, 4);
+        *ret_unreadable = 0;
+        return STASIS_OK;
+}
+
 struct stasis_space *stasis_system_space(struct stasis_system *system)
 {
         if (system->failed)

@@ -29,6 +29,8 @@ const struct cli_option cli_options[] = {
           "for each fact where it was read: virtual address, physical address, offset in the file" },
         { "explain", 'x', NULL, NULL, VERB_TRANSLATE, TAKE_FLAG, AT(explain),
           "each table entry that was crossed (text)" },
+        { "reverse", 'R', NULL, NULL, VERB_TRANSLATE, TAKE_FLAG, AT(reverse),
+          "the addresses are physical: which virtual ones, of the kernel and of every process, come to them" },
         { "physical", 0, NULL, NULL, VERB_READ, TAKE_FLAG, AT(physical), "the address is a physical one" },
         { "trace", 0, NULL, NULL, VERB_INFO, TAKE_FLAG, AT(trace), "every attempt of discovery, and why it failed" },
         { "root", 'r', "PA", NULL, VERB_SYSTEM, TAKE_ADDRESS, AT(root),

@@ -13,6 +13,12 @@
 
 struct stasis_system;
 
+/* Page tables of a process, and what a mapping through them says of it (pid, process, object). */
+struct os_root {
+        uint64_t root; /* 0: gone, or not known */
+        struct stasis_mapping like;
+};
+
 struct stasis_os {
         const char *name, *title;
         /* Is something of it at hand without a search? Such a one is tried first. NULL: never. */
@@ -39,6 +45,8 @@ struct stasis_os {
         /* Either may be NULL where the system has no such thing. */
         const struct stasis_unloaded *(*unloaded)(void *priv, size_t *ret_count);
         const struct stasis_processor *(*processors)(void *priv, size_t *ret_count);
+        /* Of process number index; false past the last. After STASIS_PROCESSES were counted. NULL where not known. */
+        bool (*process_root)(void *priv, size_t index, struct os_root *ret_root);
         enum stasis_status (*process_space)(void *priv, uint64_t pid, struct stasis_space **ret_space,
                                             struct stasis_error *err);
 };

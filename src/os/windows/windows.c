@@ -254,6 +254,19 @@ static const struct stasis_processor *windows_processor_list(void *priv, size_t 
         return w->processor;
 }
 
+static bool windows_process_root(void *priv, size_t index, struct os_root *ret_root)
+{
+        const struct windows *w = priv;
+        if (index >= w->process_count)
+                return false;
+        const struct windows_process *p = &w->process[index];
+        *ret_root = (struct os_root){ .root = p->dtb,
+                                      .like = { .pid = p->pid_known ? (int64_t)p->pid : -1,
+                                                .object = p->object,
+                                                .process = p->name_known ? p->name : NULL } };
+        return true;
+}
+
 static struct stasis_space *windows_space(void *priv) { return ((struct windows *)priv)->kernel; }
 
 static enum stasis_status windows_process_space(void *priv, uint64_t pid, struct stasis_space **ret_space,
@@ -287,5 +300,6 @@ const struct stasis_os stasis_os_windows = {
         .unloaded = windows_unloaded,
         .processors = windows_processor_list,
         .space = windows_space,
+        .process_root = windows_process_root,
         .process_space = windows_process_space,
 };
