@@ -14,6 +14,7 @@ enum {
         MODULE_HEAD = 0x2060,
         X64_PCR = 0x3000,
 };
+enum { HEADER_SIGNAL = 4, HEADER_WAITERS = 8 }; /* of a dispatcher header */
 /* In the pool. */
 enum { MODULE_ENTRY = 0x000, MODULE_NAME = 0x100, MODULE_PATH = 0x140, IMPERSONATION = 0x200, WOW64 = 0x240 };
 
@@ -262,6 +263,7 @@ static void put_process(struct tiny *t, enum tiny_process i)
         struct tiny_place name = tiny_place(t, "EPROCESS.ImageFileName");
 
         world_u(&t->world, object, 2, 0x0103); /* a process's dispatcher header, and a byte that is not its type */
+        tiny_ring(t, object + HEADER_WAITERS, NULL, 0);
         tiny_set(t, object, "KPROCESS.DirectoryTableBase", t->root[i == TINY_IDLE ? TINY_SYSTEM : i]);
         tiny_set(t, object, "KPROCESS.BasePriority", 8);
         tiny_set(t, object, "EPROCESS.UniqueProcessId", processes[i].pid);
@@ -285,6 +287,7 @@ static void put_teb(struct tiny *t, enum tiny_thread i)
 
         tiny_map_user(t, process, teb, 0x2000);
         tiny_set(t, t->thread[i], "KTHREAD.Teb", teb);
+        tiny_user_u(t, process, teb + (t->is64 ? 0x30 : 0x18), t->pointer, teb); /* NT_TIB.Self */
         tiny_user_set(t, process, teb, "NT_TIB.StackBase", 0x130000);
         tiny_user_set(t, process, teb, "NT_TIB.StackLimit", 0x12a000);
         tiny_user_set(t, process, teb, "TEB.ClientId.UniqueProcess", processes[process].pid);
@@ -309,6 +312,10 @@ static void put_thread(struct tiny *t, enum tiny_thread i)
         uint64_t stack = (t->is64 ? UINT64_C(0xfffffd0000000000) : 0xf7800000) + i * UINT64_C(0x10000);
 
         world_u(&t->world, object, 2, 0x0106); /* a thread's dispatcher header */
+        world_u(&t->world, object + HEADER_SIGNAL, 4, threads[i].state == 4);
+        tiny_ring(t, object + HEADER_WAITERS, NULL, 0);
+        for (unsigned k = 4; k >= 2; k -= 2) /* KAPC_STATE: two lists, then the process */
+                tiny_ring(t, object + tiny_place(t, "KTHREAD.ApcState.Process").at - k * t->pointer, NULL, 0);
         tiny_set(t, object, "KTHREAD.State", threads[i].state);
         tiny_set(t, object, "KTHREAD.WaitReason", threads[i].reason);
         tiny_set(t, object, "KTHREAD.Priority", 9);

@@ -134,6 +134,9 @@ class Thread(Rest):
         for member in ("Header.WaitListHead", "MutantListHead", "ApcState.ApcListHead", "SavedApcState.ApcListHead",
                        "ActiveTimerListHead", "QueueListEntry", "BoostList"):
             o.empty_list(member)
+        for member in ("ApcState.ApcListHead", "SavedApcState.ApcListHead"):
+            second = o.at(member) + 2 * system.pointer
+            system.link(second, [], system.kernel)
         cid_pid = self.recipe.get("cid_pid", self.process.pid)
         self.truth["pid"] = cid_pid
         o.put("Cid.UniqueProcess", cid_pid)
