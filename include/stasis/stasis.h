@@ -443,7 +443,8 @@ struct stasis_system_options {
          */
         const char *const *symbols;
         size_t symbol_count;
-        const char *mode; /* paging mode and root by hand, or NULL and ignored */
+        bool infer_layout; /* no table: member places by what must hold in the image; not with layout_path */
+        const char *mode;  /* paging mode and root by hand, or NULL and ignored */
         bool root_known;
         uint64_t root;
         void (*progress)(void *ctx, const char *what, uint64_t done,
@@ -472,6 +473,17 @@ struct stasis_trace {
         bool success;
 };
 
+/* A member place that was looked for in the image itself, because no table was used or the one used is doubtful. */
+struct stasis_inference {
+        const char *member;  /* "_KTHREAD.Teb" */
+        const char *verdict; /* "found", "thin", "ambiguous" or "denied"; only found ones are used */
+        const char *rule;    /* what must hold, in words */
+        uint32_t offset;     /* found: of the member; ambiguous, denied: a place that fits */
+        uint32_t other;      /* ambiguous: another that fits; denied: the one that the debugger block tells */
+        uint32_t agreed, of; /* objects that support it, of those that say anything */
+        bool told;           /* the debugger block says so too */
+};
+
 /*
  * Finds out what system the image holds. A failure says what was tried; the trace of a failed attempt is kept when
  * ret_system is given: the handle is returned with a status other than STASIS_OK and must be closed; only
@@ -486,6 +498,7 @@ STASIS_API void stasis_system_close(struct stasis_system *system);
 /* Facts about the system as a whole (name, version, build, kernel base, PDB, layout ...), as one record. */
 STASIS_API const struct stasis_record *stasis_system_facts(const struct stasis_system *system);
 STASIS_API const struct stasis_trace *stasis_system_trace(const struct stasis_system *system, size_t *ret_count);
+STASIS_API const struct stasis_inference *stasis_system_inferred(const struct stasis_system *system, size_t *ret_count);
 STASIS_API const struct stasis_note *stasis_system_notes(const struct stasis_system *system, size_t *ret_count);
 
 /*

@@ -165,6 +165,10 @@ START_TEST(options_reach_the_library)
 {
         expect("threads --layout nt.json mem", 0, NULL, "");
         ck_assert_str_eq(double_case.layout, "nt.json");
+        expect("threads --layout inferred mem", 0, NULL, "");
+        ck_assert_str_eq(double_case.layout, "(inferred)");
+        expect("threads --layout ./inferred mem", 0, NULL, "");
+        ck_assert_str_eq(double_case.layout, "./inferred");
         ck_assert_str_eq(double_case.symbols, "");
         expect("threads --symbols vmlinux mem -S System.map", 0, NULL, "");
         ck_assert_str_eq(double_case.symbols, "vmlinux|System.map");

@@ -160,6 +160,13 @@ static void put_secondary(struct cli *cli)
         text_free(&text);
 }
 
+/* With --trace every attempt; without, how each thing was found, and of inferred members only their number, which the
+ * layout's own line tells. */
+static bool is_shown(const struct cli *cli, const struct stasis_trace *trace)
+{
+        return cli->trace || (trace->success && strcmp(trace->step, "infer") != 0);
+}
+
 /* How each thing was found; with --trace every attempt, and why it failed. */
 static void put_trace(struct cli *cli)
 {
@@ -169,7 +176,7 @@ static void put_trace(struct cli *cli)
 
         put_section(cli, cli->trace ? "What was tried" : "How it was found");
         for (size_t i = 0; i < count; i++) {
-                if (!cli->trace && !trace[i].success)
+                if (!is_shown(cli, &trace[i]))
                         continue;
                 text_reset(&text);
                 if (cli->trace)
@@ -229,12 +236,40 @@ static void json_trace(struct json *json, const struct cli *cli)
 
         json_begin(json, "trace", '[');
         for (size_t i = 0; i < count; i++) {
-                if (!cli->trace && !trace[i].success)
+                if (!is_shown(cli, &trace[i]))
                         continue;
                 json_begin(json, NULL, '{');
                 json_put_text(json, "step", trace[i].step);
                 json_put_bool(json, "success", trace[i].success);
                 json_put_text(json, "text", trace[i].text);
+                json_end(json);
+        }
+        json_end(json);
+}
+
+static void json_inferred(struct json *json, const struct cli *cli)
+{
+        size_t count = 0;
+        const struct stasis_inference *i = cli->system ? stasis_system_inferred(cli->system, &count) : NULL;
+
+        json_begin(json, "inferred", '[');
+        for (; count > 0; count--, i++) {
+                bool found = strcmp(i->verdict, "found") == 0, none = strcmp(i->verdict, "thin") == 0;
+                json_begin(json, NULL, '{');
+                json_put_text(json, "member", i->member);
+                json_put_text(json, "verdict", i->verdict);
+                if (none)
+                        json_put_null(json, "offset");
+                else
+                        json_put_hex(json, "offset", i->offset);
+                if (found || none)
+                        json_put_null(json, "other");
+                else
+                        json_put_hex(json, "other", i->other);
+                json_put_number(json, "agreed", i->agreed);
+                json_put_number(json, "of", i->of);
+                json_put_bool(json, "told", i->told);
+                json_put_text(json, "rule", i->rule);
                 json_end(json);
         }
         json_end(json);
@@ -265,6 +300,7 @@ static bool info_json(struct cli *cli, const struct stasis_error *err, const str
         json_counts(&json, counts);
         json_put_text(&json, "error", cli->understood ? NULL : err->text);
         json_trace(&json, cli);
+        json_inferred(&json, cli);
         json_notes(&json, cli);
         json_end(&json);
         json_line(&json);

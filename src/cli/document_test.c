@@ -178,6 +178,12 @@ START_TEST(info)
         ck_assert(!json_object_get_boolean(at(doc, "trace[0].success")));
         ck_assert_ptr_null(at(doc, "error"));
         ck_assert_int_eq(number_at(doc, "counts.threads"), 3);
+        ck_assert_str_eq(text_at(doc, "inferred[0].member"), "_KTHREAD.Teb");
+        ck_assert_str_eq(text_at(doc, "inferred[0].offset"), "0xa8");
+        ck_assert_ptr_null(at(doc, "inferred[0].other"));
+        ck_assert_int_eq(number_at(doc, "inferred[0].agreed"), 40);
+        ck_assert_str_eq(text_at(doc, "inferred[1].other"), "0x6c");
+        ck_assert_ptr_null(at(doc, "inferred[2].offset"));
         json_object_put(doc);
         double_case.gap = true;
         doc = document("info mem --format json", 3);

@@ -339,7 +339,9 @@ enum stasis_status stasis_system_open(const struct stasis_image *image, const st
         if (!system)
                 abort();
         snprintf(double_case.layout, sizeof(double_case.layout), "%s",
-                 options->layout_path ? options->layout_path : "");
+                 options->infer_layout  ? "(inferred)"
+                 : options->layout_path ? options->layout_path
+                                        : "");
         double_case.symbols[0] = '\0';
         for (size_t i = 0; i < options->symbol_count; i++) {
                 size_t len = strlen(double_case.symbols);
@@ -369,6 +371,18 @@ const struct stasis_trace *stasis_system_trace(const struct stasis_system *syste
         (void)system;
         *ret_count = 2;
         return trace;
+}
+
+const struct stasis_inference *stasis_system_inferred(const struct stasis_system *system, size_t *ret_count)
+{
+        static const struct stasis_inference inference[] = {
+                { "_KTHREAD.Teb", "found", "NtTib.Self", 0xa8, 0, 40, 41, true },
+                { "_KTHREAD.State", "ambiguous", "in range", 0x68, 0x6c, 0, 0, false },
+                { "_KTHREAD.WaitReason", "thin", "in range", 0, 0, 0, 0, false },
+        };
+        (void)system;
+        *ret_count = 3;
+        return inference;
 }
 
 const struct stasis_note *stasis_system_notes(const struct stasis_system *system, size_t *ret_count)

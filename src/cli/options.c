@@ -37,7 +37,8 @@ const struct cli_option cli_options[] = {
           "physical address of the top page table, as CR3 holds it" },
         { "mode", 'm', "MODE", "x86|pae|x64|la57", VERB_SYSTEM, TAKE_CHOICE_TEXT, AT(mode), "paging mode" },
         { "layout", 'l', "FILE", NULL, VERB_SYSTEM, TAKE_TEXT, AT(layout),
-          "structure layouts from this Volatility 3 ISF file (JSON, plain or .xz)" },
+          "structure layouts from this Volatility 3 ISF file (JSON, plain or .xz); 'inferred': from no file or table, "
+          "but from what must hold in the image" },
         { "symbols", 'S', "FILE", NULL, VERB_SYSTEM, TAKE_TEXTS, AT(symbols),
           "Linux: types and symbols of the kernel from this vmlinux, .debug, BTF, System.map or ISF file; may be given "
           "several times" },

@@ -160,8 +160,10 @@ enum cli_exit cli_open_image(struct cli *cli)
 enum stasis_status cli_try_system(struct cli *cli, struct stasis_error *err)
 {
         bool watched = !cli->quiet && cli->err == stderr && isatty(fileno(stderr));
+        bool infer = cli->layout && strcmp(cli->layout, "inferred") == 0; /* a file of this name is ./inferred */
         struct stasis_system_options options = {
-                .layout_path = cli->layout,
+                .layout_path = infer ? NULL : cli->layout,
+                .infer_layout = infer,
                 .symbols = cli->symbols.at,
                 .symbol_count = cli->symbols.count,
                 .mode = cli->mode,

@@ -16,6 +16,9 @@
 
 #include "../test/tiny.h"
 
+#ifndef SYSTEM_OPTIONS
+#define SYSTEM_OPTIONS /* of a target that asks for more: initialisers, each with its comma */
+#endif
 #define PATCHES_MAX 128
 #define PAGES_FROM 0x100000u /* where a world's pages begin; its tables are below */
 
@@ -191,8 +194,7 @@ static inline void check_lone(struct stasis_system *system, uint64_t object)
 static inline void read_through(const struct tiny *t, const uint8_t *bytes, size_t len, const char *format, bool told)
 {
         const struct stasis_image_options options = { .format = format };
-        const struct stasis_system_options root = { .mode = t->is64 ? "x64" : "x86",
-                                                    .root_known = told,
+        const struct stasis_system_options root = { SYSTEM_OPTIONS.mode = t->is64 ? "x64" : "x86", .root_known = told,
                                                     .root = t->root[TINY_SYSTEM] };
         struct stasis_image *image;
         struct stasis_system *system = NULL;

@@ -136,6 +136,12 @@ const struct stasis_trace *stasis_system_trace(const struct stasis_system *syste
         return system->trace;
 }
 
+const struct stasis_inference *stasis_system_inferred(const struct stasis_system *system, size_t *ret_count)
+{
+        *ret_count = system->inference_count;
+        return system->inference;
+}
+
 const struct stasis_note *stasis_system_notes(const struct stasis_system *system, size_t *ret_count)
 {
         *ret_count = system->note_count;

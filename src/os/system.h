@@ -61,6 +61,8 @@ struct stasis_system {
         size_t note_count, note_capacity;
         struct stasis_trace *trace;
         size_t trace_count, trace_capacity;
+        struct stasis_inference *inference;
+        size_t inference_count;
         size_t notes_dropped;
         const struct stasis_os *os;
         void *priv;

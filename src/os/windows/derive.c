@@ -9,6 +9,7 @@
 
 #define TEB32_DISTANCE 0x2000 /* from the native TEB to the 32-bit one, every version (REPORT.md 3.2) */
 #define TEB32_SELF 0x18       /* NT_TIB32.Self */
+#define NO_CODE_BELOW 0x10000 /* never mapped, so that null pointers fault */
 #define FILETIME_SHIFTED_MIN (UINT64_C(1) << 59) /* unshifted, that would be after the year 3400 */
 #define FILETIME_PLAUSIBLE_MAX (UINT64_C(1) << 59)
 
@@ -344,6 +345,8 @@ void derive_win32_start_address(struct decode *d, struct stasis_fact *fact)
 {
         if (fact_is(fact) && load_place(d, &d->w->at.lpc_message_valid).value)
                 fact->absence = STASIS_NOT_APPLICABLE; /* the place holds a message id */
+        if (fact_is(fact) && !d->w->at.lpc_message_valid.has && fact->value && fact->value < NO_CODE_BELOW)
+                fact->absence = STASIS_CONTRADICTORY; /* the same, under a layout that lacks the bit */
         derive_code(d, fact);
 }
 

@@ -143,6 +143,30 @@ static bool enter_virtual(struct windows *w)
         return true;
 }
 
+/* The layout by whose shape System was found, where the image does not contradict it; else any that it does not. */
+static bool settle_shape(struct windows *w, const struct system_shape *shape)
+{
+        const struct stasis_layout *layout = w->own_layout ? w->own_layout : shape->layout;
+        unsigned score = windows_system_score(w->kernel, layout, shape->object_va);
+        system_trace(w->system, "shape", score > 0,
+                     "%s at pa 0x%" PRIx64 ", va 0x%" PRIx64 ", root 0x%" PRIx64 ": score %u",
+                     stasis_layout_name(layout), shape->object_pa, shape->object_va, shape->root, score);
+        if (!score)
+                return false;
+        w->system_object = shape->object_va;
+        w->has_pe = kernel_find(w->kernel, NULL, 0, progress_adapter, w->system, &w->pe) == STASIS_OK;
+        note_3gb(w);
+        if (w->system->options.infer_layout || (!w->own_layout && windows_layout_doubts(w, layout, NULL, 0)))
+                return windows_choose_layout(w);
+        w->layout = layout;
+        w->layout_evidence = (struct windows_evidence){ "shape of System's object", "weak" };
+        system_note(w->system, STASIS_NOTE_WARNING, "layout-by-plausibility", 0, -1, -1,
+                    "System was found by the shape of its process object alone; %s fits it and is used, and the names "
+                    "of flags and reasons may be those of a neighbouring version",
+                    stasis_layout_name(w->layout));
+        return true;
+}
+
 /* Where no kernel image could be seen, System's own object leads to page tables. */
 static bool find_by_shape(struct windows *w)
 {
@@ -155,25 +179,11 @@ static bool find_by_shape(struct windows *w)
         system_trace(w->system, "shape", count > 0, "System's process object searched by its shape: %zu candidates",
                      count);
         for (size_t i = 0; i < count; i++) {
-                const struct stasis_layout *layout = w->own_layout ? w->own_layout : shape[i].layout;
                 use_root(w, shape[i].paging, shape[i].root);
-                unsigned score = windows_system_score(w->kernel, layout, shape[i].object_va);
-                system_trace(w->system, "shape", score > 0,
-                             "%s at pa 0x%" PRIx64 ", va 0x%" PRIx64 ", root 0x%" PRIx64 ": score %u",
-                             stasis_layout_name(layout), shape[i].object_pa, shape[i].object_va, shape[i].root, score);
-                if (!score)
-                        continue;
-                w->layout = layout;
-                w->layout_evidence = (struct windows_evidence){ "shape of System's object", "weak" };
-                w->system_object = shape[i].object_va;
-                w->has_pe = kernel_find(w->kernel, NULL, 0, progress_adapter, w->system, &w->pe) == STASIS_OK;
-                note_3gb(w);
-                system_note(w->system, STASIS_NOTE_WARNING, "layout-by-plausibility", 0, -1, -1,
-                            "System was found by the shape of its process object alone; %s fits it and is used, and "
-                            "the names "
-                            "of flags and reasons may be those of a neighbouring version",
-                            stasis_layout_name(w->layout));
-                return true;
+                windows_infer_free(w->infer);
+                w->infer = NULL; /* of another address space */
+                if (settle_shape(w, &shape[i]))
+                        return true;
         }
         return false;
 }
@@ -240,6 +250,11 @@ static enum stasis_status no_layout(struct windows *w, struct stasis_error *err)
                                    w->system->options.layout_path,
                                    is_virtual(w) ? "thread of this triage dump" : "System process of this kernel",
                                    w->version.build);
+        if (w->system->options.infer_layout && !is_virtual(w))
+                return stasis_fail(err, STASIS_UNSUPPORTED,
+                                   "a Windows kernel (build %u), but what the image shows is not enough to infer where "
+                                   "its members lie: see the trace",
+                                   w->version.build);
         if (is_virtual(w))
                 return stasis_fail(err, STASIS_UNSUPPORTED,
                                    "a triage dump of Windows (build %u), but no layout fits the thread in it",
@@ -270,6 +285,10 @@ enum stasis_status windows_discover(struct windows *w, struct stasis_error *err)
         enum stasis_status status = open_given_layout(w, err);
         if (status != STASIS_OK)
                 return status;
+        if (w->system->options.infer_layout && (w->own_layout || is_virtual(w)))
+                return stasis_fail(err, STASIS_USAGE,
+                                   w->own_layout ? "a layout is either given or inferred"
+                                                 : "a triage dump holds too little to infer a layout from");
         if (is_virtual(w))
                 return discover_virtual(w, err);
         if (!find_kernel(w) && (w->system->options.root_known || !find_by_shape(w)))
@@ -279,6 +298,8 @@ enum stasis_status windows_discover(struct windows *w, struct stasis_error *err)
         windows_find_process_head(w);
         if (!w->layout && !windows_choose_layout(w) && (w->own_layout || !find_by_shape(w)))
                 return no_layout(w, err); /* a layout that was given is the only one that is tried */
+        windows_infer_free(w->infer);     /* the sample is large, and has served */
+        w->infer = NULL;
         windows_bind_places(w->layout, &w->at);
         windows_use_system_root(w);
         windows_confirm_process_head(w);

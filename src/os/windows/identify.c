@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../layout_internal.h"
+#include "../layout_made.h"
 #include "system_rows.h"
 #include "triage.h"
 #include "windows.h"
@@ -76,7 +77,7 @@ unsigned windows_system_score(struct stasis_space *space, const struct stasis_la
 }
 
 /* Where System's object may be, for this layout: the export, then the head of the list. */
-static size_t system_candidates(struct windows *w, const struct stasis_layout *layout, uint64_t object[static 4])
+static size_t system_candidates(struct windows *w, const struct stasis_layout *layout, uint64_t object[static 5])
 {
         struct stasis_member links;
         uint64_t va, value;
@@ -90,12 +91,14 @@ static size_t system_candidates(struct windows *w, const struct stasis_layout *l
         if (w->process_head && stasis_layout_member(layout, "_EPROCESS.ActiveProcessLinks", &links) &&
             read_pointer(w, w->kernel, w->process_head, &value) == STASIS_OK)
                 object[count++] = value - links.offset;
+        if (w->system_object) /* found by its shape */
+                object[count++] = w->system_object;
         return count;
 }
 
 static unsigned try_layout(struct windows *w, const struct stasis_layout *layout, uint64_t *ret_object)
 {
-        uint64_t object[4];
+        uint64_t object[5];
         unsigned best = 0;
         if (is_virtual(w))
                 return triage_score(w, layout, ret_object);
@@ -162,32 +165,85 @@ static void take_layout(struct windows *w, const struct stasis_layout_choice *ch
                              stasis_layout_name(choice->layout), why->how, why->sure, object, score);
 }
 
-/* The best of the candidates by how well System fits; ties go to the stronger evidence, which comes first. */
-static bool choose_among(struct windows *w, const struct stasis_layout_choice *choice, size_t count)
+/* Held against what the image itself shows of member places (infer.h); a triage dump shows too little. */
+static size_t doubts(struct windows *w, const struct stasis_layout *layout, char *text, size_t len)
 {
-        size_t best = count;
-        unsigned best_score = 0;
-        uint64_t best_object = 0;
+        return is_virtual(w) ? 0 : windows_layout_doubts(w, layout, text, len);
+}
+
+/* A layout that is told exactly or was given stays; what the image contradicts is named. */
+static void note_doubts(struct windows *w)
+{
+        char text[256];
+        size_t count = doubts(w, w->layout, text, sizeof text);
+        if (!count)
+                return;
+        system_note(w->system, STASIS_NOTE_WARNING, "layout-doubtful", 0, -1, -1,
+                    "the image contradicts %zu members of the layout %s, and what is read through them may be wrong: "
+                    "%s; '--layout inferred' does without it",
+                    count, stasis_layout_name(w->layout), text);
+        windows_infer_tell(w);
+}
+
+/* One that the evidence does not tell exactly must not contradict the image. */
+static bool is_refused(struct windows *w, const struct stasis_layout *layout)
+{
+        char text[256];
+        size_t count = doubts(w, layout, text, sizeof text);
+        if (count)
+                system_trace(w->system, "layout", false, "%s: the image has %zu members elsewhere: %s",
+                             stasis_layout_name(layout), count, text);
+        return count > 0;
+}
+
+struct trial {
+        size_t index;
+        unsigned score;
+        uint64_t object;
+};
+
+/* The best of the candidates by how well System fits; ties go to the stronger evidence, which comes first. */
+static struct trial best_of(struct windows *w, const struct stasis_layout_choice *choice, size_t count,
+                            const bool *refused)
+{
+        struct trial best = { .index = count };
         for (size_t i = 0; i < count; i++) {
-                uint64_t object = 0;
-                unsigned score = try_layout(w, choice[i].layout, &object);
-                if (!score)
+                struct trial trial = { .index = i };
+                trial.score = refused[i] ? 0 : try_layout(w, choice[i].layout, &trial.object);
+                if (!trial.score && !refused[i])
                         system_trace(w->system, "layout", false, "%s: System's object does not fit",
                                      stasis_layout_name(choice[i].layout));
-                if (score <= best_score)
+                if (trial.score <= best.score)
                         continue;
-                best = i;
-                best_score = score;
-                best_object = object;
+                best = trial;
                 if (choice[i].match >= STASIS_MATCH_PE)
                         break; /* told exactly; that System fits confirms it */
         }
-        if (best == count)
-                return false;
-        take_layout(w, &choice[best], &evidence[choice[best].match], best_object, best_score);
-        return true;
+        return best;
 }
 
+static bool choose_among(struct windows *w, const struct stasis_layout_choice *choice, size_t count)
+{
+        bool refused[LAYOUTS_TRIED_MAX] = { false };
+        for (;;) {
+                struct trial best = best_of(w, choice, count, refused);
+                if (best.index == count)
+                        return false;
+                const struct stasis_layout_choice *c = &choice[best.index];
+                if (c->match >= STASIS_MATCH_PE || !is_refused(w, c->layout)) {
+                        take_layout(w, c, &evidence[c->match], best.object, best.score);
+                        if (c->match >= STASIS_MATCH_PE)
+                                note_doubts(w);
+                        return true;
+                }
+                refused[best.index] = true;
+        }
+}
+
+/*
+ * A kernel that nothing tells: a measured layout that System fits and that no member of contradicts the image, since it
+ * knows more members than can be inferred.
+ */
 static bool choose_any(struct windows *w)
 {
         const struct stasis_layout *layout, *best = NULL;
@@ -197,7 +253,7 @@ static bool choose_any(struct windows *w)
                 uint64_t object = 0;
                 unsigned score =
                         stasis_layout_pointer_size(layout) == w->pointer_size ? try_layout(w, layout, &object) : 0;
-                if (score <= best_score)
+                if (score <= best_score || is_refused(w, layout))
                         continue;
                 best = layout;
                 best_score = score;
@@ -213,6 +269,31 @@ static bool choose_any(struct windows *w)
         return true;
 }
 
+static bool choose_inferred(struct windows *w)
+{
+        const char *lacks;
+        const struct stasis_layout *family;
+        if (is_virtual(w))
+                return false;
+        bool ok = windows_infer_layout(w, &lacks);
+        windows_infer_tell(w);
+        if (!ok) {
+                system_trace(w->system, "layout", false, "inferred: %s could not be found", lacks);
+                return false;
+        }
+        const char *how = stasis_arena_printf(&w->system->arena, "%zu members that the image itself shows",
+                                              windows_infer_count(w));
+        const struct windows_evidence shown = { how ? how : "what the image itself shows", "inferred" };
+        take_layout(w, &(struct stasis_layout_choice){ .layout = w->inferred_layout }, &shown,
+                    windows_inferred_system(w), (unsigned)windows_infer_count(w));
+        family = layout_made_family(w->inferred_layout);
+        system_note(w->system, STASIS_NOTE_WARNING, "layout-inferred", 0, -1, -1,
+                    "the places of %zu members were inferred from what must hold in this image; other members are not "
+                    "known; names of states and reasons are those of %s",
+                    windows_infer_count(w), family ? stasis_layout_name(family) : "all versions");
+        return true;
+}
+
 static bool choose_reactos(struct windows *w)
 {
         const struct stasis_layout *layout = stasis_layout_by_name(w->is64 ? "reactos-0.4-x64" : "reactos-0.4-x86");
@@ -221,6 +302,7 @@ static bool choose_reactos(struct windows *w)
         if (!score)
                 return false;
         take_layout(w, &(struct stasis_layout_choice){ .layout = layout }, &evidence_reactos, object, score);
+        note_doubts(w);
         return true;
 }
 
@@ -251,6 +333,7 @@ static bool choose_given(struct windows *w)
         }
         take_layout(w, &(struct stasis_layout_choice){ .layout = w->own_layout }, &evidence_given, object, score);
         note_other_pdb(w);
+        note_doubts(w);
         return true;
 }
 
@@ -260,11 +343,13 @@ bool windows_choose_layout(struct windows *w)
         struct stasis_kernel_id id;
         if (w->own_layout)
                 return choose_given(w);
+        if (w->system->options.infer_layout)
+                return choose_inferred(w);
         if (w->version.reactos && choose_reactos(w))
                 return true;
         kernel_id(w, &id);
         size_t count = stasis_layout_choose(&id, choice, LAYOUTS_TRIED_MAX);
         if (!count)
                 system_trace(w->system, "layout", false, "no built-in layout for this PDB, PE or build %u", id.build);
-        return choose_among(w, choice, count) || choose_any(w);
+        return choose_among(w, choice, count) || choose_any(w) || choose_inferred(w);
 }

@@ -48,11 +48,15 @@ const char *windows_thread_refused(const struct windows *w, uint64_t object)
         const char *why = header_refused(w, object, DISPATCHER_THREAD, "its dispatcher header is not a thread's");
         if (why)
                 return why;
-        if (read_place(w->kernel, object, &w->at.thread_state, &state) != STASIS_OK)
+        enum stasis_status status = read_place(w->kernel, object, &w->at.thread_state, &state);
+        if (status != STASIS_OK && status != STASIS_UNSUPPORTED) /* an inferred layout may lack it */
                 return "it is not readable";
-        if (state > THREAD_STATE_MAX)
+        if (status == STASIS_OK && state > THREAD_STATE_MAX)
                 return "its state is out of range";
-        if (windows_owner_of(w, object, &process) != STASIS_OK)
+        status = windows_owner_of(w, object, &process);
+        if (status == STASIS_UNSUPPORTED)
+                return NULL;
+        if (status != STASIS_OK)
                 return "its process pointer is not readable";
         if (is_virtual(w)) /* its process need not be there, but a first piece of a thread is no thread */
                 return read_place(w->kernel, object, &w->at.cid_thread, &tid) == STASIS_OK

@@ -137,7 +137,7 @@ static int by_number(const void *a, const void *b)
                                       : (p->block > q->block) - (p->block < q->block);
 }
 
-static uint32_t expected_processors(const struct windows *w)
+uint32_t windows_expected_processors(const struct windows *w)
 {
         const struct stasis_hints *h = stasis_image_hints(w->image);
         uint64_t va, count;
@@ -156,7 +156,7 @@ static bool enough(const struct windows *w, uint32_t expected)
 
 enum stasis_status windows_processors(struct windows *w)
 {
-        uint32_t prcb_in_pcr, expected = expected_processors(w);
+        uint32_t prcb_in_pcr, expected = windows_expected_processors(w);
         size_t capacity = 0;
         bind_prcb(w, &prcb_in_pcr);
         from_block(w, &capacity);

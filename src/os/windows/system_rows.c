@@ -153,7 +153,7 @@ static const struct stasis_column columns[] = {
         COLUMN("layout", "Layout", LAYOUT, TEXT, "which table of member places was used"),
         COLUMN("layout_evidence", "Layout chosen by", LAYOUT, TEXT, "the strongest evidence for it"),
         COLUMN("layout_confidence", "How sure", LAYOUT, TEXT,
-               "exact, strong (KDBG sizes), likely (build), weak (System's shape alone), or given"),
+               "exact, strong (KDBG sizes), likely (build), weak (System's shape alone), given, or inferred"),
 };
 
 static struct stasis_fact (*const fill[])(struct windows *w) = {

@@ -22,6 +22,8 @@ static void windows_close(void *priv)
         modules_free(&w->modules);
         modules_free(&w->user_modules);
         stasis_layout_close(w->own_layout);
+        stasis_layout_close(w->inferred_layout);
+        windows_infer_free(w->infer);
         free(w->processor);
         free(w->process);
         free(w->thread);

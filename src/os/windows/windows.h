@@ -5,6 +5,7 @@
  *   discover.c      root, kernel, debugger block, version: the sequence that fills struct windows
  *   kdbg_find.c     the debugger block: plain, or decoded
  *   identify.c      which layout, proved by System
+ *   infer.h         member places without a layout, by what must hold; infer*.c
  *   heads.c         the heads of the lists, checked against System's links; the root to keep
  *   system_shape.c  System's process object by its shape, where nothing points to it
  *   objects.c       what is a process, what is a thread, whose it is; the process list
@@ -82,6 +83,8 @@ struct windows_thread {
         bool decoded; /* once before: its notes are there */
 };
 
+struct infer; /* infer.h */
+
 struct windows {
         struct stasis_system *system;
         const struct stasis_image *image;
@@ -101,7 +104,9 @@ struct windows {
         struct kernel_version version;
         struct shared_data shared;
         const struct stasis_layout *layout;
-        struct stasis_layout *own_layout; /* from a file, to be closed */
+        struct stasis_layout *own_layout;      /* from a file, to be closed */
+        struct stasis_layout *inferred_layout; /* made of what the image shows, to be closed */
+        struct infer *infer;                   /* what it shows; NULL: nobody has asked yet */
         uint32_t revision[4];
         struct windows_evidence layout_evidence;
         struct windows_places at;
@@ -167,6 +172,21 @@ void windows_bind_places(const struct stasis_layout *layout, struct windows_plac
 /* Whether a process object at va is System under this layout. A score: 0 no, higher is surer. */
 unsigned windows_system_score(struct stasis_space *space, const struct stasis_layout *layout, uint64_t object);
 
+/*
+ * What the image itself shows of member places: made once, on the first call. False: no System process with a ring of
+ * processes and lists of threads was found, so that nothing can be said.
+ */
+bool windows_infer(struct windows *w);
+void windows_infer_free(struct infer *s);
+/* A layout of it, w->inferred_layout. False where that is less than lists, ids and names; *ret_lacks: which. */
+bool windows_infer_layout(struct windows *w, const char **ret_lacks);
+/* Members that this layout has elsewhere than the image shows: how many, and their names, separated by commas. */
+size_t windows_layout_doubts(struct windows *w, const struct stasis_layout *layout, char *text, size_t len);
+size_t windows_infer_count(const struct windows *w);       /* members found */
+uint64_t windows_inferred_system(const struct windows *w); /* System's object */
+/* What was found, and why the rest was not, one line of the trace each, and for stasis_system_inferred. */
+void windows_infer_tell(struct windows *w);
+
 struct system_shape {
         uint64_t object_pa, object_va; /* va: from its own list links */
         uint64_t root;
@@ -181,6 +201,8 @@ size_t windows_system_by_shape(const struct windows *w, struct system_shape *ret
 
 /* ---- processors */
 enum stasis_status windows_processors(struct windows *w) STASIS_MUST_CHECK;
+/* How many the shared data, the kernel or the file's header say there are; 0: nobody does. */
+uint32_t windows_expected_processors(const struct windows *w);
 
 /* ---- objects, sources and the report */
 enum stasis_status windows_find_processes(struct windows *w, struct stasis_error *err) STASIS_MUST_CHECK;

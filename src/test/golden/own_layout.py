@@ -45,17 +45,19 @@ def field_of(offset, shape):
     return field
 
 
-def document():
+def document(name=NAME, width="x64"):
+    """The layout of this name as an ISF document, with the symbols of its kernel where the texts have them."""
     texts = source.Source()
-    layout = next(each for each in texts.layouts["x64"] if each.name == NAME)
-    pdb, rva = next((k[3], k[4]) for k in texts.kernels if k[:3] == ("x64", layout.label, NAME[:-4]))
+    layout = next(each for each in texts.layouts[width] if each.name == name)
+    none = ("00000000000000000000000000000000" + "1", [])
+    pdb, rva = next(((k[3], k[4]) for k in texts.kernels if k[:3] == (width, layout.label, name[:-4])), none)
     structs = {name: {"kind": "struct", "size": size,
                       "fields": {member: field_of(*place) for member, place in members.items()}}
                for name, (size, members) in layout.structs.items()}
     symbols = {name: at for name, at in zip(texts.symbols, rva) if at is not None}
     return isf.Isf({"structs": structs, "symbols": {pdb: {"rva": symbols}},
                     "enums": {name: {"size": 4, "values": values} for name, values in layout.enums.items()},
-                    "metadata": {"name": NAME, "pointer_size": 8}}).document()
+                    "metadata": {"name": name, "pointer_size": 8 if width == "x64" else 4}}).document()
 
 
 class Check:
