@@ -20,7 +20,7 @@ static uint8_t size_of(const struct infer *s, const struct infer_rule *rule)
         return rule->type == STASIS_TYPE_STRUCT ? (uint8_t)(2 * s->pointer) : s->pointer;
 }
 
-uint8_t infer_size(const struct infer *s, enum infer_member m) { return size_of(s, &infer_rules[m]); }
+uint8_t infer_size(const struct infer *s, enum infer_member m) { return size_of(s, &infer_table[m]); }
 
 /* Numbers are aligned to their size, names to 4. */
 static uint32_t step_of(const struct infer *s, const struct infer_rule *rule)
@@ -106,7 +106,7 @@ static const struct infer_candidate *settle(const struct infer_rule *rule, const
 
 static void search(struct infer *s, enum infer_member m)
 {
-        const struct infer_rule *rule = &infer_rules[m];
+        const struct infer_rule *rule = &infer_table[m];
         struct infer_candidate c[CANDIDATES_MAX];
         uint32_t told = told_place(s, rule);
         size_t count = candidates(s, rule, c);
@@ -177,6 +177,6 @@ void windows_infer_free(struct infer *s)
 
 bool infer_denies(struct infer *s, enum infer_member m, uint32_t at)
 {
-        struct infer_candidate c = poll(s, &infer_rules[m], at);
-        return c.no >= 2 && c.no >= infer_rules[m].least && c.no > c.yes;
+        struct infer_candidate c = poll(s, &infer_table[m], at);
+        return c.no >= 2 && c.no >= infer_table[m].least && c.no > c.yes;
 }

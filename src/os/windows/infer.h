@@ -138,7 +138,7 @@ struct infer_rule {
         size_t told;      /* place in struct kdbg of the debugger block's own answer; 0: it has none */
         const char *text; /* what must hold, as the trace says it */
 };
-extern const struct infer_rule infer_rules[INFER_MEMBERS];
+extern const struct infer_rule infer_table[INFER_MEMBERS];
 
 /* ---- readers */
 static inline bool infer_has(const struct infer *s, enum infer_member m) { return s->found[m].verdict == INFER_FOUND; }

@@ -76,7 +76,7 @@ static bool add_found(const struct infer *s, struct stasis_layout *layout)
 {
         bool ok = true;
         for (enum infer_member m = 0; m < INFER_MEMBERS && ok; m++) {
-                const struct infer_rule *rule = &infer_rules[m];
+                const struct infer_rule *rule = &infer_table[m];
                 uint8_t size = infer_size(s, m);
                 bool text = m == INFER_NAME;
                 struct stasis_member member = {
@@ -102,7 +102,7 @@ static const char *lacking(const struct infer *s)
 {
         for (size_t i = 0; i < NEEDED; i++)
                 if (!infer_has(s, needed[i]))
-                        return infer_rules[needed[i]].name;
+                        return infer_table[needed[i]].name;
         bool lists = (infer_has(s, INFER_KPROCESS_THREADS) && infer_has(s, INFER_KTHREAD_ENTRY)) ||
                      (infer_has(s, INFER_EPROCESS_THREADS) && infer_has(s, INFER_ETHREAD_ENTRY));
         return lists ? NULL : "ThreadListHead";
@@ -171,7 +171,7 @@ void windows_infer_tell(struct windows *w)
                 return;
         system->inference = arena_array(&system->arena, struct stasis_inference, INFER_MEMBERS);
         for (enum infer_member m = 0; system->inference && m < INFER_MEMBERS; m++) {
-                const struct infer_rule *rule = &infer_rules[m];
+                const struct infer_rule *rule = &infer_table[m];
                 const struct inferred *f = &w->infer->found[m];
                 struct stasis_inference *i = &system->inference[system->inference_count];
                 const char *member = stasis_arena_printf(&system->arena, "%s.%s", rule->structure, rule->name);
@@ -205,7 +205,7 @@ size_t windows_layout_doubts(struct windows *w, const struct stasis_layout *layo
         if (!windows_infer(w))
                 return 0;
         for (enum infer_member m = 0; m < INFER_MEMBERS; m++) {
-                const struct infer_rule *rule = &infer_rules[m];
+                const struct infer_rule *rule = &infer_table[m];
                 struct stasis_member member;
                 char path[64];
                 snprintf(path, sizeof path, "%s.%s", rule->structure, rule->name);

@@ -16,7 +16,7 @@
 #define LIST .type = STASIS_TYPE_STRUCT
 #define NUMBER(bytes) .size = (bytes), .type = STASIS_TYPE_UNSIGNED
 
-const struct infer_rule infer_rules[INFER_MEMBERS] = {
+const struct infer_rule infer_table[INFER_MEMBERS] = {
         [INFER_LINKS] = { PROCESS("_EPROCESS", "ActiveProcessLinks"), LIST, .least = 3, .vote = vote_process_links,
                           .where = where_links, .text = "a ring of process objects, one head, links that point back" },
         [INFER_PID] = { PROCESS("_EPROCESS", "UniqueProcessId"), POINTER, .least = 3, .vote = vote_pid,
