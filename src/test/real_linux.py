@@ -84,6 +84,7 @@ def told(truth, got, typed):
     if not typed:
         return
     yield "uid", truth["uid"], got["uid"]
+    yield "sources", True, {"pid-table", "thread-group", "slab"} <= set(got["sources"])
     if truth.get("exe"):
         yield "path", truth["exe"], got["path"]
         if got["absent"].get("command_line") != "not in this image":  # kdump leaves user pages out

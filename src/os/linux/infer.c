@@ -65,7 +65,9 @@ static void add_children(struct infer *n, size_t parent)
         uint64_t object = n->sample[parent].object;
         struct list_walk walk;
         const struct list_options options = { .pointer_size = l->pointer_size, .max = INFER_SAMPLES_MAX };
-        if (list_walk(l->kernel, object + n->children, &options, &walk) != STASIS_OK)
+        enum stasis_status status = list_walk(l->kernel, object + n->children, &options, &walk);
+        n->no_memory |= status == STASIS_NOMEM;
+        if (status != STASIS_OK)
                 return;
         for (size_t i = 0; i < walk.count && n->count < INFER_SAMPLES_MAX && !n->no_memory; i++) {
                 uint64_t child = walk.entry[i] - n->sibling, up, leader;
@@ -117,7 +119,9 @@ static bool confirm_init(struct infer *n, uint64_t init)
         uint64_t child[FIRST_CHILDREN];
         struct list_walk walk;
         const struct list_options options = { .pointer_size = l->pointer_size, .max = FIRST_CHILDREN };
-        if (list_walk(l->kernel, init + n->children, &options, &walk) != STASIS_OK)
+        enum stasis_status status = list_walk(l->kernel, init + n->children, &options, &walk);
+        n->no_memory |= status == STASIS_NOMEM;
+        if (status != STASIS_OK)
                 return false;
         size_t count = walk.count < FIRST_CHILDREN ? walk.count : FIRST_CHILDREN;
         for (size_t i = 0; i < count; i++)

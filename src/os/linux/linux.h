@@ -39,6 +39,7 @@ enum linux_source {
         LINUX_PID_TABLE,
         LINUX_RUN_QUEUE,
         LINUX_CHILDREN,
+        LINUX_SLAB,
         LINUX_SOURCE_COUNT
 };
 

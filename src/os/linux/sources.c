@@ -277,6 +277,7 @@ static const struct source_row {
         [LINUX_PID_TABLE] = { "pid-table", source_pid_table },
         [LINUX_RUN_QUEUE] = { "run-queue", find_by_run_queues },
         [LINUX_CHILDREN] = { "children", find_by_children },
+        [LINUX_SLAB] = { "slab", source_slab },
 };
 
 enum stasis_status linux_find_tasks(struct linux_system *l)

@@ -207,6 +207,8 @@ enum stasis_status linux_choose_layout(struct linux_system *l, struct stasis_err
                 l->inferred = true;
                 use_layout(l, l->types, "what must hold of its tasks", "inferred");
         }
+        if (l->no_memory)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
         if (!l->layout)
                 return stasis_fail(err, STASIS_UNSUPPORTED,
                                    "a Linux kernel (%s), and nothing tells where its structures' members lie: no BTF, "
