@@ -166,6 +166,11 @@ START_TEST(facts_of_every_kind)
         expect(101, "page_table_root", t.root);
         ck_assert_int_eq(fact(3, "mm")->absence, STASIS_NOT_APPLICABLE);
         ck_assert(!note("layout-inferred") == kinds[_i].kind.btf);
+        size_t inferred, found = 0;
+        const struct stasis_inference *inference = stasis_system_inferred(sys, &inferred);
+        for (size_t i = 0; i < inferred; i++)
+                found += !strcmp(inference[i].verdict, "found") && inference[i].agreed == 10 && inference[i].of == 10;
+        ck_assert_uint_eq(found, kinds[_i].kind.btf ? 0 : 15);
 }
 END_TEST
 
@@ -284,6 +289,12 @@ START_TEST(ambiguous_is_absent)
                        tl_get(&t, tl_at(&t, (enum tl_task)i, TL_STATE), 4));
         start();
         ck_assert(traced("infer", false, "task_struct.__state: 2 places are right"));
+        size_t inferred;
+        const struct stasis_inference *inference = stasis_system_inferred(sys, &inferred);
+        ck_assert_uint_gt(inferred, 3);
+        ck_assert_str_eq(inference[3].member, "task_struct.__state");
+        ck_assert_str_eq(inference[3].verdict, "ambiguous");
+        ck_assert_uint_ne(inference[3].offset, inference[3].other);
         ck_assert_uint_eq(count(STASIS_THREADS), 12);
         ck_assert_int_eq(fact(1, "state")->absence, STASIS_NOT_KNOWN);
         ck_assert_int_eq(fact(1, "state_letter")->absence, STASIS_NOT_KNOWN);

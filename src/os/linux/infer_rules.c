@@ -364,21 +364,45 @@ static const struct rule {
 
 static uint32_t known(const struct infer *n, size_t member) { return *(const uint32_t *)((const char *)n + member); }
 
+/* What 'stasis info' lists; the trace has it too, in the order of the attempts. */
+static void keep_evidence(struct infer *n, const struct rule *r, unsigned places, uint32_t found, uint32_t other)
+{
+        struct stasis_system *system = n->l->system;
+        if (!system->inference)
+                system->inference = arena_array(&system->arena, struct stasis_inference, sizeof rules / sizeof *rules);
+        char *member = stasis_arena_printf(&system->arena, "%s.%s", r->structure, r->name);
+        if (!system->inference || !member)
+                return;
+        system->inference[system->inference_count++] = (struct stasis_inference){
+                .member = member,
+                .verdict = places == 1 ? "found"
+                           : places    ? "ambiguous"
+                                       : "thin",
+                .rule = r->why,
+                .offset = places ? found : 0,
+                .other = places > 1 ? other : 0,
+                .agreed = places == 1 ? (uint32_t)n->count : 0,
+                .of = (uint32_t)n->count,
+        };
+}
+
 static void try_rule(struct infer *n, const struct rule *r)
 {
         uint32_t p = n->l->pointer_size, step = r->step ? r->step : p, size = r->size ? r->size : p;
         uint32_t from = r->from == NO_PLACE ? 0 : known(n, r->from);
         uint32_t to = r->to != NO_PLACE ? known(n, r->to) : r->fits == fits_pgd ? PGD_BEFORE : INFER_WINDOW;
-        uint32_t found = UNKNOWN;
+        uint32_t found = UNKNOWN, other = UNKNOWN;
         unsigned places = 0;
         if ((r->needs != NO_PLACE && known(n, r->needs) == UNKNOWN) || from == UNKNOWN || to == UNKNOWN)
                 return;
         from += r->from == NO_PLACE ? 0 : step;
         for (uint32_t o = (from + step - 1) / step * step; o + size <= to; o += step)
                 if (r->fits(n, o)) {
-                        found = found == UNKNOWN ? o : found;
+                        other = places == 1 ? o : other;
+                        found = places ? found : o;
                         places++;
                 }
+        keep_evidence(n, r, places, found, other);
         if (places != 1) {
                 system_trace(n->l->system, "infer", false, "%s.%s: %u places are right (%s)", r->structure, r->name,
                              places, r->why);

@@ -22,7 +22,7 @@ static bool reads_pointer(const struct linux_system *l, uint64_t object, const s
 /* Ids in range, a leader of the same group, a parent; what a freed or overwritten task does not keep. */
 const char *linux_task_refused(const struct linux_system *l, uint64_t object)
 {
-        uint64_t pid, tgid, leader, parent, leader_tgid;
+        uint64_t pid, tgid = 0, leader, parent, leader_tgid;
         char comm[LINUX_COMM_LEN];
         if (!linux_is_kernel_address(l, object) || object % l->pointer_size)
                 return "it is no kernel address";
