@@ -4,8 +4,8 @@ import pathlib
 import re
 
 HERE = pathlib.Path(__file__).parent
-FILES = ['layouts.txt', *sorted(p.name for p in HERE.glob('structs-*.txt')), 'enums.txt', 'kernels.txt', 'pe_ids.txt',
-         'profiles.txt', 'derived.txt', 'omit.txt']
+FILES = ['layouts.txt', *sorted(p.name for p in HERE.glob('structs-*.txt')), 'enums.txt', 'kernels.txt',
+         'symbols-more.txt', 'pe_ids.txt', 'profiles.txt', 'derived.txt', 'omit.txt']
 
 
 
@@ -93,6 +93,16 @@ class Source:
     def do_kernel(self, words):
         arch, label, version, pdb = words[1:5]
         self.kernels.append((arch, label, version, pdb, [None if w == '-' else int(w, 16) for w in words[5:]]))
+
+    def do_more(self, words):
+        """A symbol that the facts lack: more NAME PDB=PLACE..."""
+        self.symbols.append(words[1])
+        places = dict(w.split('=') for w in words[2:])
+        unknown = set(places) - {k[3] for k in self.kernels}
+        if unknown:
+            raise SystemExit('%s: %s: no such kernel: %s' % (self.where, words[1], ' '.join(sorted(unknown))))
+        for _, _, _, pdb, known in self.kernels:
+            known.append(int(places[pdb], 16) if pdb in places else None)
 
     def do_pe(self, words):
         for stamp_size in words[3:]:
