@@ -434,6 +434,14 @@ STASIS_API const char *stasis_kind_name(enum stasis_kind kind);
 
 struct stasis_system;
 
+/* A page file that was taken with the image; nothing in it tells whether it is of the same machine. */
+struct stasis_pagefile {
+        uint32_t number;  /* as page-table entries name it: 0 is the first that Windows made */
+        const char *path; /* NULL: bytes in memory, borrowed until the system is closed */
+        const void *bytes;
+        size_t len;
+};
+
 struct stasis_system_options {
         const char *layout_path; /* Volatility 3 ISF JSON, plain or .xz; NULL: built-in tables */
         /*
@@ -447,6 +455,8 @@ struct stasis_system_options {
         const char *mode;  /* paging mode and root by hand, or NULL and ignored */
         bool root_known;
         uint64_t root;
+        const struct stasis_pagefile *pagefile; /* read while the system is opened */
+        size_t pagefile_count;
         void (*progress)(void *ctx, const char *what, uint64_t done,
                          uint64_t total); /* NULL, or called on long steps */
         void *progress_ctx;

@@ -117,7 +117,7 @@ static inline void check_fact(const struct stasis_column *column, const struct s
         static char text[0x20000];
         char small[16];
 
-        promise(fact->absence <= STASIS_NOT_KNOWN, "absence is one of the list");
+        promise(fact->absence <= STASIS_NOT_MAPPED, "absence is one of the list");
         promise(fact->origin <= STASIS_ORIGIN_CONTEXT, "origin is one of the list");
         bool is_text = column->kind == STASIS_KIND_TEXT || column->kind == STASIS_KIND_TEXTS;
         promise(!is_text || fact->absence != STASIS_PRESENT || fact->text, "a text that is present is there");

@@ -34,7 +34,8 @@ static void look_in_image(const struct stasis_space *space, struct stasis_addres
 {
         address->pa = address->walk.pa;
         address->backing = STASIS_BACKING_IMAGE;
-        if (stasis_image_find(space->image, address->pa))
+        uint8_t byte;
+        if (stasis_image_read(space->image, address->pa, &byte, 1) == STASIS_OK)
                 return;
         address->status = STASIS_IO;
         address->verdict = STASIS_VERDICT_NOT_CAPTURED;

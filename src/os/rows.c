@@ -135,26 +135,51 @@ void rows_free(struct field_set *set)
 
 /* ---------------------------------------------------------------- decoding */
 
-enum stasis_absence absence_of(enum stasis_status status)
+static const uint8_t absence_of_verdict[] = {
+        [STASIS_VERDICT_PRESENT] = STASIS_NOT_IN_IMAGE,    [STASIS_VERDICT_TRANSITION] = STASIS_NOT_IN_IMAGE,
+        [STASIS_VERDICT_PROTOTYPE] = STASIS_NOT_IN_IMAGE,  [STASIS_VERDICT_DEMAND_ZERO] = STASIS_DEMAND_ZERO,
+        [STASIS_VERDICT_PAGED_OUT] = STASIS_PAGED_OUT,     [STASIS_VERDICT_COMPRESSED] = STASIS_COMPRESSED,
+        [STASIS_VERDICT_MAPPED_FILE] = STASIS_MAPPED_FILE, [STASIS_VERDICT_NOT_CAPTURED] = STASIS_NOT_IN_IMAGE,
+        [STASIS_VERDICT_INVALID] = STASIS_NOT_MAPPED,      [STASIS_VERDICT_NOT_PRESENT] = STASIS_PAGED_OUT,
+};
+
+enum stasis_absence absence_of(struct stasis_space *space, uint64_t va, size_t len, enum stasis_status status)
 {
+        struct stasis_address address;
         switch (status) {
         case STASIS_OK: return STASIS_PRESENT;
-        case STASIS_IO: return STASIS_NOT_IN_IMAGE;
         case STASIS_UNSUPPORTED: return STASIS_NOT_IN_VERSION;
         case STASIS_CORRUPT: return STASIS_CONTRADICTORY;
-        default: return STASIS_PAGED_OUT;
+        case STASIS_IO:
+        case STASIS_ABSENT: break;
+        default: return STASIS_NOT_KNOWN;
         }
+        stasis_space_examine(space, va, &address);
+        for (uint64_t at = (va | 0xfff) + 1; address.status == STASIS_OK && at && at - va < len; at += 0x1000)
+                stasis_space_examine(space, at, &address);
+        return (enum stasis_absence)absence_of_verdict[address.verdict];
+}
+
+/* What is read of no physical address is somewhere else: in a page file, or compressed. */
+static void place_of(struct stasis_space *space, struct stasis_fact *fact)
+{
+        struct stasis_address address;
+        if (space->image->is_virtual || stasis_space_pa(space, fact->va, &fact->pa) == STASIS_OK || !fact_is(fact))
+                return;
+        stasis_space_examine(space, fact->va, &address);
+        fact->backing = (uint8_t)address.backing;
+        fact->pagefile = (uint8_t)address.pagefile;
+        fact->off = address.off;
 }
 
 struct stasis_fact load_at(struct stasis_space *space, uint64_t va, uint32_t size)
 {
         struct stasis_fact fact = { .va = va, .pa = STASIS_NOWHERE, .origin = STASIS_ORIGIN_LINK };
         enum stasis_status status = stasis_space_u(space, va, size, &fact.value);
-        fact.absence = (uint8_t)absence_of(status);
+        fact.absence = (uint8_t)absence_of(space, va, size, status);
         if (status != STASIS_OK)
                 fact.value = 0;
-        if (space->image->is_virtual || stasis_space_pa(space, va, &fact.pa) != STASIS_OK)
-                fact.pa = STASIS_NOWHERE;
+        place_of(space, &fact);
         return fact;
 }
 

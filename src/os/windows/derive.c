@@ -67,19 +67,21 @@ void derive_object_pa(struct decode *d, struct stasis_fact *fact)
 {
         *fact = load_at(d->w->kernel, d->object, 1);
         fact->value = fact->pa;
-        if (is_virtual(d->w))
-                *fact = fact_absent(STASIS_NOT_APPLICABLE);
-        else
-                fact->absence = fact->pa == STASIS_NOWHERE ? (uint8_t)STASIS_PAGED_OUT : (uint8_t)STASIS_PRESENT;
+        if (is_virtual(d->w) || (fact_is(fact) && fact->pa == STASIS_NOWHERE))
+                *fact = fact_absent(STASIS_NOT_APPLICABLE); /* it lies in a page file, or compressed */
+        else if (fact->pa != STASIS_NOWHERE)
+                fact->absence = STASIS_PRESENT;
 }
 
 void derive_process_name(struct decode *d, struct stasis_fact *fact)
 {
         const struct windows_process *p = &d->w->process[d->process];
-        *fact = fact_absent(STASIS_PAGED_OUT);
-        if (!p->name_known)
+        uint64_t va = p->object + d->w->at.process_name.offset;
+        if (!p->name_known) {
+                *fact = fact_absent(absence_of(d->w->kernel, va, sizeof p->name - 2, STASIS_ABSENT));
                 return;
-        *fact = load_at(d->w->kernel, p->object + d->w->at.process_name.offset, 1);
+        }
+        *fact = load_at(d->w->kernel, va, 1);
         fact->value = 0;
         fact->text = p->idle && !p->name[0] ? "Idle"
                                             : text_from_bytes(d->arena, (const uint8_t *)p->name, sizeof p->name - 1);
@@ -283,7 +285,8 @@ void derive_teb32(struct decode *d, struct stasis_fact *fact)
                 d->teb32_why = d->teb_why;
         else if (d->w->process[d->process].wow64) {
                 uint64_t va = d->teb + teb32_distance(d, space);
-                d->teb32_why = absence_of(stasis_space_u(space, va + TEB32_SELF, 4, &self));
+                enum stasis_status status = stasis_space_u(space, va + TEB32_SELF, 4, &self);
+                d->teb32_why = absence_of(space, va + TEB32_SELF, 4, status);
                 if (d->teb32_why == STASIS_PRESENT && self != va)
                         d->teb32_why = STASIS_CONTRADICTORY;
                 d->teb32 = va;

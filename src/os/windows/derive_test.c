@@ -118,7 +118,7 @@ START_TEST(thread_name)
         absent(TINY_MAIN, "thread_name", STASIS_NOT_APPLICABLE);
         world_u(&t.world, at, 2, 12);
         tiny_pointer(&t, at + 8, UINT64_C(0xffffc60000000000));
-        absent(TINY_MAIN, "thread_name", STASIS_PAGED_OUT);
+        absent(TINY_MAIN, "thread_name", STASIS_NOT_MAPPED);
 }
 END_TEST
 
@@ -177,7 +177,7 @@ START_TEST(affinity_pointer)
         world_u(&t.world, ex, 2, 65);
         absent(TINY_MAIN, "affinity", STASIS_CONTRADICTORY);
         tiny_pointer(&t, at, 0xffffc60000000000);
-        absent(TINY_MAIN, "affinity", STASIS_PAGED_OUT);
+        absent(TINY_MAIN, "affinity", STASIS_NOT_MAPPED);
 }
 END_TEST
 
@@ -257,7 +257,7 @@ START_TEST(teb32)
         absent(TINY_MAIN, "teb32_last_error", STASIS_CONTRADICTORY);
         tiny_user_u(&t, TINY_BETA, t.teb32 + 0x18, 4, t.teb32);
         tiny_user_set(&t, TINY_BETA, t.teb[TINY_MAIN], "TEB.WowTebOffset", 0x12000); /* leads nowhere */
-        absent(TINY_MAIN, "teb32", STASIS_PAGED_OUT);
+        absent(TINY_MAIN, "teb32", STASIS_NOT_MAPPED);
         tiny_user_set(&t, TINY_BETA, t.teb[TINY_MAIN], "TEB.WowTebOffset", 0); /* not set yet: where it always is */
         value(TINY_MAIN, "teb32", t.teb32);
 }
@@ -396,7 +396,7 @@ START_TEST(impersonation_old)
         absent(TINY_CLIENT, "impersonation_level", STASIS_NOT_APPLICABLE);
         set(TINY_CLIENT, "ETHREAD.ActiveImpersonationInfo", 1);
         set(TINY_CLIENT, "ETHREAD.ImpersonationInfo", 0xe2000000);
-        absent(TINY_CLIENT, "token", STASIS_PAGED_OUT);
+        absent(TINY_CLIENT, "token", STASIS_NOT_MAPPED);
         set(TINY_CLIENT, "ETHREAD.ImpersonationInfo", 0);
         absent(TINY_CLIENT, "token", STASIS_NOT_APPLICABLE);
         absent(TINY_CLIENT, "copy_on_open", STASIS_NOT_APPLICABLE);

@@ -255,7 +255,7 @@ START_TEST(tebs_absent)
         for (size_t i = 0; i < COUNT(teb_plain); i++)
                 expect_absent(thread_fact(TINY_WORKER, teb_plain[i].key), STASIS_NOT_APPLICABLE);
         tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.Teb", t.teb[TINY_MAIN] - 0x4000);
-        expect_absent(thread_fact(TINY_MAIN, "last_error"), STASIS_PAGED_OUT);
+        expect_absent(thread_fact(TINY_MAIN, "last_error"), STASIS_NOT_MAPPED);
         expect_value(thread_fact(TINY_MAIN, "teb"), t.teb[TINY_MAIN] - 0x4000);
         tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.Teb", t.pool); /* no user address */
         expect_absent(thread_fact(TINY_MAIN, "last_error"), STASIS_CONTRADICTORY);
@@ -300,8 +300,8 @@ START_TEST(object_not_there)
         expect_absent(thread_fact(TINY_MAIN, "cross_thread_flags"), STASIS_NOT_IN_IMAGE);
         world_unmap(&t.world, t.thread[TINY_MAIN]);
         memset(w->kernel->tlb, 0, sizeof(w->kernel->tlb));
-        expect_absent(thread_fact(TINY_MAIN, "state"), STASIS_PAGED_OUT);
-        expect_absent(thread_fact(TINY_MAIN, "object_pa"), STASIS_PAGED_OUT);
+        expect_absent(thread_fact(TINY_MAIN, "state"), STASIS_NOT_MAPPED);
+        expect_absent(thread_fact(TINY_MAIN, "object_pa"), STASIS_NOT_MAPPED);
         expect_value(thread_fact(TINY_MAIN, "object"), t.thread[TINY_MAIN]);
 }
 END_TEST

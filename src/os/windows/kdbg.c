@@ -28,6 +28,7 @@ static const struct kdbg_row kdbg_rows[] = {
         { POINTER(0x088, KiBugcheckData) },
         { POINTER(0x098, ObpRootDirectoryObject) },
         { POINTER(0x0c0, MmPfnDatabase) },
+        { POINTER(0x120, MmPagedPoolStart) },
         { POINTER(0x1c8, MmHighestUserAddress) },
         { POINTER(0x1d0, MmSystemRangeStart) },
         { POINTER(0x200, MmLoadedUserImageList) },

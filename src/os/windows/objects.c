@@ -187,6 +187,7 @@ struct stasis_space *windows_user_space(struct windows *w, uint32_t process)
                 return NULL;
         if (w->user_process != process) {
                 stasis_space_init(w->user, w->image, w->kernel->paging, root);
+                pager_attach(w->pager, w->user, w->process[process].object, &w->user_view);
                 w->user_process = process;
         }
         return w->user;

@@ -128,6 +128,7 @@ enum stasis_status windows_walk(struct windows *w, struct stasis_error *err)
         w->walk_status = status;
         if (status != STASIS_OK)
                 return stasis_fail_in(err, status, "walking the lists");
+        w->listed = true;
         for (size_t i = 0; i < w->thread_count; i++)
                 check_ids(w, &w->thread[i]);
         if (w->thread_count)

@@ -27,6 +27,7 @@ static void windows_close(void *priv)
         free(w->processor);
         free(w->process);
         free(w->thread);
+        pager_close(w->pager);
         free(w->kernel);
         free(w->user);
         free(w);
@@ -71,8 +72,11 @@ static enum stasis_status windows_open(struct stasis_system *system, void **ret_
         if (!w->kernel || !w->user)
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         enum stasis_status status = windows_discover(w, err);
+        if (status == STASIS_OK && !is_virtual(w))
+                status = pager_open(w, &w->pager, err);
         if (status != STASIS_OK)
                 return status;
+        pager_attach(w->pager, w->kernel, w->system_object, &w->kernel_view);
         read_modules(w);
         return bind(w, err);
 }

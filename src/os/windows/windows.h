@@ -28,6 +28,7 @@
 #include "../system.h"
 #include "kernel.h"
 #include "modules.h"
+#include "pager.h"
 #include "root.h"
 
 /* Bounds of what is walked; far above any real system, so that only a hostile image meets them. */
@@ -91,6 +92,8 @@ struct windows {
         struct stasis_space *kernel; /* System's address space */
         struct stasis_space *user;   /* of the process that was asked for last */
         uint32_t user_process;       /* its index; UINT32_MAX: none */
+        struct pager *pager;         /* what is behind both where they have no page; NULL in a virtual image */
+        struct pager_view kernel_view, user_view;
         uint8_t pointer_size;
         bool is64;
         uint64_t system_start; /* lowest address of the kernel's half: on x86 at 2 GB, or at 3 GB as the kernel's base
@@ -124,6 +127,7 @@ struct windows {
         size_t thread_count, thread_capacity;
         struct windows_thread lone; /* one given by address that no source saw */
         bool walked;
+        bool listed; /* the walk is over: processes and threads are those of the answer */
         enum stasis_status walk_status;
         struct modules modules; /* the kernel's */
         bool modules_known;
