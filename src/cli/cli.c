@@ -87,6 +87,8 @@ static bool is_input(const struct cli *cli, int fd)
                 found |= is_same_file(fd, cli->also.at[i]);
         for (size_t i = 0; i < cli->more_count; i++)
                 found |= is_same_file(fd, cli->more[i]);
+        for (size_t i = 0; i < cli->pagefiles.count; i++)
+                found |= is_same_file(fd, cli_pagefile(cli->pagefiles.at[i], NULL));
         return found;
 }
 

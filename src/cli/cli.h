@@ -68,7 +68,7 @@ struct cli {
         int format, color; /* enum cli_format, enum cli_color */
         bool help, quiet, trace, evidence, explain, reverse, physical, all_columns;
         const char *reader, *layout, *mode, *output, *columns, *state;
-        struct cli_texts symbols;
+        struct cli_texts symbols, pagefiles;
         struct cli_number root, process, tid, object;
 
         struct stasis_image *image;
@@ -156,6 +156,8 @@ void cli_warn(struct cli *cli, const char *fmt, ...) STASIS_PRINTF(2, 3);
 /* ---- the image and the system (session.c) */
 
 enum cli_exit cli_open_image(struct cli *cli);
+/* The file of "3=FILE" or "FILE"; a number there replaces *number (may be NULL). */
+const char *cli_pagefile(const char *word, uint32_t *number);
 /* The status itself, for who goes on without a system; *err holds the text. cli->system may be there all the same. */
 enum stasis_status cli_try_system(struct cli *cli, struct stasis_error *err);
 enum cli_exit cli_open_system(struct cli *cli);

@@ -174,6 +174,9 @@ START_TEST(options_reach_the_library)
         ck_assert_str_eq(double_case.symbols, "vmlinux|System.map");
         expect("threads mem -Sa -Sb -Sc -Sd -Se -Sf -Sg -Sh -Si -Sj -Sk -Sl -Sm -Sn -So -Sp -Sq", 1, NULL, "16 times");
         expect("threads mem --reader raw", 0, NULL, "");
+        ck_assert_str_eq(double_case.pagefiles, "");
+        expect("threads mem --pagefile pagefile.sys -P swapfile.sys -P 7=c=x -P 12345=y", 0, NULL, "");
+        ck_assert_str_eq(double_case.pagefiles, "0=pagefile.sys|1=swapfile.sys|7=c=x|8=12345=y");
 }
 END_TEST
 

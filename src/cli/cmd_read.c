@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "address.h"
 #include "hints.h"
 #include "out.h"
 
@@ -15,7 +16,8 @@
 struct piece {
         uint64_t at, len;
         const uint8_t *bytes; /* NULL: a gap */
-        const char *why;
+        const char *why;      /* a word or two, */
+        const char *more;     /* and what makes it so, or NULL */
 };
 
 struct reader {
@@ -36,29 +38,34 @@ static struct piece physical_piece(struct reader *reader, uint64_t pa, uint64_t 
 
         struct stasis_bytes view = stasis_image_view(reader->cli->image, pa, (size_t)part);
         if (view.len)
-                return (struct piece){ pa, view.len, view.at, NULL };
+                return (struct piece){ .at = pa, .len = view.len, .bytes = view.at };
         if (stasis_image_read(reader->cli->image, pa, reader->page, (size_t)part) == STASIS_OK)
-                return (struct piece){ pa, part, reader->page, NULL };
+                return (struct piece){ .at = pa, .len = part, .bytes = reader->page };
         const char *why = image_why_absent(reader->cli->image, pa, &end);
-        return (struct piece){ pa, len < end - pa ? len : end - pa, NULL, why };
+        return (struct piece){ .at = pa, .len = len < end - pa ? len : end - pa, .why = why };
 }
 
 static struct piece virtual_piece(struct reader *reader, uint64_t va, uint64_t len)
 {
-        struct stasis_walk walk = { 0 };
+        struct stasis_address address;
         uint64_t part = len < PAGE - va % PAGE ? len : PAGE - va % PAGE;
 
-        switch (stasis_space_walk(reader->space, va, &walk)) {
-        case STASIS_OK: break;
-        case STASIS_ABSENT: return (struct piece){ va, part, NULL, "not present" };
-        case STASIS_IO: return (struct piece){ va, part, NULL, "table not in image" };
-        case STASIS_CORRUPT: return (struct piece){ va, part, NULL, "not canonical" };
-        default: return (struct piece){ va, part, NULL, "cannot be translated" };
+        stasis_space_examine(reader->space, va, &address);
+        struct piece piece = { .at = va,
+                               .len = part,
+                               .why = address_word(reader->cli->image, &address),
+                               .more = address.pte_count ? address.why : NULL };
+        if (address.pa != STASIS_NOWHERE) {
+                piece = physical_piece(reader, address.pa, part);
+                piece.at = va;
+        } else if (address.status == STASIS_OK &&
+                   stasis_space_read(reader->space, va, reader->page, (size_t)part) == STASIS_OK) {
+                piece.bytes = reader->page; /* from a page file, or decompressed */
         }
-        struct piece piece = physical_piece(reader, walk.pa, part);
-        piece.at = va;
         return piece;
 }
+
+static bool same_words(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 /* The piece at `done` bytes into the answer; false at its end. Neighbours of a gap for the same reason are joined. */
 static bool next_piece(struct reader *reader, uint64_t done, struct piece *ret_piece)
@@ -72,7 +79,7 @@ static bool next_piece(struct reader *reader, uint64_t done, struct piece *ret_p
         done += ret_piece->len;
         while (!ret_piece->bytes && done < reader->len) {
                 struct piece next = piece_at(reader, reader->at + done, reader->len - done);
-                if (next.bytes || strcmp(next.why, ret_piece->why))
+                if (next.bytes || !same_words(next.why, ret_piece->why) || !same_words(next.more, ret_piece->more))
                         break;
                 ret_piece->len += next.len;
                 done += next.len;
@@ -138,7 +145,8 @@ static void gap_rows(struct row *row, const struct piece *piece)
         uint64_t whole = left - left % ROW;
         if (whole) {
                 row_put(row);
-                fprintf(row->out, "%016" PRIx64 "  <%s: %" PRIu64 " bytes>\n", at, piece->why, whole);
+                fprintf(row->out, "%016" PRIx64 "  <%s%s%s%s: %" PRIu64 " bytes>\n", at, piece->why,
+                        piece->more ? " (" : "", piece->more ? piece->more : "", piece->more ? ")" : "", whole);
                 at += whole;
                 left -= whole;
                 row_clear(row, at);
@@ -215,6 +223,7 @@ static void json_gaps(struct reader *reader, struct json *json)
                 json_put_hex(json, reader->space ? "va" : "pa", piece.at);
                 json_put_number(json, "len", piece.len);
                 json_put_text(json, "why", piece.why);
+                json_put_text(json, "more", piece.more);
                 json_end(json);
         }
         json_end(json);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "address.h"
 #include "out.h"
 
 struct translate {
@@ -11,23 +12,10 @@ struct translate {
         struct stasis_space *space;
         struct json json;
         size_t levels;
-        uint64_t asked, mapped;
+        uint64_t asked;
 };
 
 /* ---- words */
-
-static const char *status_word(const struct translate *t, enum stasis_status status)
-{
-        if (status == STASIS_IO && stasis_image_is_virtual(t->cli->image))
-                return "not in image";
-        switch (status) {
-        case STASIS_OK: return "present";
-        case STASIS_ABSENT: return "not present";
-        case STASIS_IO: return "table not in image";
-        case STASIS_CORRUPT: return "not canonical";
-        default: return stasis_status_name(status);
-        }
-}
 
 static size_t mode_levels(const char *mode)
 {
@@ -63,65 +51,83 @@ static void entry_bits(struct text *text, uint64_t value)
 
 /* ---- one answer in each format */
 
-static void explain(struct translate *t, const struct stasis_walk *walk, enum stasis_status status)
+/* The table that an entry should be in is not in the image: then the entry has no value. */
+static bool entry_lost(const struct stasis_address *address, size_t i)
+{
+        return address->status == STASIS_IO && address->pa == STASIS_NOWHERE && !address->pte_count &&
+               i + 1 == address->walk.depth;
+}
+
+static void explain(struct translate *t, const struct stasis_address *address)
 {
         static const char *const name[] = { "PTE", "PDE", "PDPTE", "PML4E", "PML5E" };
+        const struct stasis_walk *walk = &address->walk;
         struct cli *cli = t->cli;
 
         for (size_t i = 0; i < walk->depth && i < STASIS_LEVELS_MAX; i++) {
                 struct text bits = { 0 };
-                bool lost = status == STASIS_IO && i + 1 == walk->depth;
                 entry_bits(&bits, walk->entry[i].value);
                 fprintf(cli->out, "    %-5s at 0x%012" PRIx64, i < t->levels ? name[t->levels - 1 - i] : "entry",
                         walk->entry[i].pa);
-                if (lost)
+                if (entry_lost(address, i))
                         fputs("  not in the image\n", cli->out);
                 else
                         fprintf(cli->out, "  0x%016" PRIx64 "  %s\n", walk->entry[i].value, text_get(&bits));
                 text_free(&bits);
         }
+        address_explain(cli->out, address);
 }
 
-static void answer_text(struct translate *t, const struct stasis_walk *walk, enum stasis_status status)
+/* "0x...  0x...  4 KiB page, transition, at 0x... in the file", or what there is instead. */
+static void answer_text(struct translate *t, const struct stasis_address *address)
 {
-        struct text size = { 0 };
+        const char *word = address_word(t->cli->image, address);
+        FILE *out = t->cli->out;
+        struct text size = { 0 }, more = { 0 };
         uint64_t off = 0;
 
-        if (status != STASIS_OK) {
-                fprintf(t->cli->out, "0x%016" PRIx64 "  %s\n", walk->va, status_word(t, status));
-        } else if (stasis_image_is_virtual(t->cli->image)) {
-                if (stasis_image_offset(t->cli->image, walk->pa, &off) == STASIS_OK)
-                        fprintf(t->cli->out, "0x%016" PRIx64 "  at 0x%" PRIx64 " in the file\n", walk->va, off);
-        } else {
-                size_text(&size, walk->page_size);
-                fprintf(t->cli->out, "0x%016" PRIx64 "  0x%012" PRIx64 "  %s page", walk->va, walk->pa,
-                        text_get(&size));
-                if (stasis_image_offset(t->cli->image, walk->pa, &off) == STASIS_OK)
-                        fprintf(t->cli->out, ", at 0x%" PRIx64 " in the file\n", off);
+        address_words(address, &more);
+        fprintf(out, "0x%016" PRIx64, address->walk.va);
+        if (stasis_image_is_virtual(t->cli->image) && address->status == STASIS_OK) {
+                if (stasis_image_offset(t->cli->image, address->pa, &off) == STASIS_OK)
+                        fprintf(out, "  at 0x%" PRIx64 " in the file", off);
+        } else if (address->pa != STASIS_NOWHERE) {
+                size_text(&size, address->walk.page_size);
+                fprintf(out, "  0x%012" PRIx64 "  %s page", address->pa, text_get(&size));
+                if (strcmp(word, "present") != 0)
+                        fprintf(out, ", %s", word);
+                if (stasis_image_offset(t->cli->image, address->pa, &off) == STASIS_OK)
+                        fprintf(out, ", at 0x%" PRIx64 " in the file", off);
                 else
-                        fputs(", not in the image\n", t->cli->out);
+                        fputs(", not in the image", out);
+        } else {
+                fprintf(out, "  %s%s", word, text_get(&more));
         }
+        putc('\n', out);
         if (t->cli->explain)
-                explain(t, walk, status);
+                explain(t, address);
         text_free(&size);
+        text_free(&more);
 }
 
-static void answer_json(struct translate *t, const struct stasis_walk *walk, enum stasis_status status)
+static void answer_json(struct translate *t, const struct stasis_address *address)
 {
+        const struct stasis_walk *walk = &address->walk;
+        bool somewhere = address->pa != STASIS_NOWHERE;
         struct json *json = &t->json;
         uint64_t off;
 
         json_begin(json, NULL, '{');
         json_put_hex(json, "va", walk->va);
-        if (status == STASIS_OK && !stasis_image_is_virtual(t->cli->image)) {
-                json_put_hex(json, "pa", walk->pa);
+        if (somewhere && !stasis_image_is_virtual(t->cli->image)) {
+                json_put_hex(json, "pa", address->pa);
                 json_put_number(json, "page_size", walk->page_size);
         } else {
                 json_put_null(json, "pa");
                 json_put_null(json, "page_size");
         }
-        json_put_text(json, "status", status_word(t, status));
-        if (status == STASIS_OK && stasis_image_offset(t->cli->image, walk->pa, &off) == STASIS_OK)
+        json_put_text(json, "status", address_status(t->cli->image, address));
+        if (somewhere && stasis_image_offset(t->cli->image, address->pa, &off) == STASIS_OK)
                 json_put_hex(json, "off", off);
         else
                 json_put_null(json, "off");
@@ -129,44 +135,45 @@ static void answer_json(struct translate *t, const struct stasis_walk *walk, enu
         for (size_t i = 0; i < walk->depth && i < STASIS_LEVELS_MAX; i++) {
                 json_begin(json, NULL, '{');
                 json_put_hex(json, "pa", walk->entry[i].pa);
-                if (status == STASIS_IO && i + 1 == walk->depth)
+                if (entry_lost(address, i))
                         json_put_null(json, "value");
                 else
                         json_put_hex(json, "value", walk->entry[i].value);
                 json_end(json);
         }
         json_end(json);
+        address_json(json, address);
         json_end(json);
         if (t->cli->format == CLI_JSONL)
                 json_line(json);
 }
 
-static void answer_csv(struct translate *t, const struct stasis_walk *walk, enum stasis_status status)
+static void answer_csv(struct translate *t, const struct stasis_address *address)
 {
         FILE *out = t->cli->out;
 
-        fprintf(out, "0x%" PRIx64 ",", walk->va);
-        if (status == STASIS_OK && !stasis_image_is_virtual(t->cli->image))
-                fprintf(out, "0x%" PRIx64 ",%" PRIu64 ",", walk->pa, walk->page_size);
+        fprintf(out, "0x%" PRIx64 ",", address->walk.va);
+        if (address->pa != STASIS_NOWHERE && !stasis_image_is_virtual(t->cli->image))
+                fprintf(out, "0x%" PRIx64 ",%" PRIu64 ",", address->pa, address->walk.page_size);
         else
                 fputs(",,", out);
-        fprintf(out, "%s\r\n", status_word(t, status));
+        fprintf(out, "%s,%s\r\n", address_status(t->cli->image, address), stasis_verdict_name(address->verdict));
 }
 
 static void answer(struct translate *t, uint64_t va)
 {
-        struct stasis_walk walk = { .va = va };
+        struct stasis_address address;
 
-        enum stasis_status status = stasis_space_walk(t->space, va, &walk);
+        stasis_space_examine(t->space, va, &address);
         t->asked++;
-        t->mapped += status == STASIS_OK;
-        if (status != STASIS_OK && status != STASIS_ABSENT && status != STASIS_CORRUPT)
+        if (address.status != STASIS_OK && address.status != STASIS_ABSENT && address.status != STASIS_CORRUPT &&
+            address.pa == STASIS_NOWHERE)
                 t->cli->partial = true;
         switch (t->cli->format) {
         case CLI_JSON:
-        case CLI_JSONL: answer_json(t, &walk, status); break;
-        case CLI_CSV: answer_csv(t, &walk, status); break;
-        default: answer_text(t, &walk, status); break;
+        case CLI_JSONL: answer_json(t, &address); break;
+        case CLI_CSV: answer_csv(t, &address); break;
+        default: answer_text(t, &address); break;
         }
 }
 
@@ -228,7 +235,7 @@ static void begin(struct translate *t)
 
         *json = (struct json){ .out = t->cli->out, .pretty = t->cli->format == CLI_JSON };
         if (t->cli->format == CLI_CSV)
-                fputs("va,pa,page_size,status\r\n", t->cli->out);
+                fputs("va,pa,page_size,status,verdict\r\n", t->cli->out);
         if (t->cli->format != CLI_JSON && t->cli->format != CLI_JSONL)
                 return;
         json_begin(json, NULL, '{');

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "out.h"
 #include "value.h"
 
@@ -30,16 +31,19 @@ static void add_place(struct text *line, const char *name, bool known, uint64_t 
 
 static void put_evidence(struct cli *cli, const struct stasis_fact *fact)
 {
-        struct text line = { 0 };
+        struct text line = { 0 }, elsewhere = { 0 };
         uint64_t off = 0;
 
         bool held = value_offset(cli->image, fact, &off);
         add_place(&line, "va", fact->va != STASIS_NOWHERE, fact->va);
         add_place(&line, "pa", fact->pa != STASIS_NOWHERE, fact->pa);
         add_place(&line, "file", held, off);
+        if (backing_words((enum stasis_backing)fact->backing, fact->pagefile, fact->off, &elsewhere))
+                text_printf(&line, "  %s", text_get(&elsewhere));
         if (line.len)
                 fprintf(cli->out, "%s    from%s%s\n", paint(cli, PAINT_DIM), text_get(&line), paint_off(cli));
         text_free(&line);
+        text_free(&elsewhere);
 }
 
 static void put_fact(struct cli *cli, const struct stasis_column *column, const struct stasis_fact *fact)

@@ -232,13 +232,38 @@ START_TEST(translate)
 }
 END_TEST
 
+START_TEST(translate_verdicts)
+{
+        struct json_object *doc = document("translate mem 13456 20008 21010 -f json", 0);
+        ck_assert_str_eq(text_at(doc, "translations[0].verdict"), "not captured");
+        ck_assert_str_eq(text_at(doc, "translations[0].status"), "present");
+        ck_assert_str_eq(text_at(doc, "translations[1].status"), "not present");
+        ck_assert_str_eq(text_at(doc, "translations[1].verdict"), "paged out");
+        ck_assert_ptr_null(at(doc, "translations[1].why"));
+        ck_assert_int_eq(number_at(doc, "translations[1].pagefile"), 1);
+        ck_assert_str_eq(text_at(doc, "translations[1].pagefile_off"), "0x20008");
+        ck_assert_str_eq(text_at(doc, "translations[1].vad"), "0x81234560");
+        ck_assert_str_eq(text_at(doc, "translations[1].software[0].form"), "_MMPTE_SOFTWARE");
+        ck_assert_str_eq(text_at(doc, "translations[1].software[0].va"), "0xe1001230");
+        ck_assert_str_eq(text_at(doc, "translations[1].software[0].members.PageFileHigh"), "0x20");
+        ck_assert_str_eq(text_at(doc, "translations[2].why"), "that page file was not given");
+        json_object_put(doc);
+        struct ran ran = run("translate mem 21010 --explain");
+        ck_assert_ptr_nonnull(strstr(ran.out, "0x0000000000021010  paged out, in page file 2 at 0x21010 "
+                                              "(that page file was not given)\n"));
+        ck_assert_ptr_nonnull(strstr(ran.out, "    prototype entry at va 0xe1001230 at pa 0x1230  0x0000000000000120  "
+                                              "_MMPTE_SOFTWARE: PageFileHigh 0x21\n    VAD at va 0x81234560\n"));
+        ran_free(&ran);
+}
+END_TEST
+
 START_TEST(translate_input)
 {
         struct ran ran = run_with("translate mem - -f csv", "0x10000\n 5000\t18004\r\n");
 
         ck_assert_int_eq(ran.status, 0);
-        ck_assert_str_eq(ran.out, "va,pa,page_size,status\r\n0x10000,0x1000,4096,present\r\n0x5000,,,not present\r\n"
-                                  "0x18004,0x8004,4096,present\r\n");
+        ck_assert_str_eq(ran.out, "va,pa,page_size,status,verdict\r\n0x10000,0x1000,4096,present,present\r\n"
+                                  "0x5000,,,not present,not present\r\n0x18004,0x8004,4096,present,present\r\n");
         ran_free(&ran);
         ran = run_with("translate mem -", "10000\nxyz\n10000\n");
         ck_assert_int_eq(ran.status, 1);
@@ -360,6 +385,16 @@ START_TEST(read_text)
                          "0000000000014000  <not present: 4112 bytes>\n"
                          "0000000000015010  ?? ?? ?? ?? ?? ?? ?? ??                           |????????        |\n");
         ran_free(&ran);
+        ran = run("read mem 20ff8 0x1028");
+        ck_assert_int_eq(ran.status, 3);
+        ck_assert_str_eq(ran.out,
+                         "0000000000020ff0                           50 50 50 50 50 50 50 50  |        PPPPPPPP|\n"
+                         "0000000000021000  <paged out (that page file was not given): 4128 bytes>\n");
+        ran_free(&ran);
+        struct json_object *doc = document("read mem 21000 16 -f json", 3);
+        ck_assert_str_eq(text_at(doc, "gaps[0].why"), "paged out");
+        ck_assert_str_eq(text_at(doc, "gaps[0].more"), "that page file was not given");
+        json_object_put(doc);
 }
 END_TEST
 
@@ -398,6 +433,7 @@ int main(void)
         tcase_add_test(tcase, lists);
         tcase_add_test(tcase, info);
         tcase_add_test(tcase, translate);
+        tcase_add_test(tcase, translate_verdicts);
         tcase_add_test(tcase, translate_input);
         tcase_add_test(tcase, which_space);
         tcase_add_test(tcase, explain);

@@ -222,6 +222,68 @@ enum stasis_status stasis_space_walk(struct stasis_space *space, uint64_t va, st
         return STASIS_OK;
 }
 
+const char *stasis_verdict_name(enum stasis_verdict verdict)
+{
+        switch (verdict) {
+        case STASIS_VERDICT_PRESENT: return "present";
+        case STASIS_VERDICT_PAGED_OUT: return "paged out";
+        case STASIS_VERDICT_NOT_CAPTURED: return "not captured";
+        case STASIS_VERDICT_INVALID: return "invalid";
+        default: return "not present";
+        }
+}
+
+/* Pages 0x20 .. 0x23 are in page files: 0x20 in number 1, which was given, the others in 2, which was not. */
+static void examine_paged_out(uint64_t va, struct stasis_address *address)
+{
+        bool given = va >> 12 == 0x20;
+        address->walk.entry[1].value = 0x120;
+        address->verdict = STASIS_VERDICT_PAGED_OUT;
+        address->status = given ? STASIS_OK : STASIS_ABSENT;
+        address->why = given ? NULL : "that page file was not given";
+        address->backing = STASIS_BACKING_PAGEFILE;
+        address->pagefile = given ? 1 : 2;
+        address->off = va;
+        address->vad = 0x81234560;
+        address->pte_count = 1;
+        address->pte[0] = (struct stasis_pte){
+                .va = 0xe1001230, .pa = 0x1230, .value = 0x120, .form = "_MMPTE_SOFTWARE", .member_count = 1
+        };
+        address->pte[0].member[0].name = "PageFileHigh";
+        address->pte[0].member[0].value = va >> 12;
+}
+
+void stasis_space_examine(struct stasis_space *space, uint64_t va, struct stasis_address *ret_address)
+{
+        uint64_t off;
+        *ret_address = (struct stasis_address){ .verdict = STASIS_VERDICT_NOT_PRESENT, .pa = STASIS_NOWHERE };
+        ret_address->status = stasis_space_walk(space, va, &ret_address->walk);
+        switch (ret_address->status) {
+        case STASIS_OK:
+                ret_address->pa = ret_address->walk.pa;
+                ret_address->verdict = STASIS_VERDICT_PRESENT;
+                if (stasis_image_offset(NULL, ret_address->pa, &off) == STASIS_OK)
+                        return;
+                ret_address->verdict = STASIS_VERDICT_NOT_CAPTURED;
+                ret_address->status = STASIS_IO;
+                return;
+        case STASIS_IO: ret_address->verdict = STASIS_VERDICT_NOT_CAPTURED; return;
+        case STASIS_CORRUPT: ret_address->verdict = STASIS_VERDICT_INVALID; return;
+        default: break;
+        }
+        if (va >> 14 == 0x20 >> 2)
+                examine_paged_out(va, ret_address);
+}
+
+enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, void *buf, size_t len)
+{
+        (void)space;
+        if (va >> 12 != 0x20)
+                return STASIS_ABSENT;
+        memset(buf, 'P', len);
+        return STASIS_OK;
+}
+
 /* ---- facts */
 
 static const struct stasis_name states[] = { { "Ready", 1, 0, 0 }, { "Waiting", 5, 0, 0 } };
@@ -347,6 +409,12 @@ enum stasis_status stasis_system_open(const struct stasis_image *image, const st
                 size_t len = strlen(double_case.symbols);
                 snprintf(double_case.symbols + len, sizeof(double_case.symbols) - len, "%s%s", len ? "|" : "",
                          options->symbols[i]);
+        }
+        double_case.pagefiles[0] = '\0';
+        for (size_t i = 0; i < options->pagefile_count; i++) {
+                size_t len = strlen(double_case.pagefiles);
+                snprintf(double_case.pagefiles + len, sizeof(double_case.pagefiles) - len, "%s%u=%s", len ? "|" : "",
+                         options->pagefile[i].number, options->pagefile[i].path);
         }
         *ret_system = system;
         system->failed = double_case.system != STASIS_OK;

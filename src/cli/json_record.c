@@ -112,8 +112,11 @@ static bool add_evidence(struct json_object *evidence, const char *key, const st
         if (!json_add(evidence, key, place))
                 return false;
         bool held = value_offset(image, fact, &off);
+        bool elsewhere = fact->backing == STASIS_BACKING_PAGEFILE || fact->backing == STASIS_BACKING_STORE;
         return add_place(place, "va", fact->va != STASIS_NOWHERE, fact->va) &&
-               add_place(place, "pa", fact->pa != STASIS_NOWHERE, fact->pa) && add_place(place, "off", held, off);
+               add_place(place, "pa", fact->pa != STASIS_NOWHERE, fact->pa) && add_place(place, "off", held, off) &&
+               (!elsewhere || (json_add(place, "pagefile", json_object_new_uint64(fact->pagefile)) &&
+                               json_add(place, "pagefile_off", json_hex(fact->off))));
 }
 
 static bool add_fact(struct json_object *object, struct json_object *absent, const struct stasis_column *column,

@@ -42,6 +42,8 @@ const struct cli_option cli_options[] = {
         { "symbols", 'S', "FILE", NULL, VERB_SYSTEM, TAKE_TEXTS, AT(symbols),
           "Linux: types and symbols of the kernel from this vmlinux, .debug, BTF, System.map or ISF file; may be given "
           "several times" },
+        { "pagefile", 'P', "[N=]FILE", NULL, VERB_SYSTEM, TAKE_TEXTS, AT(pagefiles),
+          "Windows: page file number N (pagefile.sys as a rule 0), else the next one; may be given several times" },
         { "reader", 0, "NAME", "", VERB_ALL, TAKE_TEXT, AT(reader),
           "read IMAGE with this reader, whatever it looks like" },
         { "also", 0, "FILE", NULL, VERB_ALL, TAKE_TEXTS, AT(also),

@@ -157,13 +157,36 @@ enum cli_exit cli_open_image(struct cli *cli)
         return cli_fail_library(cli, &err, NULL);
 }
 
+const char *cli_pagefile(const char *word, uint32_t *number)
+{
+        size_t digits = strspn(word, "0123456789");
+        if (digits == 0 || digits > 4 || word[digits] != '=')
+                return word;
+        if (number)
+                *number = (uint32_t)strtoul(word, NULL, 10);
+        return word + digits + 1;
+}
+
+static void name_pagefiles(const struct cli *cli, struct stasis_pagefile file[static CLI_TEXTS_MAX])
+{
+        uint32_t next = 0;
+        for (size_t i = 0; i < cli->pagefiles.count; i++) {
+                const char *path = cli_pagefile(cli->pagefiles.at[i], &next);
+                file[i] = (struct stasis_pagefile){ .number = next++, .path = path };
+        }
+}
+
 enum stasis_status cli_try_system(struct cli *cli, struct stasis_error *err)
 {
         bool watched = !cli->quiet && cli->err == stderr && isatty(fileno(stderr));
         bool infer = cli->layout && strcmp(cli->layout, "inferred") == 0; /* a file of this name is ./inferred */
+        struct stasis_pagefile pagefile[CLI_TEXTS_MAX];
+        name_pagefiles(cli, pagefile);
         struct stasis_system_options options = {
                 .layout_path = infer ? NULL : cli->layout,
                 .infer_layout = infer,
+                .pagefile = pagefile,
+                .pagefile_count = cli->pagefiles.count,
                 .symbols = cli->symbols.at,
                 .symbol_count = cli->symbols.count,
                 .mode = cli->mode,

@@ -143,17 +143,22 @@ static const uint8_t absence_of_verdict[] = {
         [STASIS_VERDICT_INVALID] = STASIS_NOT_MAPPED,      [STASIS_VERDICT_NOT_PRESENT] = STASIS_PAGED_OUT,
 };
 
-enum stasis_absence absence_of(struct stasis_space *space, uint64_t va, size_t len, enum stasis_status status)
+enum stasis_absence absence_of(enum stasis_status status)
 {
-        struct stasis_address address;
         switch (status) {
         case STASIS_OK: return STASIS_PRESENT;
+        case STASIS_IO: return STASIS_NOT_IN_IMAGE;
         case STASIS_UNSUPPORTED: return STASIS_NOT_IN_VERSION;
         case STASIS_CORRUPT: return STASIS_CONTRADICTORY;
-        case STASIS_IO:
-        case STASIS_ABSENT: break;
-        default: return STASIS_NOT_KNOWN;
+        default: return STASIS_PAGED_OUT;
         }
+}
+
+enum stasis_absence absence_at(struct stasis_space *space, uint64_t va, size_t len, enum stasis_status status)
+{
+        struct stasis_address address;
+        if (status != STASIS_IO && status != STASIS_ABSENT)
+                return absence_of(status);
         stasis_space_examine(space, va, &address);
         for (uint64_t at = (va | 0xfff) + 1; address.status == STASIS_OK && at && at - va < len; at += 0x1000)
                 stasis_space_examine(space, at, &address);
@@ -176,7 +181,7 @@ struct stasis_fact load_at(struct stasis_space *space, uint64_t va, uint32_t siz
 {
         struct stasis_fact fact = { .va = va, .pa = STASIS_NOWHERE, .origin = STASIS_ORIGIN_LINK };
         enum stasis_status status = stasis_space_u(space, va, size, &fact.value);
-        fact.absence = (uint8_t)absence_of(space, va, size, status);
+        fact.absence = (uint8_t)absence_at(space, va, size, status);
         if (status != STASIS_OK)
                 fact.value = 0;
         place_of(space, &fact);

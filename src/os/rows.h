@@ -84,8 +84,10 @@ static inline const struct bound *row_bound(const struct field_set *set, const s
 }
 /* Loads size bytes at va in space as a fact with its place. */
 struct stasis_fact load_at(struct stasis_space *space, uint64_t va, uint32_t size);
-/* Why a read of [va, va + len) failed with status, as a fact's absence: what its first page that is not there is. */
-enum stasis_absence absence_of(struct stasis_space *space, uint64_t va, size_t len, enum stasis_status status);
+/* Why a read failed, as a fact's absence: by its status alone, */
+enum stasis_absence absence_of(enum stasis_status status);
+/* and of [va, va + len) in space: by what its first page that is not there is. */
+enum stasis_absence absence_at(struct stasis_space *space, uint64_t va, size_t len, enum stasis_status status);
 
 /* ---- places that a walk itself needs, bound once from the layout */
 

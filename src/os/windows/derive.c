@@ -78,7 +78,7 @@ void derive_process_name(struct decode *d, struct stasis_fact *fact)
         const struct windows_process *p = &d->w->process[d->process];
         uint64_t va = p->object + d->w->at.process_name.offset;
         if (!p->name_known) {
-                *fact = fact_absent(absence_of(d->w->kernel, va, sizeof p->name - 2, STASIS_ABSENT));
+                *fact = fact_absent(absence_at(d->w->kernel, va, sizeof p->name - 2, STASIS_ABSENT));
                 return;
         }
         *fact = load_at(d->w->kernel, va, 1);
@@ -286,7 +286,7 @@ void derive_teb32(struct decode *d, struct stasis_fact *fact)
         else if (d->w->process[d->process].wow64) {
                 uint64_t va = d->teb + teb32_distance(d, space);
                 enum stasis_status status = stasis_space_u(space, va + TEB32_SELF, 4, &self);
-                d->teb32_why = absence_of(space, va + TEB32_SELF, 4, status);
+                d->teb32_why = absence_at(space, va + TEB32_SELF, 4, status);
                 if (d->teb32_why == STASIS_PRESENT && self != va)
                         d->teb32_why = STASIS_CONTRADICTORY;
                 d->teb32 = va;

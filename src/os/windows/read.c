@@ -19,7 +19,7 @@ char *read_unicode_string(struct stasis_space *space, uint64_t va, uint8_t point
         enum stasis_status status = stasis_space_u(space, va, 2, &len);
         if (status == STASIS_OK) /* Length, MaximumLength, then Buffer at the alignment of a pointer */
                 status = stasis_space_u(space, va + pointer_size, pointer_size, &buffer);
-        *ret_why = absence_of(space, va, 2 * (size_t)pointer_size, status);
+        *ret_why = absence_at(space, va, 2 * (size_t)pointer_size, status);
         if (status != STASIS_OK)
                 return NULL;
         *ret_why = STASIS_NOT_APPLICABLE;
@@ -33,7 +33,7 @@ char *read_unicode_string(struct stasis_space *space, uint64_t va, uint8_t point
         char *text = status == STASIS_OK ? text_from_utf16(arena, units, (size_t)len) : NULL;
         free(units);
         *ret_why = status == STASIS_OK ? (text ? STASIS_PRESENT : STASIS_NOT_KNOWN)
-                                       : absence_of(space, buffer, (size_t)len, status);
+                                       : absence_at(space, buffer, (size_t)len, status);
         return text;
 }
 
