@@ -113,6 +113,8 @@ def build(recipe, places=None):
     system.labels.resolve()
     for va in system.unmapped:
         system.kernel.unmap(va)
+    system.pages.write_mask()
+    system.pages.apply()
     for space in [system.kernel] + [p.space for p in others if p.space is not system.kernel]:
         space.build()
     system.truth["system"].update(version=recipe["system"]["version"], build=system.build, processors=system.cpus,
@@ -139,6 +141,7 @@ def bench_recipe(ram, process_count, thread_count):
 
 def save(system, name, out):
     formats.write(system, name, out)
+    system.pages.save(out)
     with open(out + ".truth.json", "w") as f:
         f.write(truth_text(system.truth))
 

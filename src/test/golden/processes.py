@@ -166,6 +166,8 @@ class Process:
         self.space.map(0x7FFE0000, system.shared_pfn)
         self.peb = user["peb"]
         self.space.map(self.peb)
+        if "peb" in self.recipe:
+            system.pages.out(self, self.peb, self.recipe["peb"])
         peb = system.object(self.peb, "_PEB", space=self.space)
         self.object.put("Peb", self.peb)
         self.object.put("SectionBaseAddress", user["exe"])

@@ -52,10 +52,18 @@ class Differences:
         return not self.list
 
 
-def stasis(binary, verb, image, *options, text=""):
+def pagefiles(image):
+    """Those that lie beside the image, as options."""
+    folder, name = os.path.split(image)
+    return [word for number in range(16) for beside in [f"{name}.pagefile{number}"]
+            if os.path.exists(os.path.join(folder, beside)) for word in ("--pagefile", f"{number}={beside}")]
+
+
+def stasis(binary, verb, image, *options, text="", paged=True):
     """Runs the command on the image, text on its standard input: (exit status, standard output, standard error)."""
-    done = subprocess.run([binary, verb, os.path.basename(image), *options], input=text.encode(), capture_output=True,
-                          cwd=os.path.dirname(image), timeout=120)
+    given = pagefiles(image) if paged else []
+    done = subprocess.run([binary, verb, os.path.basename(image), *given, *options], input=text.encode(),
+                          capture_output=True, cwd=os.path.dirname(image), timeout=120)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -180,6 +188,10 @@ def check_evidence(diff, binary, path, system):
                 va, pa, off = (number(place[k]) for k in ("va", "pa", "off"))
                 frame = process.space.frame(va) if process and va is not None else None
                 who = f"tid {thread['tid']}: evidence of {key} at {place['va']}"
+                if pa is None and "pagefile" in place:
+                    page, at = divmod(number(place["pagefile_off"]), 4096)
+                    if va % 4096 != at or page not in system.pages.files[place["pagefile"]]:
+                        diff.add(f"{who}: not in page file {place['pagefile']} at {place['pagefile_off']}")
                 if pa is None or frame is None:
                     continue
                 diff.check(f"{who}: pa", hex(frame * 4096 + va % 4096), hex(pa))
@@ -225,6 +237,46 @@ def check_translations(diff, binary, path, system):
         for va, pa in want.items():
             if got.get(va) != pa:
                 diff.add(f"pid {process.pid}: {va:#x} translates to {got.get(va)}, want {pa:#x}")
+
+
+def check_without_pagefile(diff, binary, path, truth):
+    """What the page file holds is absent then, with that reason, and nothing else changes."""
+    _, text, _ = stasis(binary, "threads", path, "--format", "json", paged=False)
+    got = {number(t["object"]): t for t in json.loads(text)["threads"]}
+    for thread in truth["threads"]:
+        facts, absent = dict(thread["facts"]), dict(thread["absent"])
+        if facts.get("object") is None or number(facts["object"]) not in got:
+            continue
+        for key, why in thread["behind"].items():
+            facts[key], absent[key] = None, [why]
+        compare_facts(diff, f"tid {facts['tid']} without page file", facts, absent, got[number(facts["object"])])
+
+
+def check_page(diff, want, got, given):
+    """One address whose page was taken away: what it comes to, and where its bytes are."""
+    who = f"pid {want['pid']}: {want['va']:#x}"
+    diff.check(f"{who}: verdict", want["verdict"], got["verdict"])
+    diff.check(f"{who}: pa", want["pa"], number(got["pa"]))
+    if "off" in want:
+        diff.check(f"{who}: page file", (want["pagefile"], want["off"]), (got["pagefile"], number(got["pagefile_off"])))
+        diff.check(f"{who}: why", None if given else "that page file was not given", got["why"])
+    if "prototype" in want:
+        said = [number(p["va"]) for p in got["software"]]
+        if want["prototype"] not in said:
+            diff.add(f"{who}: prototype entry at {want['prototype']:#x} is not told")
+    diff.check(f"{who}: entries end at a present one", 0, number(got["entries"][-1]["value"]) & 1)
+
+
+def check_pages(diff, binary, path, truth):
+    """With and without the page file; one call a process."""
+    for pid in sorted({p["pid"] for p in truth["pages"]}, key=str):
+        pages = [p for p in truth["pages"] if p["pid"] == pid]
+        options = [] if pid is None else ["--process", str(pid)]
+        for given in (True, False):
+            _, text, _ = stasis(binary, "translate", path, "-", *options, "--format", "json", paged=given,
+                                text="".join(f"{p['va']:#x}\n" for p in pages))
+            for want, got in zip(pages, json.loads(text)["translations"]):
+                check_page(diff, want, got, given)
 
 
 def comparable(answer):
@@ -294,11 +346,14 @@ def run_case(binary, case, folder, update):
         elif answer:
             raw = comparable(answer)
             check_translations(diff, binary, path, system)
+            check_pages(diff, binary, path, truth)
+            check_without_pagefile(diff, binary, path, truth)
             _, table, _ = stasis(binary, "threads", path)
             check_expected(diff, case, "expect.txt", normalised(table, path), update)
             if recipe.get("expect_json"):
                 check_expected(diff, case, "expect.json", normalised(text, path), update)
-        os.unlink(path)
+        for name in os.listdir(folder):
+            os.unlink(os.path.join(folder, name))
         good &= diff.show()
     threads = system.truth["threads"]
     facts = sum(len(t["facts"]) for t in threads)

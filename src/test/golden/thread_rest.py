@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The second half of a thread: start, security, LPC and ALPC, I/O, TEB and the flag words."""
+import software_pte
 from synth import PAGE
 
 POOL_WAYS = {"used": ["pool-scan"], "freed": ["freed-pool"], "unmapped": ["unmapped-pool"], "wiped": []}
@@ -163,14 +164,15 @@ class Rest:
             self.truth["teb32"] = hex(va + 0x2000)
         how = self.recipe.get("teb", "present")
         if how == "paged_out":
-            # A page-file entry: not valid, not in transition, not a prototype; page file 0.
-            shift = 12 if system.mode == "x86" else 32
-            process.space.set_entry(va, (0x1234 + self.tid) << shift | 0x80)
+            for i in range(2 if system.pointer == 8 else 1):
+                process.space.set_entry(va + i * PAGE, system.pages.paged(0, 0x1234 + self.tid + i))
             for key in ("teb_tid", "teb_pid", "teb_stack_base", "teb_stack_limit", "last_error"):
                 self.tell(key, None, ["paged out", "not in this image"])
             return
         process.space.map(va, length=0x1000 if system.pointer == 4 else 0x2000)
         self._write_teb(system.object(va, "_TEB", space=process.space), process.peb)
+        if how in software_pte.HOWS:
+            self._take_away(va, how)
         if process.wow64:
             process.space.map(va + 0x2000, length=-(-system.struct_size("_TEB32") // PAGE) * PAGE)
             self._write_teb32(va)
@@ -194,6 +196,21 @@ class Rest:
                           teb_tid=self.tid, last_error=hex(error), last_status=hex(status), peb=hex(peb))
         if handler:
             self.truth["teb_exception_list"] = hex(handler)
+
+    def _take_away(self, va, how):
+        """The TEB's pages, and what of it can then be told: all, nothing, or all with the page file only."""
+        for page in range(va, va + (0x1000 if self.system.pointer == 4 else 0x2000), PAGE):
+            self.system.pages.out(self.process, page, how)
+        verdict, served = software_pte.VERDICTS[how]
+        for key in ("teb_stack_base", "teb_stack_limit", "teb_pid", "teb_tid", "last_error", "last_status", "peb"):
+            if served is False:
+                self.tell(key, None, software_pte.REASONS[verdict])
+            elif served is None:
+                self.behind[key] = software_pte.REASONS[verdict]
+        if served is False:
+            self.truth.pop("teb_exception_list", None)
+        elif served is None and "teb_exception_list" in self.truth:
+            self.behind["teb_exception_list"] = software_pte.REASONS[verdict]
 
     def _write_teb32(self, teb64):
         teb = self.system.object(teb64 + 0x2000, "_TEB32", space=self.process.space)

@@ -43,6 +43,7 @@ class Thread(Rest):
         self.system, self.process, self.recipe, self.index = system, process, recipe, index
         self.tid = recipe["tid"]
         self.truth, self.absent = {}, {}
+        self.behind = {}  # facts that a page file holds: why they are absent without it
         self.object = system.object(self._place(), "_ETHREAD", "_KTHREAD")
         system.labels.define(f"thread {process.pid}.{self.tid}.{index}", self.object.va)
         self.user = process.kind == "user" and not process.recipe.get("minimal") and "exit_time" not in process.recipe
@@ -55,6 +56,12 @@ class Thread(Rest):
         if not where:
             return self.system.executive.make("Thread", size, pool=self.recipe.get("pool", "used"), handles=1)
         # Pages of their own; the one that is not held has a frame above all RAM.
+        if where == "transition":
+            va = self.system.take_pages("pool", 2 * PAGE)
+            self.system.kernel.map(va, length=2 * PAGE)
+            for page in (va, va + PAGE):
+                self.system.pages.out(self.process, page, where, self.system.kernel)
+            return va + PAGE - 0x40
         va = self.system.take_pages("pool", 2 * PAGE)
         if where == "missing":
             self.system.kernel.map(va, self.system.frame_not_held())
@@ -111,7 +118,7 @@ class Thread(Rest):
             self.system.truth["notes"].append({"object": hex(self.object.va), "pid": self.process.pid,
                                                "why": "page missing"})
             return
-        told = {"facts": self.truth, "absent": self.absent, "ways": self.ways}
+        told = {"facts": self.truth, "absent": self.absent, "behind": self.behind, "ways": self.ways}
         (self.system.truth["threads"] if self.truth.get("sources") or self.recipe.get("object") else
          self.system.truth["hidden"]["threads"]).append(told)
 

@@ -13,6 +13,7 @@ import kdbg
 import paging
 import pe
 import pool
+import software_pte
 from objects import Object, filetime, size_of
 from synth import PAGE, Labels, Physical, Ref
 
@@ -55,6 +56,7 @@ class System:
         self.handle_tables = []
         self.unmapped = []
         self.executive = executive.Executive(self)
+        self.pages = software_pte.Pages(self)
         self._make_kernel_image()
 
     def _ranges(self):
