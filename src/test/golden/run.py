@@ -336,6 +336,7 @@ def run_case(binary, case, folder, update):
     for name in recipe["formats"]:
         path = os.path.join(folder, "golden." + name)
         formats.write(system, name, path)
+        system.pages.save(path)
         diff, answer, text = check_image(binary, path, recipe, truth)
         if answer:
             check_hints(diff, name, system, answer["image"]["hints"])
