@@ -295,6 +295,7 @@ enum stasis_status store_open(struct windows *w, struct store **ret_store)
         store->at = at;
         store->why = "";
         stasis_space_init(&store->kernel, w->image, w->kernel->paging, w->kernel->root);
+        pager_attach(w->pager, &store->kernel, w->system_object, &store->kernel_view);
         status = store_find(store);
         if (status != STASIS_OK) {
                 store_close(store);

@@ -59,6 +59,7 @@ enum stasis_status store_enter_owner(struct store *store, uint64_t smkm)
             !(dtb & w->kernel->paging->root_mask))
                 return store_refuse(store, STASIS_IO, "the page tables of " OWNER_NAME " are not known");
         stasis_space_init(&store->owner, w->image, w->kernel->paging, dtb & w->kernel->paging->root_mask);
+        pager_attach(w->pager, &store->owner, object, &store->owner_view);
         store->owner_object = object;
         return STASIS_OK;
 }

@@ -83,7 +83,10 @@ struct store_cached {
 struct store {
         struct windows *w;
         const struct store_places *at;
-        struct stasis_space kernel, owner; /* its own: nothing of them is asked while a caller's hook runs */
+        /* Its own: a caller's space may be in the middle of a fault. Pages of these that are not there may be in
+         * transition or in a page file, but never in the store. */
+        struct stasis_space kernel, owner;
+        struct pager_view kernel_view, owner_view;
         uint64_t manager, global_tree;
         uint64_t owner_object; /* whose space owner is; 0: nobody's yet */
         uint32_t pagefile;
