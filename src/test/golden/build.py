@@ -20,6 +20,7 @@ import tomllib
 sys.dont_write_bytecode = True
 import formats  # noqa: E402
 import processes  # noqa: E402
+import store  # noqa: E402
 import windows  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -113,6 +114,7 @@ def build(recipe, places=None):
     system.labels.resolve()
     for va in system.unmapped:
         system.kernel.unmap(va)
+    store.make(system)
     system.pages.write_mask()
     system.pages.apply()
     for space in [system.kernel] + [p.space for p in others if p.space is not system.kernel]:

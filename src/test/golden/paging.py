@@ -104,6 +104,12 @@ class Space:
         """A page-table entry as it is, for pages that are not present (page file, transition)."""
         self.entries.append((va, len(self.levels), value))
 
+    def evict(self, va, value):
+        """Takes a page that was mapped away again: value is its entry, and its frame is returned."""
+        self.entries = [e for e in self.entries if e[0] & -PAGE != va & -PAGE or e[1] != len(self.levels)]
+        self.set_entry(va & -PAGE, value)
+        return self.frames.pop((va & self.va_mask) // PAGE)
+
     def write(self, va, data):
         while data:
             pfn = self.frame(va)

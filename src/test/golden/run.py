@@ -181,6 +181,9 @@ def check_evidence(diff, binary, path, system):
     """Where a fact was read: the page that the recipe's tables put there, and in the file the bytes of that page."""
     _, text, _ = stasis(binary, "threads", path, "--format", "json", "--evidence")
     processes = {p.object.va: p for p in system.processes}
+    files = dict(system.pages.files)
+    if hasattr(system, "store"):
+        files[system.store.pagefile] = {page.number for page in system.store.evicted}
     with open(path, "rb") as f:
         for thread in json.loads(text)["threads"]:
             process = processes.get(number(thread["process_object"]))
@@ -190,7 +193,7 @@ def check_evidence(diff, binary, path, system):
                 who = f"tid {thread['tid']}: evidence of {key} at {place['va']}"
                 if pa is None and "pagefile" in place:
                     page, at = divmod(number(place["pagefile_off"]), 4096)
-                    if va % 4096 != at or page not in system.pages.files[place["pagefile"]]:
+                    if va % 4096 != at or page not in files[place["pagefile"]]:
                         diff.add(f"{who}: not in page file {place['pagefile']} at {place['pagefile_off']}")
                 if pa is None or frame is None:
                     continue
