@@ -175,9 +175,11 @@ def check(image, truth, labels, build):
     processes = truth["processes"] + truth["hidden"]["processes"]
     threads = [t for t in threads if t["tid"]]
     objects.check_ids([(t, t["tid"]) for t in threads] + [(p, p["pid"]) for p in processes if p["pid"]])
+    bare = {page["va"] & -4096 for page in truth["pages"]}  # a thread in transition has no object header
     for thread in threads:
         objects.check_pool(thread, "Thread")
-        if set(thread["ways"]) & {"pool-scan", "freed-pool", "cid-table"}:
+        headed = int(thread["object"], 16) & -4096 not in bare
+        if headed and set(thread["ways"]) & {"pool-scan", "freed-pool", "cid-table"}:
             assert objects.type_name(int(thread["object"], 16)) == "Thread"
     base, size = int(truth["modules"][0]["base"], 16), truth["modules"][0]["size"]
     for thread in threads:
