@@ -361,7 +361,9 @@ enum stasis_kind {
         STASIS_KIND_FLAGS,    /* value and the names of the column; JSON {"value":"0x..","names":[..]} */
         STASIS_KIND_TIME,     /* FILETIME; JSON ISO 8601, seven decimals, Z */
         STASIS_KIND_TEXT,     /* text is valid UTF-8 */
-        STASIS_KIND_TEXTS     /* text is a list, elements separated by '\n'; JSON array of strings */
+        STASIS_KIND_TEXTS,    /* text is a list, elements separated by '\n'; JSON array of strings */
+        STASIS_KIND_STACK, /* frame[0..value), the innermost first; text has a line for each; JSON array of objects */
+        STASIS_KIND_REGISTERS /* registers; text has a line for each that is known; JSON object */
 };
 
 /* Why a fact is absent. The names are stable (JSON "absent"). */
@@ -381,6 +383,44 @@ enum stasis_absence {
 
 enum stasis_origin { STASIS_ORIGIN_NONE, STASIS_ORIGIN_SCAN, STASIS_ORIGIN_LINK, STASIS_ORIGIN_CONTEXT };
 
+#define STASIS_NOWHERE UINT64_MAX
+
+/* How a frame of a call stack was found. A scanned word only looks like a return address: it is no fact. */
+enum stasis_how {
+        STASIS_HOW_REGISTER, /* an instruction pointer: of a processor, or saved where the thread was switched away */
+        STASIS_HOW_ORC,      /* Linux: by the kernel's ORC tables */
+        STASIS_HOW_FRAME_POINTER, /* by the chain of saved frame pointers */
+        STASIS_HOW_EH_FRAME,      /* by the call frame information of an ELF file in memory */
+        STASIS_HOW_SCAN
+};
+STASIS_API const char *stasis_how_name(enum stasis_how how); /* "register", "orc", "frame-pointer", ... */
+
+struct stasis_frame {
+        uint64_t pc;
+        uint64_t sp;        /* the stack pointer that belongs to pc */
+        uint64_t slot;      /* virtual address that pc was read from; STASIS_NOWHERE: a register */
+        const char *module; /* NULL: not known */
+        const char *symbol; /* NULL: not known */
+        uint64_t offset;    /* of pc in the symbol; without one in the module; without that 0 */
+        enum stasis_how how;
+        bool exact; /* pc is the instruction itself (a register, or interrupted there), not the one behind a call */
+};
+
+/* Numbers of registers: 0 to 15 as in stasis_cpu.gpr, then these. */
+enum { STASIS_REGISTER_RIP = 16, STASIS_REGISTER_RFLAGS, STASIS_REGISTERS };
+#define STASIS_REGISTERS_SELECTORS (1u << STASIS_REGISTERS) /* in known: cs ss, of a 32-bit one ds es fs gs too */
+
+struct stasis_registers {
+        uint32_t known;                /* bit i: register i; one that is not known is 0, which means nothing */
+        uint8_t width;                 /* of a register in bytes: 4 or 8 */
+        uint64_t va[STASIS_REGISTERS]; /* where each was read; STASIS_NOWHERE: not in memory, or not known */
+        struct stasis_cpu cpu;         /* origin: what was read; its own `known` is that of a processor, else 0 */
+        enum stasis_absence absence;   /* STASIS_PRESENT, or why none is known */
+};
+/* "rax", of 4 bytes "eax"; NULL: such a machine has none of this number. */
+STASIS_API const char *stasis_register_name(uint8_t width, unsigned number);
+STASIS_API uint64_t stasis_register_value(const struct stasis_registers *registers, unsigned number);
+
 struct stasis_fact {
         uint64_t value;
         uint64_t extra;   /* by kind; see enum stasis_kind */
@@ -391,8 +431,11 @@ struct stasis_fact {
         uint8_t backing;  /* enum stasis_backing of va; IMAGE and NONE say no more than pa does */
         uint8_t pagefile; /* PAGEFILE, STORE: which one, */
         uint64_t off;     /* and where in it */
+        union {           /* by kind; as long as text */
+                const struct stasis_frame *frame;
+                const struct stasis_registers *registers;
+        };
 };
-#define STASIS_NOWHERE UINT64_MAX
 
 /* One value of an enumeration, or one (multi-bit) flag: value = bits [bit, bit+len). */
 struct stasis_name {

@@ -96,7 +96,8 @@ size_t cell_least_width(enum stasis_kind kind)
 bool cell_may_shrink(enum stasis_kind kind)
 {
         return kind == STASIS_KIND_TEXT || kind == STASIS_KIND_TEXTS || kind == STASIS_KIND_CODE ||
-               kind == STASIS_KIND_FLAGS || kind == STASIS_KIND_ENUM;
+               kind == STASIS_KIND_FLAGS || kind == STASIS_KIND_ENUM || kind == STASIS_KIND_STACK ||
+               kind == STASIS_KIND_REGISTERS;
 }
 
 static void flag_names(const struct stasis_column *column, uint64_t value, struct text *ret_text)

@@ -46,15 +46,34 @@ static void put_evidence(struct cli *cli, const struct stasis_fact *fact)
         text_free(&elsewhere);
 }
 
+/* One line each, under each other. */
+static void put_lines(struct cli *cli, const char *title, char *lines)
+{
+        for (char *end; lines; lines = end, title = "") {
+                end = strchr(lines, '\n');
+                if (end)
+                        *end++ = '\0';
+                put_pair(cli, title, lines);
+        }
+}
+
+static bool is_lines(enum stasis_kind kind) { return kind == STASIS_KIND_STACK || kind == STASIS_KIND_REGISTERS; }
+
 static void put_fact(struct cli *cli, const struct stasis_column *column, const struct stasis_fact *fact)
 {
         struct text words = { 0 };
 
-        fact_words(column, fact, &words);
+        if (is_lines(column->kind) && fact->absence == STASIS_PRESENT && fact->text)
+                text_str(&words, fact->text);
+        else
+                fact_words(column, fact, &words);
         for (char *at = words.at; at && *at; at++)
                 if (*at == '\n' && column->kind == STASIS_KIND_TEXTS)
                         *at = ' ';
-        put_pair(cli, column->title, text_get(&words));
+        if (is_lines(column->kind) && words.len)
+                put_lines(cli, column->title, words.at);
+        else
+                put_pair(cli, column->title, text_get(&words));
         if (cli->evidence)
                 put_evidence(cli, fact);
         text_free(&words);

@@ -314,7 +314,7 @@ static const struct stasis_column thread_columns[] = {
 /* A fact of physical memory, or of none. */
 #define FACT(...) \
         { \
-                __VA_ARGS__, 0, 0, 0 \
+                __VA_ARGS__, 0, 0, 0, { NULL } \
         }
 
 static struct stasis_fact thread_facts[THREAD_COLUMNS];

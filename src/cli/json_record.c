@@ -63,6 +63,80 @@ static struct json_object *texts(const char *list)
         return steal(&array);
 }
 
+/* ---- stacks and registers */
+
+static bool add_null(struct json_object *object, const char *key)
+{
+        return json_object_object_add(object, key, NULL) == 0;
+}
+
+static bool add_hex_or_null(struct json_object *object, const char *key, bool known, uint64_t value_of)
+{
+        return known ? json_add(object, key, json_hex(value_of)) : add_null(object, key);
+}
+
+static bool add_text_or_null(struct json_object *object, const char *key, const char *text)
+{
+        return text ? json_add(object, key, json_text(text)) : add_null(object, key);
+}
+
+static struct json_object *frame(const struct stasis_frame *f)
+{
+        _object_cleanup_ struct json_object *object = json_object_new_object();
+        bool named = f->symbol || f->module;
+
+        if (!object || !json_add(object, "pc", json_hex(f->pc)) || !add_text_or_null(object, "symbol", f->symbol) ||
+            !(named ? json_add(object, "offset", json_object_new_uint64(f->offset)) : add_null(object, "offset")) ||
+            !add_text_or_null(object, "module", f->module) || !json_add(object, "sp", json_hex(f->sp)) ||
+            !add_hex_or_null(object, "slot", f->slot != STASIS_NOWHERE, f->slot) ||
+            !json_add(object, "how", json_text(stasis_how_name(f->how))) ||
+            !json_add(object, "exact", json_object_new_boolean(f->exact)))
+                return NULL;
+        return steal(&object);
+}
+
+static struct json_object *stack(const struct stasis_fact *fact)
+{
+        _object_cleanup_ struct json_object *array = json_object_new_array();
+
+        for (uint64_t i = 0; array && i < fact->value; i++)
+                if (!array_add(array, frame(&fact->frame[i])))
+                        return NULL;
+        return steal(&array);
+}
+
+static bool add_selectors(struct json_object *object, const struct stasis_registers *r)
+{
+        const struct {
+                const char *name;
+                uint16_t value;
+        } selectors[] = { { "cs", r->cpu.cs }, { "ss", r->cpu.ss }, { "ds", r->cpu.ds },
+                          { "es", r->cpu.es }, { "fs", r->cpu.fs }, { "gs", r->cpu.gs } };
+        size_t count = r->width == 4 || r->cpu.known & STASIS_CPU_SEGMENT ? 6 : 2;
+
+        for (size_t i = 0; i < count; i++)
+                if (!add_hex_or_null(object, selectors[i].name, r->known & STASIS_REGISTERS_SELECTORS,
+                                     selectors[i].value))
+                        return false;
+        return true;
+}
+
+/* Every register that such a machine has; null where it is not known. */
+static struct json_object *registers(const struct stasis_registers *r)
+{
+        _object_cleanup_ struct json_object *object = json_object_new_object();
+        const char *name;
+
+        if (!object || !add_text_or_null(object, "origin", r->cpu.origin))
+                return NULL;
+        for (unsigned i = 0; i < STASIS_REGISTERS; i++) {
+                name = stasis_register_name(r->width, i);
+                if (name && !add_hex_or_null(object, name, r->known >> i & 1, stasis_register_value(r, i)))
+                        return NULL;
+        }
+        return add_selectors(object, r) ? steal(&object) : NULL;
+}
+
 static struct json_object *value(const struct stasis_column *column, const struct stasis_fact *fact)
 {
         struct text text = { 0 };
@@ -74,6 +148,8 @@ static struct json_object *value(const struct stasis_column *column, const struc
         case STASIS_KIND_BOOL: return json_object_new_boolean(fact->value != 0);
         case STASIS_KIND_FLAGS: return flags(column, fact->value);
         case STASIS_KIND_TEXTS: return texts(fact->text ? fact->text : "");
+        case STASIS_KIND_STACK: return stack(fact);
+        case STASIS_KIND_REGISTERS: return registers(fact->registers);
         default: break;
         }
         value_text(column, fact, &text);
@@ -98,7 +174,7 @@ static bool add_symbol(struct json_object *object, const struct stasis_column *c
 
 static bool add_place(struct json_object *object, const char *key, bool known, uint64_t value_at)
 {
-        return known ? json_add(object, key, json_hex(value_at)) : json_object_object_add(object, key, NULL) == 0;
+        return add_hex_or_null(object, key, known, value_at);
 }
 
 static bool add_evidence(struct json_object *evidence, const char *key, const struct stasis_fact *fact,

@@ -84,6 +84,8 @@ void value_text(const struct stasis_column *column, const struct stasis_fact *fa
         case STASIS_KIND_FLAGS: value_flags(column, fact->value, ret_text); break;
         case STASIS_KIND_TIME: value_time(ret_text, fact->value); break;
         case STASIS_KIND_TEXT: text_utf8(ret_text, fact->text ? fact->text : ""); break;
+        case STASIS_KIND_STACK:
+        case STASIS_KIND_REGISTERS:
         case STASIS_KIND_TEXTS: value_texts(fact->text ? fact->text : "", ret_text); break;
         }
 }

@@ -119,7 +119,8 @@ static inline void check_fact(const struct stasis_column *column, const struct s
 
         promise(fact->absence <= STASIS_NOT_MAPPED, "absence is one of the list");
         promise(fact->origin <= STASIS_ORIGIN_CONTEXT, "origin is one of the list");
-        bool is_text = column->kind == STASIS_KIND_TEXT || column->kind == STASIS_KIND_TEXTS;
+        bool is_text = column->kind == STASIS_KIND_TEXT || column->kind == STASIS_KIND_TEXTS ||
+                       column->kind == STASIS_KIND_STACK || column->kind == STASIS_KIND_REGISTERS;
         promise(!is_text || fact->absence != STASIS_PRESENT || fact->text, "a text that is present is there");
         size_t len = stasis_fact_text(column, fact, text, sizeof(text));
         promise(len < sizeof(text) && strlen(text) == len, "a fact's text has the length that is told");

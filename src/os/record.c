@@ -35,6 +35,7 @@ static const char *const kind_names[] = {
         [STASIS_KIND_CODE] = "code address", [STASIS_KIND_ENUM] = "name",
         [STASIS_KIND_FLAGS] = "flags",       [STASIS_KIND_TIME] = "time",
         [STASIS_KIND_TEXT] = "text",         [STASIS_KIND_TEXTS] = "list of texts",
+        [STASIS_KIND_STACK] = "call stack",  [STASIS_KIND_REGISTERS] = "registers",
 };
 
 const char *stasis_kind_name(enum stasis_kind kind)
@@ -127,7 +128,9 @@ size_t stasis_fact_text(const struct stasis_column *column, const struct stasis_
         case STASIS_KIND_CODE: return code_text(fact, buf, len);
         case STASIS_KIND_TIME: return time_text(fact->value, buf, len);
         case STASIS_KIND_TEXT: return (size_t)snprintf(buf, len, "%s", fact->text ? fact->text : "");
-        case STASIS_KIND_TEXTS: return texts_text(fact, buf, len);
+        case STASIS_KIND_TEXTS:
+        case STASIS_KIND_STACK:
+        case STASIS_KIND_REGISTERS: return texts_text(fact, buf, len);
         case STASIS_KIND_HEX:
         case STASIS_KIND_ADDRESS:
         case STASIS_KIND_PHYSICAL: break;

@@ -94,7 +94,7 @@ START_TEST(absences)
         ck_assert_str_eq(stasis_absence_name((enum stasis_absence)(STASIS_NOT_MAPPED + 1)), "?");
         for (int i = STASIS_KIND_NUMBER; i <= STASIS_KIND_TEXTS; i++)
                 ck_assert(stasis_kind_name((enum stasis_kind)i)[0] != '?');
-        ck_assert_str_eq(stasis_kind_name((enum stasis_kind)(STASIS_KIND_TEXTS + 1)), "?");
+        ck_assert_str_eq(stasis_kind_name((enum stasis_kind)(STASIS_KIND_REGISTERS + 1)), "?");
 }
 END_TEST
 

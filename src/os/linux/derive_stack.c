@@ -1,19 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts made of the frames of a task's kernel stack (unwind.h). */
+/* Facts made of a task's stacks and registers (unwind.h). */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "fields.h"
 
+#define LINE_MAX_LEN (KALLSYMS_NAME_MAX + 128)
+
+/* A stack that could not be followed to its end is said once. */
+static void note_broken(struct decode *d, const char *end)
+{
+        uint64_t tid;
+        size_t sure = 0;
+        if (d->frame_why != STASIS_CONTRADICTORY || !d->task || d->task->decoded)
+                return;
+        while (sure < d->frame_count && d->frame[sure].how != STASIS_HOW_SCAN)
+                sure++;
+        bool known = read_place(d->l->kernel, d->object, &d->l->at.pid, &tid) == STASIS_OK;
+        system_note(d->l->system, STASIS_NOTE_WARNING, "stack-broken", d->object, -1, known ? (int64_t)tid : -1,
+                    "the kernel stack could be followed for %zu frames: %s", sure, end);
+}
+
 static void unwind(struct decode *d)
 {
+        const char *end = "";
         if (d->unwound)
                 return;
         d->unwound = true;
         d->frame = arena_array(d->arena, struct linux_frame, LINUX_FRAMES_MAX);
         d->frame_why = STASIS_NOT_KNOWN;
-        if (d->frame)
-                d->frame_count = linux_unwind(d->l, d->object, d->frame, LINUX_FRAMES_MAX, &d->frame_why);
+        if (!d->frame)
+                return;
+        d->frame_count = linux_unwind(d->l, d->object, d->frame, LINUX_FRAMES_MAX, &d->frame_why, &end);
+        note_broken(d, end);
 }
 
 /*
@@ -33,13 +53,19 @@ static bool in_scheduler(struct linux_system *l, uint64_t pc)
         return false;
 }
 
+/* Only of one that sleeps: what runs, or may run, waits for nothing. A scanned word is no answer. */
 void linux_derive_wchan(struct decode *d, struct stasis_fact *fact)
 {
         struct linux_symbol symbol;
+        uint64_t state;
         unwind(d);
         *fact = fact_absent(d->frame_why == STASIS_PRESENT ? STASIS_NOT_KNOWN : d->frame_why);
-        for (size_t i = 0; i < d->frame_count; i++) {
-                if (in_scheduler(d->l, d->frame[i].pc) || d->frame[i].how == LINUX_FRAME_SCAN)
+        if (read_place(d->l->kernel, d->object, &d->l->at.state, &state) == STASIS_OK && state == 0) {
+                *fact = fact_absent(STASIS_NOT_APPLICABLE);
+                return;
+        }
+        for (size_t i = 0; i < d->frame_count && d->frame[i].how != STASIS_HOW_SCAN; i++) {
+                if (in_scheduler(d->l, d->frame[i].pc))
                         continue;
                 if (!linux_symbol_at(d->l, d->frame[i].pc, &symbol))
                         return;
@@ -49,20 +75,105 @@ void linux_derive_wchan(struct decode *d, struct stasis_fact *fact)
         }
 }
 
+/* ---- frames */
+
+static void frame_named(struct decode *d, const struct linux_frame *from, bool kernel, struct stasis_frame *ret_frame)
+{
+        struct linux_symbol symbol;
+        struct stasis_frame f = {
+                .pc = from->pc, .sp = from->sp, .slot = from->slot, .how = from->how, .exact = from->exact
+        };
+        /* behind a call that does not return the next function may begin */
+        uint64_t asked = from->exact || from->pc == 0 ? from->pc : from->pc - 1;
+        if (kernel && linux_symbol_at(d->l, asked, &symbol)) {
+                f.symbol = stasis_arena_strndup(d->arena, symbol.name, strlen(symbol.name));
+                f.module = symbol.module ? symbol.module : "vmlinux";
+                f.offset = from->pc - symbol.va;
+        }
+        *ret_frame = f;
+}
+
+/* "do_wait+0x114 (orc)", "jfs_lazycommit+0x8 [jfs] (orc)", "0x401704 (register)" */
+static size_t frame_text(const struct stasis_frame *f, char *buf, size_t len)
+{
+        const char *how = stasis_how_name(f->how);
+        if (!f->symbol)
+                return (size_t)snprintf(buf, len, "0x%" PRIx64 " (%s)", f->pc, how);
+        if (!f->module || strcmp(f->module, "vmlinux") == 0)
+                return (size_t)snprintf(buf, len, "%s+0x%" PRIx64 " (%s)", f->symbol, f->offset, how);
+        return (size_t)snprintf(buf, len, "%s+0x%" PRIx64 " [%s] (%s)", f->symbol, f->offset, f->module, how);
+}
+
+static void stack_fact(struct decode *d, const struct linux_frame *from, size_t count, enum stasis_absence why,
+                       bool kernel, struct stasis_fact *fact)
+{
+        struct stasis_frame *frame = arena_array(d->arena, struct stasis_frame, count + 1);
+        char *text = stasis_arena_array(d->arena, count + 1, LINE_MAX_LEN);
+        size_t used = 0;
+        *fact = fact_absent(count || why == STASIS_PRESENT ? STASIS_NOT_KNOWN : why);
+        if (count == 0 || !frame || !text)
+                return;
+        for (size_t i = 0; i < count; i++) {
+                frame_named(d, &from[i], kernel, &frame[i]);
+                if (i)
+                        text[used++] = '\n';
+                used += frame_text(&frame[i], text + used, LINE_MAX_LEN - 1);
+        }
+        *fact = fact_derived(count);
+        fact->text = text;
+        fact->frame = frame;
+}
+
 void linux_derive_stack(struct decode *d, struct stasis_fact *fact)
 {
-        char line[KALLSYMS_NAME_MAX + 64];
         unwind(d);
-        *fact = fact_absent(d->frame_why == STASIS_PRESENT ? STASIS_NOT_KNOWN : d->frame_why);
-        if (!d->frame_count)
+        stack_fact(d, d->frame, d->frame_count, d->frame_why, true, fact);
+}
+
+void linux_derive_user_stack(struct decode *d, struct stasis_fact *fact)
+{
+        struct linux_frame *frame = arena_array(d->arena, struct linux_frame, LINUX_FRAMES_MAX);
+        enum stasis_absence why;
+        *fact = fact_absent(STASIS_NOT_KNOWN);
+        if (!frame)
                 return;
-        char *text = stasis_arena_array(d->arena, d->frame_count, sizeof line);
+        size_t count = linux_unwind_user(d->l, d->object, frame, LINUX_FRAMES_MAX, &why);
+        stack_fact(d, frame, count, why, false, fact);
+}
+
+/* ---- registers */
+
+static char *registers_text(struct decode *d, const struct stasis_registers *r)
+{
+        char *text = stasis_arena_alloc(d->arena, STASIS_REGISTERS * 32);
         size_t used = 0;
-        for (size_t i = 0; text && i < d->frame_count; i++) {
-                linux_symbol_text(d->l, d->frame[i].pc, line, KALLSYMS_NAME_MAX);
-                used += (size_t)sprintf(text + used, "%s%s (%s)", i ? "\n" : "", line,
-                                        linux_frame_how_name(d->frame[i].how));
-        }
-        *fact = text ? fact_derived(d->frame_count) : fact_absent(STASIS_NOT_KNOWN);
+        for (unsigned i = 0; text && i < STASIS_REGISTERS; i++)
+                if (r->known >> i & 1)
+                        used += (size_t)sprintf(text + used, "%s%-6s 0x%0*" PRIx64, used ? "\n" : "",
+                                                stasis_register_name(r->width, i), r->width * 2,
+                                                stasis_register_value(r, i));
+        return text;
+}
+
+static void registers_fact(struct decode *d, enum linux_side side, struct stasis_fact *fact)
+{
+        struct stasis_registers *r = arena_new(d->arena, struct stasis_registers);
+        *fact = fact_absent(STASIS_NOT_KNOWN);
+        if (!r)
+                return;
+        linux_registers(d->l, d->object, side, r);
+        char *text = r->absence == STASIS_PRESENT ? registers_text(d, r) : NULL;
+        *fact = text ? fact_derived(r->cpu.rip) : fact_absent(r->absence);
         fact->text = text;
+        fact->registers = r;
+}
+
+void linux_derive_kernel_registers(struct decode *d, struct stasis_fact *fact)
+{
+        registers_fact(d, LINUX_SIDE_KERNEL, fact);
+}
+
+void linux_derive_user_registers(struct decode *d, struct stasis_fact *fact)
+{
+        registers_fact(d, LINUX_SIDE_USER, fact);
 }

@@ -57,7 +57,8 @@ linux_derive_fn linux_derive_object, linux_derive_object_pa, linux_derive_ppid, 
 /* ---- derive_name.c */
 linux_derive_fn linux_derive_comm, linux_derive_comm_hex, linux_derive_name;
 /* ---- derive_stack.c: what needs the frames of the kernel stack */
-linux_derive_fn linux_derive_wchan, linux_derive_stack;
+linux_derive_fn linux_derive_wchan, linux_derive_stack, linux_derive_user_stack, linux_derive_kernel_registers,
+        linux_derive_user_registers;
 /* ---- derive_file.c: paths, command line, namespaces */
 linux_derive_fn linux_derive_path, linux_derive_command_line, linux_derive_namespace, linux_derive_pid_namespace,
         linux_derive_user_namespace;

@@ -19,6 +19,7 @@ static void linux_close(void *priv)
                 stasis_arena_free(&l->scratch[i]);
         }
         linux_modules_free(&l->modules);
+        linux_stacks_free(l->stacks);
         stasis_layout_close(l->types);
         stasis_layout_close(l->given);
         kallsyms_close(l->kallsyms);

@@ -122,6 +122,7 @@ struct linux_system {
         enum stasis_status walk_status;
         struct linux_task lone; /* one given by address that no source saw */
         struct linux_modules modules;
+        struct linux_stacks *stacks; /* NULL: nobody asked for a stack yet */
 
         struct field_set *fields[3];    /* by enum stasis_what */
         struct stasis_arena scratch[3]; /* texts of the record decoded last, by enum stasis_what */

@@ -1,27 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel stack of one task, frame by frame; every frame says how it was found. */
+/* Stacks and registers of one task. unwind.c finds what to follow, unwind_*.c follow it. */
 #ifndef STASIS_OS_LINUX_UNWIND_H
 #define STASIS_OS_LINUX_UNWIND_H
 
 #include <stasis/stasis.h>
 
 struct linux_system;
+struct linux_stacks;
 
-enum linux_frame_how { LINUX_FRAME_REGISTER, LINUX_FRAME_ORC, LINUX_FRAME_POINTER, LINUX_FRAME_SCAN };
+enum linux_side { LINUX_SIDE_KERNEL, LINUX_SIDE_USER };
 
 struct linux_frame {
-        uint64_t pc, sp;
-        enum linux_frame_how how;
+        uint64_t pc;
+        uint64_t sp;   /* the stack pointer that belongs to pc */
+        uint64_t slot; /* where pc was read; STASIS_NOWHERE: in a register */
+        enum stasis_how how;
+        bool exact; /* pc is the instruction itself (interrupted, or a register), not the one behind a call */
 };
 
 #define LINUX_FRAMES_MAX 128
 
 /*
- * Frames of the task at this address, innermost first, at most max. *ret_why: STASIS_PRESENT where the stack was
- * followed to its end or as far as it can be (STASIS_CONTRADICTORY says that it broke off), else why there is none.
+ * Frames of the kernel stack of the task at this address, innermost first, at most max. *ret_why: STASIS_PRESENT where
+ * the stack was followed to its end (STASIS_CONTRADICTORY beside frames: it broke off), else why there is none;
+ * *ret_end (may be NULL) says it in words (static).
  */
 size_t linux_unwind(struct linux_system *l, uint64_t task, struct linux_frame *ret_frames, size_t max,
-                    enum stasis_absence *ret_why);
-const char *linux_frame_how_name(enum linux_frame_how how); /* "register", "orc", "frame-pointer", "scan" */
+                    enum stasis_absence *ret_why, const char **ret_end);
+/* The same of its user stack: by frame pointers, which programs need not have. */
+size_t linux_unwind_user(struct linux_system *l, uint64_t task, struct linux_frame *ret_frames, size_t max,
+                         enum stasis_absence *ret_why);
+/* Its registers on one side; absence says why there are none. */
+void linux_registers(struct linux_system *l, uint64_t task, enum linux_side side,
+                     struct stasis_registers *ret_registers);
+/* Bytes of a kernel stack: THREAD_SIZE. */
+uint64_t linux_thread_size(struct linux_system *l);
+void linux_stacks_free(struct linux_stacks *stacks);
 
 #endif

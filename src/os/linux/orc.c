@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "orc.h"
+
+#include "../../base/bytes.h"
+
+#define ORC_ENTRY_MAX 16 /* bytes; every kernel so far has 6 */
+
+/* A member that lies wholly in an entry. The entry is packed: the word of a bit-field may go on behind its end. */
+static bool bind_member(const struct stasis_layout *layout, const char *path, uint32_t size, struct stasis_member *ret)
+{
+        if (!stasis_layout_member(layout, path, ret) || ret->size > 4 || ret->offset >= size)
+                return false;
+        return ret->offset * 8 + (ret->bits ? ret->bit + ret->bits : ret->size * 8) <= size * 8;
+}
+
+bool orc_bind(const struct stasis_layout *layout, struct orc_format *ret_format)
+{
+        struct orc_format f = { .size = layout ? stasis_layout_sizeof(layout, "orc_entry") : 0 };
+        if (f.size == 0 || f.size > ORC_ENTRY_MAX ||
+            !bind_member(layout, "orc_entry.sp_offset", f.size, &f.sp_offset) ||
+            !bind_member(layout, "orc_entry.bp_offset", f.size, &f.bp_offset) ||
+            !bind_member(layout, "orc_entry.sp_reg", f.size, &f.sp_reg) ||
+            !bind_member(layout, "orc_entry.bp_reg", f.size, &f.bp_reg) ||
+            !bind_member(layout, "orc_entry.type", f.size, &f.type))
+                return false;
+        f.has_end = bind_member(layout, "orc_entry.end", f.size, &f.end);
+        f.has_signal = bind_member(layout, "orc_entry.signal", f.size, &f.signal);
+        *ret_format = f;
+        return f.has_end || f.type.bits == 3;
+}
+
+/* bytes: an entry and 4 more. */
+static uint32_t field(const struct stasis_member *m, const uint8_t *bytes)
+{
+        uint32_t word = (uint32_t)load_le(bytes + m->offset, m->size);
+        return m->bits ? word >> m->bit & (uint32_t)((UINT64_C(1) << m->bits) - 1) : word;
+}
+
+/* Before 6.4 three types and the bit "end"; since then two more types, in front. Source: orc_types.h of both. */
+static enum orc_type type_of(const struct orc_format *format, uint32_t type, bool end, uint8_t sp_reg)
+{
+        static const enum orc_type before[4] = { ORC_CALL, ORC_REGS, ORC_REGS_PARTIAL, ORC_UNKNOWN };
+        static const enum orc_type since[8] = { ORC_UNKNOWN,      ORC_END,     ORC_CALL,    ORC_REGS,
+                                                ORC_REGS_PARTIAL, ORC_UNKNOWN, ORC_UNKNOWN, ORC_UNKNOWN };
+        if (!format->has_end)
+                return since[type & 7];
+        if (sp_reg == ORC_UNDEFINED)
+                return end ? ORC_END : ORC_UNKNOWN;
+        return before[type & 3];
+}
+
+void orc_decode(const struct orc_format *format, const uint8_t *entry, struct orc_entry *ret_entry)
+{
+        uint8_t bytes[ORC_ENTRY_MAX + 4] = { 0 };
+        memcpy(bytes, entry, format->size);
+        struct orc_entry e = {
+                .sp_offset = (int16_t)field(&format->sp_offset, bytes),
+                .bp_offset = (int16_t)field(&format->bp_offset, bytes),
+                .sp_reg = (uint8_t)field(&format->sp_reg, bytes),
+                .bp_reg = (uint8_t)field(&format->bp_reg, bytes),
+        };
+        bool end = format->has_end && field(&format->end, bytes);
+        e.type = type_of(format, field(&format->type, bytes), end, e.sp_reg);
+        e.signal = format->has_signal ? field(&format->signal, bytes) != 0
+                                      : e.type == ORC_REGS || e.type == ORC_REGS_PARTIAL;
+        *ret_entry = e;
+}
+
+static enum stasis_status address_at(struct stasis_space *space, const struct orc_table *table, uint64_t index,
+                                     uint64_t *ret_address)
+{
+        uint64_t at = table->ip + 4 * index, relative;
+        enum stasis_status status = stasis_space_u(space, at, 4, &relative);
+        if (status == STASIS_OK)
+                *ret_address = at + (uint64_t)(int64_t)(int32_t)relative;
+        return status;
+}
+
+enum stasis_status orc_find(struct stasis_space *space, const struct orc_format *format, const struct orc_table *table,
+                            uint64_t pc, struct orc_entry *ret_entry)
+{
+        uint64_t low = 0, high = table->count < ORC_COUNT_MAX ? table->count : ORC_COUNT_MAX; /* the first above pc */
+        uint8_t bytes[ORC_ENTRY_MAX];
+        while (low < high) {
+                uint64_t middle = low + (high - low) / 2, address = 0;
+                enum stasis_status status = address_at(space, table, middle, &address);
+                if (status != STASIS_OK)
+                        return status;
+                if (address <= pc)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        if (low == 0)
+                return STASIS_ABSENT;
+        enum stasis_status status =
+                stasis_space_read(space, table->entry + (low - 1) * format->size, bytes, format->size);
+        if (status == STASIS_OK)
+                orc_decode(format, bytes, ret_entry);
+        return status;
+}
