@@ -142,7 +142,7 @@ static uint8_t pointer_size(const struct btf *btf)
 enum stasis_status stasis_layout_open_btf(struct stasis_bytes blob, const char *name, struct stasis_layout **ret_layout,
                                           struct stasis_error *err)
 {
-        struct sections sections;
+        struct sections sections = { 0 };
         enum stasis_status status = sections_read(blob, name, &sections, err);
         if (status != STASIS_OK)
                 return status;

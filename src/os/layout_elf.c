@@ -125,7 +125,7 @@ static enum stasis_status types_read(const struct elf *elf, struct stasis_layout
 enum stasis_status elf_symbols_read(struct stasis_bytes bytes, const char *path, struct symbol_file *ret_file,
                                     struct stasis_error *err)
 {
-        struct elf elf;
+        struct elf elf = { 0 };
         struct symbol_file file = { 0 };
         enum stasis_status status = elf_open(bytes, path, &elf, err);
         if (status == STASIS_OK)

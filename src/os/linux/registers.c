@@ -74,11 +74,10 @@ static void of_user(struct linux_system *l, const struct linux_stacks *s, const 
                 absent(r, STASIS_NOT_APPLICABLE);
         else if (t->place == TASK_IN_USER)
                 of_cpu(t->cpu, l->is64, r);
-        else if (t->place == TASK_ON_CPU) /* it may run in user mode: what lies on its stack may be of the past */
-                absent(r, STASIS_NOT_KNOWN);
         else if (!t->high)
                 absent(r, t->why);
-        else if (!t->user_regs)
+        else if (t->place == TASK_ON_CPU ||
+                 !t->user_regs) /* on a processor what lies on its stack may be of the past */
                 absent(r, STASIS_NOT_KNOWN);
         else {
                 regs_load(l->kernel, &s->regs, t->regs, r);
