@@ -61,7 +61,7 @@ struct cli {
         struct cli_texts also; /* further files of the image, by --also; */
         char **more;           /* and as arguments */
         size_t more_count;
-        char **arg;            /* what follows IMAGE */
+        char **arg; /* what follows IMAGE */
         size_t arg_count;
 
         /* filled through the table of options */

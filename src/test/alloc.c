@@ -162,7 +162,10 @@ static uint64_t work(const void *bytes, size_t len)
         judge("image", status, &err);
         if (status != STASIS_OK)
                 return 0;
-        status = stasis_system_open(image, &(struct stasis_system_options){ 0 }, &system, &err);
+        static const uint8_t page[4096];
+        const struct stasis_pagefile pagefile = { .number = 0, .bytes = page, .len = sizeof page };
+        const struct stasis_system_options options = { .pagefile = &pagefile, .pagefile_count = 1 };
+        status = stasis_system_open(image, &options, &system, &err);
         judge("system", status, &err);
         if (system)
                 stasis_system_trace(system, &count), stasis_system_notes(system, &count);
