@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../base/error.h"
 #include "fields.h"
@@ -18,6 +19,7 @@ static void linux_close(void *priv)
                 rows_free(l->fields[i]);
                 stasis_arena_free(&l->scratch[i]);
         }
+        stasis_arena_free(&l->root_name);
         linux_modules_free(&l->modules);
         linux_stacks_free(l->stacks);
         stasis_layout_close(l->types);
@@ -201,24 +203,39 @@ static enum stasis_status linux_thread_at(void *priv, uint64_t object, const str
 
 static struct stasis_space *linux_space(void *priv) { return ((struct linux_system *)priv)->kernel; }
 
-/* The group's memory: a leader that has ended lost its own, another task of the group still has it. */
+/* The first task of a group: they are sorted by it (report.c). The count where there is none. */
+static size_t first_of_group(const struct linux_system *l, uint64_t pid)
+{
+        size_t low = 0, high = l->task_count;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (l->task[middle].pid < pid)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < l->task_count && l->task[low].pid == pid ? low : l->task_count;
+}
+
+/* The group's memory, or 0: a leader that has ended lost its own, another task of the group still has it. */
+static uint64_t mm_of_group(const struct linux_system *l, uint64_t pid)
+{
+        uint64_t mm = 0;
+        for (size_t i = first_of_group(l, pid); i < l->task_count && l->task[i].pid == pid && !mm; i++)
+                if (read_place(l->kernel, l->task[i].object, &l->at.mm, &mm) != STASIS_OK)
+                        mm = 0;
+        return mm;
+}
+
 static enum stasis_status linux_process_space(void *priv, uint64_t pid, struct stasis_space **ret_space,
                                               struct stasis_error *err)
 {
         struct linux_system *l = priv;
-        bool seen = false;
-        uint64_t mm = 0;
         enum stasis_status status = linux_walk(l, err);
         if (status != STASIS_OK)
                 return status;
-        for (size_t i = 0; i < l->task_count && !mm; i++) {
-                if (l->task[i].pid != pid)
-                        continue;
-                seen = true;
-                if (read_place(l->kernel, l->task[i].object, &l->at.mm, &mm) != STASIS_OK)
-                        mm = 0;
-        }
-        if (!seen)
+        uint64_t mm = mm_of_group(l, pid);
+        if (first_of_group(l, pid) == l->task_count)
                 return stasis_fail(err, STASIS_ABSENT, "no process with id %" PRIu64 " was found", pid);
         if (!mm)
                 return stasis_fail(err, STASIS_ABSENT,
@@ -229,6 +246,24 @@ static enum stasis_status linux_process_space(void *priv, uint64_t pid, struct s
                 return stasis_fail(err, STASIS_ABSENT, "the page tables of pid %" PRIu64 " are gone", pid);
         *ret_space = space;
         return STASIS_OK;
+}
+
+/* The name lasts until the next process is asked for. */
+static bool linux_process_root(void *priv, size_t index, struct os_root *ret_root)
+{
+        struct linux_system *l = priv;
+        uint8_t comm[LINUX_COMM_LEN];
+        if (index >= l->process_count)
+                return false;
+        const struct linux_process *p = &l->process[index];
+        struct stasis_space *space = linux_user_space(l, mm_of_group(l, p->pid));
+        stasis_arena_reset(&l->root_name);
+        *ret_root = (struct os_root){ .root = space ? space->root : 0,
+                                      .like = { .pid = (int64_t)p->pid, .object = p->object } };
+        if (l->at.comm.has &&
+            stasis_space_read(l->kernel, p->object + l->at.comm.offset, comm, sizeof comm) == STASIS_OK)
+                ret_root->like.process = text_from_utf8(&l->root_name, comm, strnlen((const char *)comm, sizeof comm));
+        return true;
 }
 
 const struct stasis_os stasis_os_linux = {
@@ -246,5 +281,6 @@ const struct stasis_os stasis_os_linux = {
         .modules_of = linux_modules_of,
         .thread_at = linux_thread_at,
         .space = linux_space,
+        .process_root = linux_process_root,
         .process_space = linux_process_space,
 };

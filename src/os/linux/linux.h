@@ -126,6 +126,7 @@ struct linux_system {
 
         struct field_set *fields[3];    /* by enum stasis_what */
         struct stasis_arena scratch[3]; /* texts of the record decoded last, by enum stasis_what */
+        struct stasis_arena root_name;  /* of the process whose page tables were asked for last */
         struct stasis_fact *fact;
         struct stasis_record facts;
 };
