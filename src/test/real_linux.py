@@ -128,6 +128,17 @@ def check_pages(stasis, name, image, options, truth):
     return len(truth["pages"])
 
 
+def check_reverse(stasis, name, image, options, truth):
+    """Each hashed page's frame comes back to its process and address; one without access no processor would map."""
+    mapped = [page for page in truth["pages"] if page["what"] != "protnone"]
+    frames = sorted({page["pa"] for page in mapped})
+    answer = document(stasis, "translate", image, "--reverse", *frames, *options)
+    got = {(m["pid"], int(m["va"], 16), int(m["pa"], 16)) for m in (answer or {}).get("mappings", [])}
+    for page in mapped:
+        if (page["tgid"], int(page["va"], 16), int(page["pa"], 16)) not in got:
+            wrong(f"{name}: {page['pa']} does not come back to {page['va']} of pid {page['tgid']}")
+
+
 def check_modules(stasis, name, image, options, truth):
     answer = document(stasis, "modules", image, *options)
     got = {(m["name"], int(m["base"], 16)) for m in (answer or {}).get("modules", [])}
@@ -149,6 +160,8 @@ def check(stasis, cache, folder, file, options, typed):
         wrong(f"{name}: banner {answer['system']['banner']!r}")
     tasks, facts = check_tasks(name, truth, answer["threads"], typed)
     pages = 0 if file.endswith(".kdump") else check_pages(stasis, name, image, options, truth)
+    if pages:
+        check_reverse(stasis, name, image, options, truth)
     if typed:
         check_modules(stasis, name, image, options, truth)
     print(f"{name}: {tasks} of {len(truth['threads'])} tasks, {facts} facts, {pages} pages")
