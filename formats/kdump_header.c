@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The two headers of a kdump, of either width, in plain numbers. */
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -138,6 +139,7 @@ enum stasis_status kdump_read_headers(const struct flat *flat, struct kdump_head
         enum stasis_status status = copy_headers(flat, h, &shape, err);
         if (status != STASIS_OK)
                 return status;
+        assert(shape);
         h->bits = shape->bits;
         h->version = load_le32(h->header + offsetof(struct kdump_header64, header_version));
         h->status = (uint32_t)get(h->header, shape->status);
