@@ -4,6 +4,7 @@
  * input's. Byte 0: bit 0 x64, the others choose the layout; then a mask and values of eight bytes each: the entry of
  * a TEB, the one of its table, a prototype entry; 0x80 bytes of VADs; the rest is the page file.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ static void read_forms(unsigned choice, const uint8_t *data)
         uint64_t mask = load_le64(data);
         while (stasis_layout_at(layouts))
                 layouts++;
+        assert(layouts);
         for (uint8_t size = 4; size <= 8; size += 4) {
                 pte_bind(stasis_layout_at(choice % layouts), size, &forms);
                 pte_mask_begin(mask, &guess);

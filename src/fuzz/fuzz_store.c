@@ -3,6 +3,8 @@
  * The compressed store of a tiny system with some of its bytes replaced: what is asked for comes out whole, or with a
  * reason. Input: byte 0 chooses the build, then patches as in fuzz_system.h.
  */
+#include <assert.h>
+
 #include "../os/system.h"
 #include "../os/windows/store.h"
 #include "../os/windows/windows.h"
@@ -51,6 +53,7 @@ static struct ready *ready_for(uint8_t number)
         size_t builds = 0;
         while (tiny_store_builds[builds].build)
                 builds++;
+        assert(builds);
         struct ready **r = &ready[number % builds];
         if (!*r) {
                 *r = calloc(1, sizeof **r);
