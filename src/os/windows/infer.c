@@ -73,7 +73,7 @@ static bool is_taken(const struct infer *s, const struct infer_rule *rule, uint3
 
 static size_t candidates(struct infer *s, const struct infer_rule *rule, struct infer_candidate c[CANDIDATES_MAX])
 {
-        uint32_t where[INFER_WHERE_MAX], step = step_of(s, rule);
+        uint32_t where[INFER_WHERE_MAX] = { 0 }, step = step_of(s, rule);
         size_t count = 0, told = rule->where ? rule->where(s, where) : (INFER_SPAN - PLACES_FROM) / step;
         for (size_t i = 0; i < told && count < CANDIDATES_MAX; i++) {
                 uint32_t at = rule->where ? where[i] : PLACES_FROM + (uint32_t)i * step;
