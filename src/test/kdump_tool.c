@@ -87,7 +87,7 @@ static int repack_pages(const struct method *method, struct stasis_bytes in, FIL
         const uint8_t *held = in.at + (1 + get(in.at + 432, 4) + blocks / 2) * PAGE;
         for (uint64_t i = 0; i < blocks / 2 * PAGE; i++)
                 count += (uint64_t)__builtin_popcount(held[i]);
-        uint8_t *descs = calloc(count, 24), packed[PACKED_MAX];
+        uint8_t *descs = calloc(count + 1, 24), packed[PACKED_MAX];
         uint64_t at = descs_at + 24 * count;
         if (!descs || fseeko(out, (off_t)at, SEEK_SET) != 0)
                 return fail("descriptors", "no room");
