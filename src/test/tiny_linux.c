@@ -433,10 +433,10 @@ static void write_vmcoreinfo(struct tl *t)
         used += (size_t)snprintf(text + used, room - used,
                                  "SYMBOL(init_uts_ns)=%llx\nOFFSET(uts_namespace.name)=0\n"
                                  "SYMBOL(swapper_pg_dir)=%llx\nSYMBOL(_stext)=%llx\n",
-                                 (unsigned long long)(t->text + UTS_AT), (unsigned long long)(t->text + ROOT_AT),
+                                 (unsigned long long)t->text + UTS_AT, (unsigned long long)t->text + ROOT_AT,
                                  (unsigned long long)t->text);
         used += (size_t)snprintf(text + used, room - used, "SYMBOL(kallsyms_token_table)=%llx\n",
-                                 (unsigned long long)(t->text + SYMBOLS_AT + t->symbols.token_table));
+                                 (unsigned long long)t->text + SYMBOLS_AT + t->symbols.token_table);
         if (t->pointer == 8)
                 used += (size_t)snprintf(text + used, room - used,
                                          "NUMBER(phys_base)=%lld\n"
