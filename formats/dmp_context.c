@@ -5,38 +5,27 @@
 #include "../src/base/bytes.h"
 #include "dmp.h"
 #include "dmp_context_wire.h"
-
-/* One register: where it lies in the record and in struct stasis_cpu. */
-struct place {
-        uint16_t from, to;
-        uint8_t from_size, to_size;
-};
+#include "register_places.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
-#define P(wire, member, cpu_member) \
-        { \
-                offsetof(struct wire, member), offsetof(struct stasis_cpu, cpu_member), \
-                        sizeof(((struct wire *)0)->member), sizeof(((struct stasis_cpu *)0)->cpu_member) \
-        }
-enum { RAX, RBX, RCX, RDX, RSI, RDI, RBP, RSP }; /* order of stasis_cpu.gpr */
 
-static const struct place gpr32[] = {
+static const struct register_place gpr32[] = {
         P(context32, eax, gpr[RAX]),  P(context32, ebx, gpr[RBX]), P(context32, ecx, gpr[RCX]),
         P(context32, edx, gpr[RDX]),  P(context32, esi, gpr[RSI]), P(context32, edi, gpr[RDI]),
         P(context32, ebp, gpr[RBP]),  P(context32, esp, gpr[RSP]), P(context32, eip, rip),
         P(context32, eflags, rflags),
 };
-static const struct place segment32[] = {
+static const struct register_place segment32[] = {
         P(context32, cs, cs), P(context32, ds, ds), P(context32, es, es),
         P(context32, fs, fs), P(context32, gs, gs), P(context32, ss, ss),
 };
-static const struct place debug32[] = {
+static const struct register_place debug32[] = {
         P(context32, dr0, dr[0]), P(context32, dr1, dr[1]), P(context32, dr2, dr[2]),
         P(context32, dr3, dr[3]), P(context32, dr6, dr[6]), P(context32, dr7, dr[7]),
 };
-static const struct place vector32[] = { P(context32, fx.mxcsr, mxcsr) };
+static const struct register_place vector32[] = { P(context32, fx.mxcsr, mxcsr) };
 
-static const struct place gpr64[] = {
+static const struct register_place gpr64[] = {
         P(context64, rax, gpr[RAX]), P(context64, rbx, gpr[RBX]), P(context64, rcx, gpr[RCX]),
         P(context64, rdx, gpr[RDX]), P(context64, rsi, gpr[RSI]), P(context64, rdi, gpr[RDI]),
         P(context64, rbp, gpr[RBP]), P(context64, rsp, gpr[RSP]), P(context64, r8, gpr[8]),
@@ -44,20 +33,20 @@ static const struct place gpr64[] = {
         P(context64, r12, gpr[12]),  P(context64, r13, gpr[13]),  P(context64, r14, gpr[14]),
         P(context64, r15, gpr[15]),  P(context64, rip, rip),      P(context64, eflags, rflags),
 };
-static const struct place segment64[] = {
+static const struct register_place segment64[] = {
         P(context64, cs, cs), P(context64, ds, ds), P(context64, es, es),
         P(context64, fs, fs), P(context64, gs, gs), P(context64, ss, ss),
 };
-static const struct place debug64[] = {
+static const struct register_place debug64[] = {
         P(context64, dr0, dr[0]), P(context64, dr1, dr[1]), P(context64, dr2, dr[2]),
         P(context64, dr3, dr[3]), P(context64, dr6, dr[6]), P(context64, dr7, dr[7]),
 };
-static const struct place vector64[] = { P(context64, mxcsr, mxcsr) };
+static const struct register_place vector64[] = { P(context64, mxcsr, mxcsr) };
 
 /* Registers that belong together, and the flags that the record must have for them to mean anything. */
 struct group {
         uint32_t known, flags;
-        const struct place *place;
+        const struct register_place *place;
         size_t count;
 };
 
@@ -92,16 +81,9 @@ static const struct form {
 #undef GROUP
 };
 
-static void put(struct stasis_cpu *cpu, const struct place *place, uint64_t value)
-{
-        for (uint8_t i = 0; i < place->to_size; i++)
-                ((uint8_t *)cpu)[place->to + i] = ((const uint8_t *)&value)[i];
-}
-
 static void put_group(struct stasis_cpu *cpu, const struct group *group, const uint8_t *at)
 {
-        for (size_t i = 0; i < group->count; i++)
-                put(cpu, &group->place[i], load_le(at + group->place[i].from, group->place[i].from_size));
+        registers_load(cpu, group->place, group->count, at);
         cpu->known |= group->known;
 }
 

@@ -5,20 +5,9 @@
 #include "../src/base/bytes.h"
 #include "elf.h"
 #include "elf_wire.h"
+#include "register_places.h"
 
-/* One register: where it lies in the note and in struct stasis_cpu. */
-struct place {
-        uint16_t from, to;
-        uint8_t from_size, to_size;
-};
-#define P(wire, member, cpu_member) \
-        { \
-                offsetof(struct wire, member), offsetof(struct stasis_cpu, cpu_member), \
-                        sizeof(((struct wire *)0)->member), sizeof(((struct stasis_cpu *)0)->cpu_member) \
-        }
-enum { RAX, RBX, RCX, RDX, RSI, RDI, RBP, RSP }; /* order of stasis_cpu.gpr */
-
-static const struct place prstatus_x64[] = {
+static const struct register_place prstatus_x64[] = {
         P(prstatus_x64, rax, gpr[RAX]), P(prstatus_x64, rbx, gpr[RBX]), P(prstatus_x64, rcx, gpr[RCX]),
         P(prstatus_x64, rdx, gpr[RDX]), P(prstatus_x64, rsi, gpr[RSI]), P(prstatus_x64, rdi, gpr[RDI]),
         P(prstatus_x64, rbp, gpr[RBP]), P(prstatus_x64, rsp, gpr[RSP]), P(prstatus_x64, r8, gpr[8]),
@@ -29,7 +18,7 @@ static const struct place prstatus_x64[] = {
         P(prstatus_x64, fs, fs),        P(prstatus_x64, gs, gs),        P(prstatus_x64, ss, ss),
 };
 
-static const struct place prstatus_x86[] = {
+static const struct register_place prstatus_x86[] = {
         P(prstatus_x86, eax, gpr[RAX]),  P(prstatus_x86, ebx, gpr[RBX]), P(prstatus_x86, ecx, gpr[RCX]),
         P(prstatus_x86, edx, gpr[RDX]),  P(prstatus_x86, esi, gpr[RSI]), P(prstatus_x86, edi, gpr[RDI]),
         P(prstatus_x86, ebp, gpr[RBP]),  P(prstatus_x86, esp, gpr[RSP]), P(prstatus_x86, eip, rip),
@@ -38,7 +27,7 @@ static const struct place prstatus_x86[] = {
         P(prstatus_x86, ss, ss),
 };
 
-static const struct place qemu_cpu[] = {
+static const struct register_place qemu_cpu[] = {
         P(qemu_cpu, rax, gpr[RAX]),      P(qemu_cpu, rbx, gpr[RBX]),    P(qemu_cpu, rcx, gpr[RCX]),
         P(qemu_cpu, rdx, gpr[RDX]),      P(qemu_cpu, rsi, gpr[RSI]),    P(qemu_cpu, rdi, gpr[RDI]),
         P(qemu_cpu, rbp, gpr[RBP]),      P(qemu_cpu, rsp, gpr[RSP]),    P(qemu_cpu, r8, gpr[8]),
@@ -52,7 +41,7 @@ static const struct place qemu_cpu[] = {
         P(qemu_cpu, cr3, cr[3]),         P(qemu_cpu, cr4, cr[4]),
 };
 
-static const struct place vbox_cpu[] = {
+static const struct register_place vbox_cpu[] = {
         P(vbox_cpu, rax, gpr[RAX]),      P(vbox_cpu, rbx, gpr[RBX]),    P(vbox_cpu, rcx, gpr[RCX]),
         P(vbox_cpu, rdx, gpr[RDX]),      P(vbox_cpu, rsi, gpr[RSI]),    P(vbox_cpu, rdi, gpr[RDI]),
         P(vbox_cpu, rbp, gpr[RBP]),      P(vbox_cpu, rsp, gpr[RSP]),    P(vbox_cpu, r8, gpr[8]),
@@ -71,7 +60,7 @@ static const struct place vbox_cpu[] = {
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static const struct registers {
-        const struct place *place;
+        const struct register_place *place;
         size_t count, size; /* size: the least that such a note has */
         uint32_t known;
         const char *origin;
@@ -80,17 +69,6 @@ static const struct registers {
   registers_qemu = { qemu_cpu, COUNT(qemu_cpu), offsetof(struct qemu_cpu, kernel_gs_base), ALL_REGISTERS, "QEMU note" },
   registers_vbox = { vbox_cpu, COUNT(vbox_cpu), sizeof(struct vbox_cpu), ALL_REGISTERS | STASIS_CPU_KERNEL_GS,
                      "VirtualBox note" };
-
-/* Stores the low bytes of value as the member's own type. */
-static void store(void *to, size_t size, uint64_t value)
-{
-        if (size == sizeof(uint64_t)) {
-                memcpy(to, &value, size);
-        } else {
-                uint16_t selector = (uint16_t)value;
-                memcpy(to, &selector, sizeof selector);
-        }
-}
 
 /* CPU number index, made where it is not there yet (each note brings at most one more than there were). */
 static struct stasis_cpu *cpu_at(struct stasis_image *image, size_t index)
@@ -108,10 +86,7 @@ static struct stasis_cpu *read_registers(struct stasis_image *image, size_t inde
         struct stasis_cpu *cpu = cpu_at(image, index);
         if (!cpu || (cpu->known & ~registers->known))
                 return cpu;
-        for (size_t i = 0; i < registers->count; i++) {
-                const struct place *place = &registers->place[i];
-                store((uint8_t *)cpu + place->to, place->to_size, load_le(desc.at + place->from, place->from_size));
-        }
+        registers_load(cpu, registers->place, registers->count, desc.at);
         cpu->known |= registers->known;
         cpu->origin = registers->origin;
         return cpu;
