@@ -12,6 +12,7 @@
  *   processors.c    processor blocks
  *   sources.c       the ways of finding threads
  *   triage.c        what takes the place of all that in a virtual image (a triage dump)
+ *   handle_table.c  handle tables and PspCidTable: entries of every form, tables of every depth
  *   unloaded.c      drivers that were unloaded
  *   report.c        their sightings merged, checked, sorted
  *   fields.c        tables of facts bound to the layout; *_rows.c: the tables; derive*.c: what is more than a load
