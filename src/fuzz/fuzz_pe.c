@@ -30,6 +30,30 @@ static void check_exports(struct flat *flat, const struct pe_image *pe)
                         flat_promise(va >= pe->base && va - pe->base < pe->size);
 }
 
+static void check_by_address(struct flat *flat, const struct pe_image *pe)
+{
+        struct pe_exports exports;
+        struct pe_function part, whole;
+
+        if (pe_exports_read(&flat->space, pe, &exports) == STASIS_OK) {
+                for (size_t i = 0; i < exports.count; i++) {
+                        const struct pe_exported *found = pe_exports_below(&exports, exports.at[i].rva);
+                        flat_promise(found && found->rva == exports.at[i].rva && found <= &exports.at[i]);
+                        flat_promise(exports.at[i].rva < pe->size && exports.at[i].name < pe->size);
+                        flat_promise(!i || exports.at[i - 1].rva <= exports.at[i].rva);
+                }
+                if (exports.count && exports.at[0].rva)
+                        flat_promise(!pe_exports_below(&exports, exports.at[0].rva - 1));
+        }
+        pe_exports_free(&exports);
+        for (uint64_t rva = pe->entry & 0xfff; rva < 0x8000; rva += 0x123) {
+                if (pe_function_below(&flat->space, pe, rva, &part) != STASIS_OK)
+                        continue;
+                flat_promise(part.begin <= rva);
+                (void)!pe_function_primary(&flat->space, pe, &part, &whole);
+        }
+}
+
 static void check_modules(struct flat *flat, const struct pe_image *pe)
 {
         struct modules modules;
@@ -57,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (pe_open(&flat->space, flat->base, &pe) == STASIS_OK) {
                 check_pe(&pe);
                 check_exports(flat, &pe);
+                check_by_address(flat, &pe);
                 check_modules(flat, &pe);
                 kernel_version_read(&flat->space, &pe, NULL, &version);
         }

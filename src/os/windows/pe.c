@@ -19,6 +19,7 @@ enum {
         OPTIONAL_LEN_MAX = 0x400,
         DIRECTORY_EXPORT = 0,
         DIRECTORY_RESOURCE = 2,
+        DIRECTORY_EXCEPTION = 3,
         DIRECTORY_DEBUG = 6,
         DIRECTORY_LEN = 8,
         SECTION_LEN = 40,
@@ -125,6 +126,7 @@ static enum stasis_status optional_header(struct stasis_space *space, uint64_t v
                 count = (len - fixed) / DIRECTORY_LEN;
         directory(pe, raw + fixed, count, DIRECTORY_EXPORT, &pe->export_rva, &pe->export_len);
         directory(pe, raw + fixed, count, DIRECTORY_RESOURCE, &pe->resource_rva, &pe->resource_len);
+        directory(pe, raw + fixed, count, DIRECTORY_EXCEPTION, &pe->exception_rva, &pe->exception_len);
         directory(pe, raw + fixed, count, DIRECTORY_DEBUG, &pe->debug_rva, &pe->debug_len);
         return STASIS_OK;
 }

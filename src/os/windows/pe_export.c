@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Exports by name. Places: Microsoft, "PE Format", the .edata section. */
-#include "../../base/bytes.h"
+/* Exports by name and by address. Places: Microsoft, "PE Format", the .edata section. */
 #include "pe.h"
+
+#include <stdlib.h>
+
+#include "../../base/bytes.h"
 
 enum {
         EXPORT_LEN = 40,
@@ -89,6 +92,12 @@ static bool find_name(struct stasis_space *space, const struct pe_image *pe, con
         return false;
 }
 
+/* A forwarder's function is no code: its text lies in the export data itself. */
+static bool is_forwarder(const struct pe_image *pe, uint64_t rva)
+{
+        return rva >= pe->export_rva && rva - pe->export_rva < pe->export_len;
+}
+
 enum stasis_status pe_export(struct stasis_space *space, const struct pe_image *pe, const char *name, uint64_t *ret_va)
 {
         struct export_table table;
@@ -105,11 +114,85 @@ enum stasis_status pe_export(struct stasis_space *space, const struct pe_image *
                 return STASIS_CORRUPT;
         if (stasis_space_u(space, pe->base + table.functions + 4 * ordinal, 4, &rva) != STASIS_OK)
                 return STASIS_ABSENT;
-        if (!rva ||
-            (rva >= pe->export_rva && rva - pe->export_rva < pe->export_len)) /* a forwarder's text lies there */
+        if (!rva || is_forwarder(pe, rva))
                 return STASIS_ABSENT;
         if (!pe_holds(pe, rva, 1))
                 return STASIS_CORRUPT;
         *ret_va = pe->base + rva;
         return STASIS_OK;
+}
+
+/* ---------------------------------------------------------------- by address */
+
+static int by_address(const void *a, const void *b)
+{
+        const struct pe_exported *x = a, *y = b;
+
+        if (x->rva != y->rva)
+                return x->rva < y->rva ? -1 : 1;
+        return (x->name > y->name) - (x->name < y->name);
+}
+
+/* STASIS_OK: *ret_one is one; STASIS_CORRUPT: it is no place in this image; STASIS_ABSENT: not readable. */
+static enum stasis_status exported_at(struct stasis_space *space, const struct pe_image *pe,
+                                      const struct export_table *table, uint32_t index, struct pe_exported *ret_one)
+{
+        uint64_t name, ordinal, rva;
+
+        if (stasis_space_u(space, pe->base + table->ordinals + UINT64_C(2) * index, 2, &ordinal) != STASIS_OK ||
+            stasis_space_u(space, pe->base + table->names + UINT64_C(4) * index, 4, &name) != STASIS_OK)
+                return STASIS_ABSENT;
+        if (ordinal >= table->function_count || !pe_holds(pe, name, 1))
+                return STASIS_CORRUPT;
+        if (stasis_space_u(space, pe->base + table->functions + 4 * ordinal, 4, &rva) != STASIS_OK)
+                return STASIS_ABSENT;
+        if (!rva || is_forwarder(pe, rva) || !pe_holds(pe, rva, 1))
+                return STASIS_CORRUPT;
+        *ret_one = (struct pe_exported){ (uint32_t)rva, (uint32_t)name };
+        return STASIS_OK;
+}
+
+enum stasis_status pe_exports_read(struct stasis_space *space, const struct pe_image *pe,
+                                   struct pe_exports *ret_exports)
+{
+        struct export_table table;
+        enum stasis_status status = export_table(space, pe, &table);
+
+        memset(ret_exports, 0, sizeof(*ret_exports));
+        if (status != STASIS_OK || !table.name_count)
+                return status;
+        struct pe_exported *at = calloc(table.name_count, sizeof(*at));
+        if (!at)
+                return STASIS_NOMEM;
+        ret_exports->at = at;
+        for (uint32_t i = 0; i < table.name_count; i++) {
+                status = exported_at(space, pe, &table, i, &at[ret_exports->count]);
+                ret_exports->count += status == STASIS_OK;
+                ret_exports->torn = ret_exports->torn || status == STASIS_ABSENT;
+        }
+        qsort(at, ret_exports->count, sizeof(*at), by_address);
+        return STASIS_OK;
+}
+
+const struct pe_exported *pe_exports_below(const struct pe_exports *exports, uint64_t rva)
+{
+        size_t low = 0, high = exports->count;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (exports->at[middle].rva <= rva)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        while (low > 1 && exports->at[low - 2].rva == exports->at[low - 1].rva)
+                low--;
+        return low ? &exports->at[low - 1] : NULL;
+}
+
+void pe_exports_free(struct pe_exports *exports)
+{
+        free(exports->at);
+        memset(exports, 0, sizeof(*exports));
 }

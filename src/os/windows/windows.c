@@ -7,6 +7,7 @@
 
 #include "../../base/error.h"
 #include "fields.h"
+#include "symbolize.h"
 #include "system_rows.h"
 #include "triage.h"
 
@@ -24,6 +25,7 @@ static void windows_close(void *priv)
         stasis_layout_close(w->own_layout);
         stasis_layout_close(w->inferred_layout);
         windows_infer_free(w->infer);
+        symbolize_free(w->symbolizer);
         free(w->processor);
         free(w->process);
         free(w->thread);

@@ -15,6 +15,7 @@
  *   handle_table.c  handle tables and PspCidTable: entries of every form, tables of every depth
  *   unloaded.c      drivers that were unloaded
  *   report.c        their sightings merged, checked, sorted
+ *   symbolize.h     what an address is called
  *   fields.c        tables of facts bound to the layout; *_rows.c: the tables; derive*.c: what is more than a load
  */
 #ifndef STASIS_OS_WINDOWS_WINDOWS_H
@@ -85,7 +86,8 @@ struct windows_thread {
         bool decoded; /* once before: its notes are there */
 };
 
-struct infer; /* infer.h */
+struct infer;      /* infer.h */
+struct symbolizer; /* symbolize.h */
 
 struct windows {
         struct stasis_system *system;
@@ -111,6 +113,7 @@ struct windows {
         struct stasis_layout *own_layout;      /* from a file, to be closed */
         struct stasis_layout *inferred_layout; /* made of what the image shows, to be closed */
         struct infer *infer;                   /* what it shows; NULL: nobody has asked yet */
+        struct symbolizer *symbolizer;         /* NULL: nothing was named yet */
         uint32_t revision[4];
         struct windows_evidence layout_evidence;
         struct windows_places at;

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of addresses, by modules and exports. What was read of a module is kept while it is used. */
+#include "symbolize.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+#define TABLES_MAX 64    /* export tables kept at a time: at most 512 KiB each */
+#define MEMO_MAX 4096    /* names given last; a power of two */
+#define TEXTS_MAX 65536  /* different texts; a power of two */
+#define TEXT_LEN_MAX 512 /* a longer name of an export is cut */
+
+/* The export table of one module, read through the space of one process. */
+struct table {
+        uint64_t base;
+        uint64_t used;    /* when it was asked last; 0: empty */
+        uint32_t process; /* UINT32_MAX: the kernel's space */
+        bool is_open;     /* its headers are there */
+        struct pe_image pe;
+        struct pe_exports exports;
+};
+
+struct memo {
+        uint64_t va;
+        uint32_t process;
+        bool known;
+        struct windows_name name;
+};
+
+struct symbolizer {
+        struct table table[TABLES_MAX];
+        struct memo memo[MEMO_MAX];
+        const char *text[TEXTS_MAX]; /* open addressing */
+        size_t text_count;
+        uint64_t clock;
+};
+
+void symbolize_free(struct symbolizer *s)
+{
+        for (size_t i = 0; s && i < TABLES_MAX; i++)
+                pe_exports_free(&s->table[i].exports);
+        free(s);
+}
+
+/* ---------------------------------------------------------------- texts, each once */
+
+/* NULL where memory, or the number of different texts, is exhausted. */
+static const char *intern(struct windows *w, const char *text)
+{
+        struct symbolizer *s = w->symbolizer;
+        uint32_t hash = 2166136261u;
+
+        for (const char *c = text; *c; c++)
+                hash = (hash ^ (uint8_t)*c) * 16777619u;
+        for (uint32_t i = hash;; i++) {
+                const char **slot = &s->text[i % TEXTS_MAX];
+
+                if (*slot && strcmp(*slot, text) == 0)
+                        return *slot;
+                if (*slot)
+                        continue;
+                if (s->text_count >= TEXTS_MAX / 4 * 3)
+                        return NULL;
+                *slot = stasis_arena_strndup(&w->system->arena, text, strlen(text));
+                s->text_count += *slot != NULL;
+                return *slot;
+        }
+}
+
+/* ---------------------------------------------------------------- tables of modules */
+
+static struct stasis_space *space_of(struct windows *w, uint32_t process)
+{
+        return process == UINT32_MAX ? w->kernel : windows_user_space(w, process);
+}
+
+static void table_read(struct windows *w, struct table *t)
+{
+        struct stasis_space *space = space_of(w, t->process);
+
+        t->is_open = space && pe_open(space, t->base, &t->pe) == STASIS_OK;
+        if (t->is_open && pe_exports_read(space, &t->pe, &t->exports) != STASIS_OK)
+                pe_exports_free(&t->exports);
+}
+
+static struct table *table_of(struct windows *w, uint32_t process, uint64_t base)
+{
+        struct symbolizer *s = w->symbolizer;
+        struct table *oldest = &s->table[0];
+
+        for (size_t i = 0; i < TABLES_MAX; i++) {
+                struct table *t = &s->table[i];
+
+                if (t->used && t->base == base && t->process == process) {
+                        t->used = ++s->clock;
+                        return t;
+                }
+                if (t->used < oldest->used)
+                        oldest = t;
+        }
+        pe_exports_free(&oldest->exports);
+        *oldest = (struct table){ .base = base, .process = process, .used = ++s->clock };
+        table_read(w, oldest);
+        return oldest;
+}
+
+/* A driver of a session (win32k.sys) is in the kernel's list, and mapped in processes of the session alone. */
+static struct table *table_find(struct windows *w, uint32_t process, const struct windows_module *module)
+{
+        if (!is_kernel_address(w, module->base))
+                return table_of(w, process, module->base);
+        struct table *t = table_of(w, UINT32_MAX, module->base);
+        return t->is_open || process == UINT32_MAX || is_virtual(w) ? t : table_of(w, process, module->base);
+}
+
+/* ---------------------------------------------------------------- which export */
+
+static const struct pe_section *section_of(const struct pe_image *pe, uint64_t rva)
+{
+        for (size_t i = 0; i < pe->section_count; i++)
+                if (rva >= pe->section[i].rva && rva - pe->section[i].rva < pe->section[i].size)
+                        return &pe->section[i];
+        return NULL;
+}
+
+/* What the table of functions says of the nearest export below rva. */
+enum verdict { CONFIRMED, DENIED, SILENT };
+
+static enum verdict ask_functions(struct stasis_space *space, const struct table *t, uint64_t rva,
+                                  const struct pe_exported **export)
+{
+        struct pe_function part, whole;
+        enum stasis_status status = pe_function_below(space, &t->pe, rva, &part);
+
+        if (status != STASIS_OK)
+                return SILENT;
+        if (rva >= part.end) /* in none: a function without a frame of its own, behind that one */
+                return *export && (*export)->rva < part.end ? DENIED : SILENT;
+        if (*export && (*export)->rva >= part.begin)
+                return CONFIRMED;
+        if (pe_function_primary(space, &t->pe, &part, &whole) != STASIS_OK)
+                return DENIED;
+        *export = pe_exports_below(&t->exports, whole.begin);
+        return *export && (*export)->rva == whole.begin && whole.begin <= rva ? CONFIRMED : DENIED;
+}
+
+static const struct pe_exported *choose(struct stasis_space *space, const struct table *t, uint64_t rva,
+                                        const char **ret_from)
+{
+        const struct pe_exported *export = pe_exports_below(&t->exports, rva);
+        enum verdict verdict = SILENT;
+
+        *ret_from = "export";
+        if (export && export->rva == rva)
+                return export;
+        if (t->pe.is64)
+                verdict = ask_functions(space, t, rva, &export);
+        if (verdict == CONFIRMED)
+                return export;
+        if (!export || verdict == DENIED || t->exports.torn || rva - export->rva >= SYMBOLIZE_NEAR ||
+            section_of(&t->pe, rva) != section_of(&t->pe, export->rva))
+                return NULL;
+        *ret_from = "nearest-export";
+        return export;
+}
+
+static void name_export(struct windows *w, uint32_t process, const struct windows_module *module, uint64_t va,
+                        struct windows_name *name)
+{
+        struct table *t = table_find(w, process, module);
+        struct stasis_space *space = space_of(w, t->process);
+        char text[TEXT_LEN_MAX];
+        const char *from;
+
+        if (!t->is_open || !space || va - t->base >= t->pe.size)
+                return;
+        const struct pe_exported *export = choose(space, t, va - t->base, &from);
+        if (!export)
+                return;
+        (void)text_ascii(space, t->base + export->name, text, sizeof(text));
+        name->symbol = text[0] ? intern(w, text) : NULL;
+        if (!name->symbol)
+                return;
+        name->symbol_from = from;
+        name->offset = va - t->base - export->rva;
+}
+
+/* ---------------------------------------------------------------- which module */
+
+/* As WinDbg says it; newest first, since addresses are used again. */
+static void name_unloaded(struct windows *w, uint64_t va, struct windows_name *name)
+{
+        size_t count;
+        const struct stasis_unloaded *gone = windows_unloaded(w, &count);
+        char text[TEXT_LEN_MAX];
+
+        for (size_t i = 0; i < count; i++) {
+                if (va < gone[i].start || va >= gone[i].end || !gone[i].name)
+                        continue;
+                snprintf(text, sizeof(text), "Unloaded_%s", gone[i].name);
+                name->module = intern(w, text);
+                name->offset = name->module ? va - gone[i].start : 0;
+                return;
+        }
+}
+
+static void name_new(struct windows *w, uint32_t process, uint64_t va, struct windows_name *name)
+{
+        bool kernel = is_kernel_address(w, va);
+        const struct windows_module *module = NULL;
+
+        if (kernel)
+                module = modules_find(&w->modules, va);
+        else if (process < w->process_count)
+                module = modules_find(windows_user_modules(w, process), va);
+        if (!module) {
+                if (kernel)
+                        name_unloaded(w, va, name);
+                return;
+        }
+        name->module = module->name[0] ? intern(w, module->name) : NULL;
+        if (!name->module)
+                return;
+        name->offset = va - module->base;
+        name_export(w, process, module, va, name);
+}
+
+void windows_name_address(struct windows *w, uint32_t process, uint64_t va, struct windows_name *ret_name)
+{
+        *ret_name = (struct windows_name){ 0 };
+        if (!w->symbolizer)
+                w->symbolizer = calloc(1, sizeof *w->symbolizer);
+        if (!w->symbolizer)
+                return;
+        struct memo *memo = &w->symbolizer->memo[(va * UINT64_C(0x9e3779b97f4a7c15) >> 40 ^ process) % MEMO_MAX];
+        if (!memo->known || memo->va != va || memo->process != process) {
+                *memo = (struct memo){ .va = va, .process = process, .known = true };
+                name_new(w, process, va, &memo->name);
+        }
+        *ret_name = memo->name;
+}
+
+size_t windows_name_text(const struct windows_name *name, uint64_t va, char *buf, size_t len)
+{
+        char offset[24] = "";
+
+        if (name->offset)
+                snprintf(offset, sizeof(offset), "+0x%" PRIx64, name->offset);
+        if (!name->module)
+                return (size_t)snprintf(buf, len, "0x%" PRIx64, va);
+        if (!name->symbol)
+                return (size_t)snprintf(buf, len, "%s%s", name->module, offset);
+        return (size_t)snprintf(buf, len, "%s!%s%s%s", name->module, name->symbol, offset,
+                                strcmp(name->symbol_from, "nearest-export") == 0 ? "?" : "");
+}
