@@ -363,7 +363,8 @@ enum stasis_kind {
         STASIS_KIND_TEXT,     /* text is valid UTF-8 */
         STASIS_KIND_TEXTS,    /* text is a list, elements separated by '\n'; JSON array of strings */
         STASIS_KIND_STACK, /* frame[0..value), the innermost first; text has a line for each; JSON array of objects */
-        STASIS_KIND_REGISTERS /* registers; text has a line for each that is known; JSON object */
+        STASIS_KIND_REGISTERS, /* registers; text has a line for each that is known; JSON object */
+        STASIS_KIND_LIST       /* list, of value rows; JSON array of objects, each as a record */
 };
 
 /* Why a fact is absent. The names are stable (JSON "absent"). */
@@ -434,6 +435,7 @@ struct stasis_fact {
         union {           /* by kind; as long as text */
                 const struct stasis_frame *frame;
                 const struct stasis_registers *registers;
+                const struct stasis_list *list;
         };
 };
 
@@ -450,6 +452,17 @@ struct stasis_column {
         enum stasis_kind kind;
         const struct stasis_name *names;
         size_t name_count;
+        const struct stasis_list_rows *list; /* of a list: see stasis_list_column_at */
+};
+/* Column i of the rows of such a list; NULL past the last, and where the column is no list. */
+STASIS_API const struct stasis_column *stasis_list_column_at(const struct stasis_column *column, size_t index);
+
+/* The value of a fact that is a list of small records, all of one form. Inner facts are no lists. */
+struct stasis_list {
+        const struct stasis_column *column; /* column[i] describes fact[row * columns + i] */
+        size_t columns;
+        const struct stasis_fact *fact;
+        size_t rows;
 };
 
 enum stasis_what { STASIS_PROCESSES, STASIS_THREADS, STASIS_MODULES };

@@ -97,7 +97,7 @@ bool cell_may_shrink(enum stasis_kind kind)
 {
         return kind == STASIS_KIND_TEXT || kind == STASIS_KIND_TEXTS || kind == STASIS_KIND_CODE ||
                kind == STASIS_KIND_FLAGS || kind == STASIS_KIND_ENUM || kind == STASIS_KIND_STACK ||
-               kind == STASIS_KIND_REGISTERS;
+               kind == STASIS_KIND_REGISTERS || kind == STASIS_KIND_LIST;
 }
 
 static void flag_names(const struct stasis_column *column, uint64_t value, struct text *ret_text)

@@ -289,6 +289,9 @@ START_TEST(detail)
         ck_assert_ptr_nonnull(strstr(ran.out, "  State                     Ready\n"
                                               "    from  va 0x8123002d  pa 0x102d  file 0x22d\n"));
         ck_assert_ptr_nonnull(strstr(ran.out, "  Stack base                <paged out>\n    from  va 0x81230168\n"));
+        ck_assert_ptr_nonnull(strstr(ran.out, "  Waits                     object 0x81111110\n"
+                                              "    object from  va 0x81230300  pa 0x1300  file 0x500\n"
+                                              "                            object 0x82222220\n"));
         ck_assert_ptr_nonnull(
                 strstr(ran.out, "  Exit status               0x103\n    from  va 0x81230240  pa 0x6000\n"));
         ran_free(&ran);
@@ -321,6 +324,8 @@ START_TEST(csv)
                "12,System,0x804d9000,nt+0x2000,,0x800000000000000b|Terminated|Priority=5|Last,",
                "");
         expect("threads mem --format csv", 0, "object,object_pa,pid,tid,", "");
+        expect("threads mem --format csv --columns tid,waits --tid 12", 0,
+               "tid,waits\r\n12,object=0x81111110 type=Mutant key=1;object=0x82222220 type=Semaphore\r\n", "");
 }
 END_TEST
 

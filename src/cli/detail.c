@@ -29,7 +29,8 @@ static void add_place(struct text *line, const char *name, bool known, uint64_t 
                 text_printf(line, "  %s 0x%" PRIx64, name, value);
 }
 
-static void put_evidence(struct cli *cli, const struct stasis_fact *fact)
+/* of: its key, where a line tells several. */
+static void put_evidence(struct cli *cli, const char *of, const struct stasis_fact *fact)
 {
         struct text line = { 0 }, elsewhere = { 0 };
         uint64_t off = 0;
@@ -41,7 +42,8 @@ static void put_evidence(struct cli *cli, const struct stasis_fact *fact)
         if (backing_words((enum stasis_backing)fact->backing, fact->pagefile, fact->off, &elsewhere))
                 text_printf(&line, "  %s", text_get(&elsewhere));
         if (line.len)
-                fprintf(cli->out, "%s    from%s%s\n", paint(cli, PAINT_DIM), text_get(&line), paint_off(cli));
+                fprintf(cli->out, "%s    %s%sfrom%s%s\n", paint(cli, PAINT_DIM), of, *of ? " " : "", text_get(&line),
+                        paint_off(cli));
         text_free(&line);
         text_free(&elsewhere);
 }
@@ -57,9 +59,30 @@ static void put_lines(struct cli *cli, const char *title, char *lines)
         }
 }
 
+/* A line each row: its facts by key. */
+static void put_list(struct cli *cli, const char *title, const struct stasis_list *list)
+{
+        struct stasis_list one = *list;
+        const struct stasis_column column = { .kind = STASIS_KIND_LIST };
+        struct text words = { 0 };
+
+        one.rows = 1;
+        for (size_t i = 0; i < list->rows; i++, one.fact += list->columns) {
+                const struct stasis_fact row = { .value = 1, .list = &one };
+                text_reset(&words);
+                fact_words(&column, &row, &words);
+                put_pair(cli, i ? "" : title, text_get(&words));
+                for (size_t k = 0; cli->evidence && k < list->columns; k++)
+                        put_evidence(cli, list->column[k].key, &one.fact[k]);
+        }
+        if (!list->rows)
+                put_pair(cli, title, "none");
+        text_free(&words);
+}
+
 static bool is_lines(enum stasis_kind kind) { return kind == STASIS_KIND_STACK || kind == STASIS_KIND_REGISTERS; }
 
-static void put_fact(struct cli *cli, const struct stasis_column *column, const struct stasis_fact *fact)
+static void put_value(struct cli *cli, const struct stasis_column *column, const struct stasis_fact *fact)
 {
         struct text words = { 0 };
 
@@ -74,9 +97,17 @@ static void put_fact(struct cli *cli, const struct stasis_column *column, const 
                 put_lines(cli, column->title, words.at);
         else
                 put_pair(cli, column->title, text_get(&words));
-        if (cli->evidence)
-                put_evidence(cli, fact);
         text_free(&words);
+}
+
+static void put_fact(struct cli *cli, const struct stasis_column *column, const struct stasis_fact *fact)
+{
+        if (column->kind == STASIS_KIND_LIST && fact->absence == STASIS_PRESENT)
+                put_list(cli, column->title, fact->list);
+        else
+                put_value(cli, column, fact);
+        if (cli->evidence)
+                put_evidence(cli, "", fact);
 }
 
 /* "Life", in bold, with an empty line before it. */

@@ -62,6 +62,14 @@ START_TEST(kinds)
         ck_assert_ptr_null(at(thread, "win32_start_address_symbol"));
         ck_assert_ptr_null(at(thread, "stack_base"));
         ck_assert_str_eq(text_at(thread, "absent.stack_base"), "paged out");
+        ck_assert_uint_eq(json_object_array_length(at(thread, "waits")), 2);
+        ck_assert_str_eq(text_at(thread, "waits[0].object"), "0x81111110");
+        ck_assert_str_eq(text_at(thread, "waits[0].type"), "Mutant");
+        ck_assert_int_eq(number_at(thread, "waits[0].key"), 1);
+        ck_assert_int_eq(json_object_object_length(at(thread, "waits[0].absent")), 0);
+        ck_assert_ptr_null(at(thread, "waits[1].key"));
+        ck_assert_str_eq(text_at(thread, "waits[1].absent.key"), "paged out");
+        ck_assert(!json_object_object_get_ex(at(thread, "waits[1]"), "evidence", NULL));
         ck_assert_uint_eq((size_t)json_object_object_length(at(thread, "absent")), 2);
         ck_assert(!json_object_object_get_ex(thread, "evidence", NULL));
         json_object_put(doc);
@@ -80,6 +88,11 @@ START_TEST(places)
         ck_assert_ptr_null(at(evidence, "exit_status.off"));
         ck_assert_ptr_null(at(evidence, "stack_base.pa"));
         ck_assert(!json_object_object_get_ex(evidence, "object", NULL));
+        json_object_put(doc);
+        doc = document("thread mem --tid 12 --format json --evidence", 0);
+        ck_assert_str_eq(text_at(doc, "threads[0].waits[1].evidence.object.va"), "0x81230318");
+        ck_assert_str_eq(text_at(doc, "threads[0].waits[1].evidence.object.off"), "0x518");
+        ck_assert_ptr_null(at(doc, "threads[0].waits[1].evidence.key.off"));
         json_object_put(doc);
 }
 END_TEST

@@ -289,24 +289,33 @@ enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, vo
 static const struct stasis_name states[] = { { "Ready", 1, 0, 0 }, { "Waiting", 5, 0, 0 } };
 static const struct stasis_name flags[] = { { "Terminated", 0, 0, 1 }, { "Priority", 0, 1, 3 }, { "Last", 0, 63, 1 } };
 
+/* What the rows of a list have, and the list itself: its last fact is absent, and was read. */
+static const struct stasis_column wait_columns[] = {
+        { "object", "Object", "", NULL, "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
+        { "type", "Type", "", NULL, "", STASIS_KIND_ENUM, NULL, 0, NULL },
+        { "key", "Key", "", NULL, "", STASIS_KIND_NUMBER, NULL, 0, NULL },
+};
+#define WAIT_COLUMNS (sizeof(wait_columns) / sizeof(wait_columns[0]))
+
 static const struct stasis_column thread_columns[] = {
-        { "object", "Object", "identity", NULL, "", STASIS_KIND_ADDRESS, NULL, 0 },
-        { "object_pa", "Object, physical", "identity", NULL, "", STASIS_KIND_PHYSICAL, NULL, 0 },
-        { "pid", "Process id", "identity", "_ETHREAD.Cid.UniqueProcess", "", STASIS_KIND_NUMBER, NULL, 0 },
-        { "tid", "Thread id", "identity", "_ETHREAD.Cid.UniqueThread", "", STASIS_KIND_NUMBER, NULL, 0 },
-        { "process", "Process", "identity", NULL, "", STASIS_KIND_TEXT, NULL, 0 },
-        { "sources", "Seen by", "identity", NULL, "", STASIS_KIND_TEXTS, NULL, 0 },
-        { "state", "State", "scheduling", "_KTHREAD.State", "", STASIS_KIND_ENUM, states, 2 },
-        { "wait_reason", "Wait reason", "scheduling", "_KTHREAD.WaitReason", "", STASIS_KIND_ENUM, NULL, 0 },
-        { "priority", "Priority", "scheduling", "_KTHREAD.Priority", "", STASIS_KIND_SIGNED, NULL, 0 },
-        { "alertable", "Alertable", "scheduling", "_KTHREAD.Alertable", "", STASIS_KIND_BOOL, NULL, 0 },
-        { "exit_status", "Exit status", "life", "_ETHREAD.ExitStatus", "", STASIS_KIND_HEX, NULL, 0 },
-        { "create_time", "Created", "life", "_ETHREAD.CreateTime", "", STASIS_KIND_TIME, NULL, 0 },
-        { "flags", "Flags", "life", "_ETHREAD.CrossThreadFlags", "", STASIS_KIND_FLAGS, flags, 3 },
-        { "start_address", "Start address", "start", "_ETHREAD.StartAddress", "", STASIS_KIND_CODE, NULL, 0 },
-        { "win32_start_address", "Win32 start address", "start", NULL, "", STASIS_KIND_CODE, NULL, 0 },
-        { "teb", "TEB", "TEB", "_KTHREAD.Teb", "", STASIS_KIND_ADDRESS, NULL, 0 },
-        { "stack_base", "Stack base", "stacks", "_KTHREAD.StackBase", "", STASIS_KIND_ADDRESS, NULL, 0 },
+        { "object", "Object", "identity", NULL, "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
+        { "object_pa", "Object, physical", "identity", NULL, "", STASIS_KIND_PHYSICAL, NULL, 0, NULL },
+        { "pid", "Process id", "identity", "_ETHREAD.Cid.UniqueProcess", "", STASIS_KIND_NUMBER, NULL, 0, NULL },
+        { "tid", "Thread id", "identity", "_ETHREAD.Cid.UniqueThread", "", STASIS_KIND_NUMBER, NULL, 0, NULL },
+        { "process", "Process", "identity", NULL, "", STASIS_KIND_TEXT, NULL, 0, NULL },
+        { "sources", "Seen by", "identity", NULL, "", STASIS_KIND_TEXTS, NULL, 0, NULL },
+        { "state", "State", "scheduling", "_KTHREAD.State", "", STASIS_KIND_ENUM, states, 2, NULL },
+        { "wait_reason", "Wait reason", "scheduling", "_KTHREAD.WaitReason", "", STASIS_KIND_ENUM, NULL, 0, NULL },
+        { "priority", "Priority", "scheduling", "_KTHREAD.Priority", "", STASIS_KIND_SIGNED, NULL, 0, NULL },
+        { "alertable", "Alertable", "scheduling", "_KTHREAD.Alertable", "", STASIS_KIND_BOOL, NULL, 0, NULL },
+        { "exit_status", "Exit status", "life", "_ETHREAD.ExitStatus", "", STASIS_KIND_HEX, NULL, 0, NULL },
+        { "create_time", "Created", "life", "_ETHREAD.CreateTime", "", STASIS_KIND_TIME, NULL, 0, NULL },
+        { "flags", "Flags", "life", "_ETHREAD.CrossThreadFlags", "", STASIS_KIND_FLAGS, flags, 3, NULL },
+        { "start_address", "Start address", "start", "_ETHREAD.StartAddress", "", STASIS_KIND_CODE, NULL, 0, NULL },
+        { "win32_start_address", "Win32 start address", "start", NULL, "", STASIS_KIND_CODE, NULL, 0, NULL },
+        { "teb", "TEB", "TEB", "_KTHREAD.Teb", "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
+        { "stack_base", "Stack base", "stacks", "_KTHREAD.StackBase", "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
+        { "waits", "Waits", "stacks", NULL, "", STASIS_KIND_LIST, NULL, 0, NULL },
 };
 
 #define THREAD_COLUMNS (sizeof(thread_columns) / sizeof(thread_columns[0]))
@@ -318,10 +327,19 @@ static const struct stasis_column thread_columns[] = {
         }
 
 static struct stasis_fact thread_facts[THREAD_COLUMNS];
+static const struct stasis_fact wait_facts[2 * WAIT_COLUMNS] = {
+        FACT(0x81111110, 0, 0x81230300, 0x1300, NULL, 0, 0),
+        FACT(2, 0, DERIVED, "Mutant", 0, 0),
+        FACT(1, 0, DERIVED, NULL, 0, 0),
+        FACT(0x82222220, 0, 0x81230318, 0x1318, NULL, 0, 0),
+        FACT(5, 0, DERIVED, "Semaphore", 0, 0),
+        FACT(0, 0, 0x8123031c, 0x6000, NULL, STASIS_PAGED_OUT, 0),
+};
+static const struct stasis_list waits = { wait_columns, WAIT_COLUMNS, wait_facts, 2 };
 
 static void decode_thread(size_t i)
 {
-        const struct stasis_fact facts[THREAD_COLUMNS] = {
+        struct stasis_fact facts[THREAD_COLUMNS] = {
                 FACT(0x81230000 + i * 0x400, 0, DERIVED, NULL, 0, 0),
                 FACT(0x1230000 + i * 0x400, 0, DERIVED, NULL, 0, 0),
                 FACT(i < 2 ? 4 : 264, 0, 0x812301ec, 0x11ec, NULL, 0, STASIS_ORIGIN_LINK),
@@ -339,22 +357,24 @@ static void decode_thread(size_t i)
                 FACT(i == 2 ? 0 : 0x7c810659, 0, 0x81230228, 0x1228, NULL, 0, 0),
                 FACT(0, 0, DERIVED, NULL, STASIS_NOT_APPLICABLE, 0),
                 FACT(0, 0, 0x81230168, STASIS_NOWHERE, NULL, STASIS_PAGED_OUT, 0),
+                FACT(2, 0, DERIVED, NULL, i == 1 ? 0 : STASIS_NOT_APPLICABLE, 0),
         };
+        facts[THREAD_COLUMNS - 1].list = &waits;
         memcpy(thread_facts, facts, sizeof(facts));
 }
 
 static const struct stasis_column other_columns[] = {
-        { "base", "Base", "module", NULL, "", STASIS_KIND_ADDRESS, NULL, 0 },
-        { "name", "Name", "module", NULL, "", STASIS_KIND_TEXT, NULL, 0 },
+        { "base", "Base", "module", NULL, "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
+        { "name", "Name", "module", NULL, "", STASIS_KIND_TEXT, NULL, 0, NULL },
 };
 static const struct stasis_fact other_facts[] = {
         FACT(0x804d7000, 0, DERIVED, NULL, 0, 0),
         FACT(0, 0, DERIVED, "ntoskrnl.exe", 0, 0),
 };
 static const struct stasis_column system_columns[] = {
-        { "name", "System", "system", NULL, "", STASIS_KIND_TEXT, NULL, 0 },
-        { "build", "Build", "system", NULL, "", STASIS_KIND_NUMBER, NULL, 0 },
-        { "kernel_base", "Kernel base", "system", NULL, "", STASIS_KIND_ADDRESS, NULL, 0 },
+        { "name", "System", "system", NULL, "", STASIS_KIND_TEXT, NULL, 0, NULL },
+        { "build", "Build", "system", NULL, "", STASIS_KIND_NUMBER, NULL, 0, NULL },
+        { "kernel_base", "Kernel base", "system", NULL, "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
 };
 static const struct stasis_fact system_facts[] = {
         FACT(0, 0, DERIVED, "Windows XP", 0, 0),
@@ -373,6 +393,8 @@ size_t stasis_fact_text(const struct stasis_column *column, const struct stasis_
 {
         if (fact->absence)
                 return (size_t)snprintf(buf, len, "<%s>", stasis_absence_name(fact->absence));
+        if (column->kind == STASIS_KIND_LIST)
+                return (size_t)snprintf(buf, len, "object 0x%llx", (unsigned long long)fact->list->fact->value);
         if (fact->text)
                 return (size_t)snprintf(buf, len, "%s", fact->text);
         return (size_t)snprintf(buf, len, column->kind == STASIS_KIND_NUMBER ? "%llu" : "0x%llx",

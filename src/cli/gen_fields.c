@@ -16,9 +16,12 @@ static void cell(const char *text)
         }
 }
 
-static void row(const struct stasis_column *column)
+/* of: the key of the list whose rows have this, else "". */
+static void row(const char *of, const struct stasis_column *column)
 {
-        printf("| `%s` | ", column->key);
+        const struct stasis_column *inner;
+
+        printf("| `%s%s%s` | ", of, *of ? "[]." : "", column->key);
         cell(column->title);
         printf(" | %s | ", stasis_kind_name(column->kind));
         if (column->member && *column->member == '@')
@@ -28,6 +31,8 @@ static void row(const struct stasis_column *column)
         printf(" | ");
         cell(column->help);
         printf(" |\n");
+        for (size_t i = 0; (inner = stasis_list_column_at(column, i)); i++)
+                row(column->key, inner);
 }
 
 typedef const struct stasis_column *column_at(const char *os, int what, size_t index);
@@ -58,7 +63,7 @@ static void section(const char *os, const char *os_title, const char *title, col
                         printf("\n| key | title | kind | read from | |\n|---|---|---|---|---|\n");
                 }
                 group = of;
-                row(column);
+                row("", column);
         }
         printf("\n%zu facts.\n", i);
 }
@@ -73,7 +78,7 @@ static const char head[] = "# Facts\n"
                            "as the last column says. A\n"
                            "fact that nothing is read for is derived from others. Any fact may be absent; its reason "
                            "is then given. How each kind\n"
-                           "looks in JSON: [JSON.md](JSON.md).\n";
+                           "looks in JSON: [JSON.md](JSON.md). A list has rows of facts: `KEY[].INNER`.\n";
 
 int main(void)
 {

@@ -137,7 +137,23 @@ static struct json_object *registers(const struct stasis_registers *r)
         return add_selectors(object, r) ? steal(&object) : NULL;
 }
 
-static struct json_object *value(const struct stasis_column *column, const struct stasis_fact *fact)
+/* Each row is a record of its own. */
+static struct json_object *list(const struct stasis_list *rows, const struct stasis_image *evidence)
+{
+        _object_cleanup_ struct json_object *array = json_object_new_array();
+
+        for (size_t i = 0; array && i < rows->rows; i++) {
+                const struct stasis_record row = { .column = rows->column,
+                                                   .fact = rows->fact + i * rows->columns,
+                                                   .count = rows->columns };
+                if (!array_add(array, json_record(&row, evidence)))
+                        return NULL;
+        }
+        return steal(&array);
+}
+
+static struct json_object *value(const struct stasis_column *column, const struct stasis_fact *fact,
+                                 const struct stasis_image *evidence)
 {
         struct text text = { 0 };
         struct json_object *object = NULL;
@@ -150,6 +166,7 @@ static struct json_object *value(const struct stasis_column *column, const struc
         case STASIS_KIND_TEXTS: return texts(fact->text ? fact->text : "");
         case STASIS_KIND_STACK: return stack(fact);
         case STASIS_KIND_REGISTERS: return registers(fact->registers);
+        case STASIS_KIND_LIST: return list(fact->list, evidence);
         default: break;
         }
         value_text(column, fact, &text);
@@ -196,10 +213,10 @@ static bool add_evidence(struct json_object *evidence, const char *key, const st
 }
 
 static bool add_fact(struct json_object *object, struct json_object *absent, const struct stasis_column *column,
-                     const struct stasis_fact *fact)
+                     const struct stasis_fact *fact, const struct stasis_image *evidence)
 {
         if (fact->absence == STASIS_PRESENT) {
-                if (!json_add(object, column->key, value(column, fact)))
+                if (!json_add(object, column->key, value(column, fact, evidence)))
                         return false;
         } else {
                 if (json_object_object_add(object, column->key, NULL) != 0 ||
@@ -218,7 +235,7 @@ struct json_object *json_record(const struct stasis_record *record, const struct
         if (!object || !absent || !places)
                 return NULL;
         for (size_t i = 0; i < record->count; i++) {
-                if (!add_fact(object, absent, &record->column[i], &record->fact[i]))
+                if (!add_fact(object, absent, &record->column[i], &record->fact[i], evidence))
                         return NULL;
                 if (evidence && !add_evidence(places, record->column[i].key, &record->fact[i], evidence))
                         return NULL;

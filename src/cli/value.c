@@ -63,6 +63,22 @@ static void value_texts(const char *texts, struct text *ret_text)
                 text_add(ret_text, *texts == '\n' ? "|" : texts, 1);
 }
 
+/* "key=value key=value;key=value": what is absent is left out, as in a record. */
+static void value_list(const struct stasis_list *list, struct text *ret_text)
+{
+        for (size_t row = 0; row < list->rows; row++) {
+                const char *between = row ? ";" : "";
+                for (size_t i = 0; i < list->columns; i++) {
+                        const struct stasis_fact *fact = &list->fact[row * list->columns + i];
+                        if (fact->absence != STASIS_PRESENT)
+                                continue;
+                        text_printf(ret_text, "%s%s=", between, list->column[i].key);
+                        value_text(&list->column[i], fact, ret_text);
+                        between = " ";
+                }
+        }
+}
+
 void value_text(const struct stasis_column *column, const struct stasis_fact *fact, struct text *ret_text)
 {
         if (fact->absence != STASIS_PRESENT)
@@ -87,6 +103,7 @@ void value_text(const struct stasis_column *column, const struct stasis_fact *fa
         case STASIS_KIND_STACK:
         case STASIS_KIND_REGISTERS:
         case STASIS_KIND_TEXTS: value_texts(fact->text ? fact->text : "", ret_text); break;
+        case STASIS_KIND_LIST: value_list(fact->list, ret_text); break;
         }
 }
 

@@ -11,7 +11,7 @@ void value_time(struct text *text, uint64_t filetime);
 bool value_flag(const struct stasis_name *name, uint64_t value, struct text *ret_text);
 /* "nt+0x1234"; false where the module is not known. */
 bool value_symbol(const struct stasis_fact *fact, struct text *ret_text);
-/* Any kind, as one string: lists and flags joined by '|'. Absent: nothing. */
+/* Any kind, as one string: texts and flags joined by '|', the rows of a list by ';'. Absent: nothing. */
 void value_text(const struct stasis_column *column, const struct stasis_fact *fact, struct text *ret_text);
 /* Where in the file the fact was read; false where it was derived, or has no such place. */
 bool value_offset(const struct stasis_image *image, const struct stasis_fact *fact, uint64_t *ret_off);

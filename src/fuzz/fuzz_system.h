@@ -112,9 +112,23 @@ static inline void check_text(const char *text)
         }
 }
 
+static inline void check_fact(const struct stasis_column *column, const struct stasis_fact *fact);
+
+static inline void check_list(const struct stasis_column *column, const struct stasis_fact *fact)
+{
+        const struct stasis_list *list = fact->list;
+        promise(list && list->rows == fact->value && list->rows <= 65536,
+                "a list that is present is there, and bounded");
+        promise(list->columns && !stasis_list_column_at(column, list->columns), "a list has the columns of its table");
+        for (size_t i = 0; i < list->rows * list->columns; i++) {
+                promise(list->column[i % list->columns].kind != STASIS_KIND_LIST, "a list holds no lists");
+                check_fact(&list->column[i % list->columns], &list->fact[i]);
+        }
+}
+
 static inline void check_fact(const struct stasis_column *column, const struct stasis_fact *fact)
 {
-        static char text[0x20000];
+        static char text[0x400000];
         char small[16];
 
         promise(fact->absence <= STASIS_NOT_MAPPED, "absence is one of the list");
@@ -122,6 +136,8 @@ static inline void check_fact(const struct stasis_column *column, const struct s
         bool is_text = column->kind == STASIS_KIND_TEXT || column->kind == STASIS_KIND_TEXTS ||
                        column->kind == STASIS_KIND_STACK || column->kind == STASIS_KIND_REGISTERS;
         promise(!is_text || fact->absence != STASIS_PRESENT || fact->text, "a text that is present is there");
+        if (column->kind == STASIS_KIND_LIST && fact->absence == STASIS_PRESENT)
+                check_list(column, fact);
         size_t len = stasis_fact_text(column, fact, text, sizeof(text));
         promise(len < sizeof(text) && strlen(text) == len, "a fact's text has the length that is told");
         check_text(text);

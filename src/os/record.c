@@ -36,6 +36,7 @@ static const char *const kind_names[] = {
         [STASIS_KIND_FLAGS] = "flags",       [STASIS_KIND_TIME] = "time",
         [STASIS_KIND_TEXT] = "text",         [STASIS_KIND_TEXTS] = "list of texts",
         [STASIS_KIND_STACK] = "call stack",  [STASIS_KIND_REGISTERS] = "registers",
+        [STASIS_KIND_LIST] = "list",
 };
 
 const char *stasis_kind_name(enum stasis_kind kind)
@@ -112,6 +113,42 @@ static size_t texts_text(const struct stasis_fact *fact, char *buf, size_t len)
         return used;
 }
 
+/* Where the rest of a text goes, of which `used` characters were said: NULL where the room is used up. */
+static char *rest(char *buf, size_t len, size_t used, size_t *ret_room)
+{
+        *ret_room = used < len ? len - used : 0;
+        return *ret_room ? buf + used : NULL;
+}
+
+/* What a row has not at all says nothing of it. */
+static bool is_said(const struct stasis_fact *fact)
+{
+        return fact->absence != STASIS_NOT_IN_VERSION && fact->absence != STASIS_NOT_APPLICABLE;
+}
+
+/* "key value  key value; key value": no more than two levels, as inner facts are no lists. */
+static size_t list_text(const struct stasis_list *list, char *buf, size_t len)
+{
+        size_t used = 0, room;
+        char *at;
+        if (len)
+                buf[0] = '\0';
+        for (size_t row = 0; row < list->rows; row++) {
+                const char *between = row ? "; " : "";
+                for (size_t i = 0; i < list->columns; i++) {
+                        const struct stasis_fact *fact = &list->fact[row * list->columns + i];
+                        if (!is_said(fact))
+                                continue;
+                        at = rest(buf, len, used, &room);
+                        used += (size_t)snprintf(at, room, "%s%s ", between, list->column[i].key);
+                        at = rest(buf, len, used, &room);
+                        used += stasis_fact_text(&list->column[i], fact, at, room);
+                        between = "  ";
+                }
+        }
+        return used;
+}
+
 size_t stasis_fact_text(const struct stasis_column *column, const struct stasis_fact *fact, char *buf, size_t len)
 {
         if (!fact_is(fact))
@@ -131,6 +168,7 @@ size_t stasis_fact_text(const struct stasis_column *column, const struct stasis_
         case STASIS_KIND_TEXTS:
         case STASIS_KIND_STACK:
         case STASIS_KIND_REGISTERS: return texts_text(fact, buf, len);
+        case STASIS_KIND_LIST: return list_text(fact->list, buf, len);
         case STASIS_KIND_HEX:
         case STASIS_KIND_ADDRESS:
         case STASIS_KIND_PHYSICAL: break;

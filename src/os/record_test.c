@@ -92,9 +92,9 @@ START_TEST(absences)
         expect(STASIS_KIND_FLAGS, fact_absent(STASIS_NOT_APPLICABLE), "<not applicable>");
         expect(STASIS_KIND_CODE, fact_absent(STASIS_NOT_KNOWN), "<not known>");
         ck_assert_str_eq(stasis_absence_name((enum stasis_absence)(STASIS_NOT_MAPPED + 1)), "?");
-        for (int i = STASIS_KIND_NUMBER; i <= STASIS_KIND_TEXTS; i++)
+        for (int i = STASIS_KIND_NUMBER; i <= STASIS_KIND_LIST; i++)
                 ck_assert(stasis_kind_name((enum stasis_kind)i)[0] != '?');
-        ck_assert_str_eq(stasis_kind_name((enum stasis_kind)(STASIS_KIND_REGISTERS + 1)), "?");
+        ck_assert_str_eq(stasis_kind_name((enum stasis_kind)(STASIS_KIND_LIST + 1)), "?");
 }
 END_TEST
 
@@ -210,6 +210,28 @@ START_TEST(chosen_bytes)
 }
 END_TEST
 
+/* A line of all rows; what a row does not have at all is not said, what could not be read is. */
+START_TEST(lists)
+{
+        const struct stasis_column inner[] = { { .key = "object", .kind = STASIS_KIND_ADDRESS },
+                                               { .key = "type", .kind = STASIS_KIND_TEXT },
+                                               { .key = "key", .kind = STASIS_KIND_NUMBER } };
+        const struct stasis_fact facts[] = { number(0x1000),
+                                             text(0, "Mutant", 0),
+                                             number(1),
+                                             number(0x2000),
+                                             fact_absent(STASIS_NOT_APPLICABLE),
+                                             fact_absent(STASIS_PAGED_OUT) };
+        struct stasis_list list = { .column = inner, .columns = 3, .fact = facts, .rows = 2 };
+        struct stasis_fact fact = fact_derived(2);
+        fact.list = &list;
+        expect(STASIS_KIND_LIST, fact, "object 0x1000  type Mutant  key 1; object 0x2000  key <paged out>");
+        list.rows = 0;
+        expect(STASIS_KIND_LIST, fact, "");
+        expect(STASIS_KIND_LIST, fact_absent(STASIS_NOT_APPLICABLE), "<not applicable>");
+}
+END_TEST
+
 START_TEST(facts_by_key)
 {
         const struct stasis_column columns[] = { { .key = "one" }, { .key = "two" } };
@@ -225,7 +247,8 @@ END_TEST
 
 int main(void)
 {
-        const TTest *const tests[] = { kinds, flags, absences, utf16, utf16_long, latin_1, chosen_bytes, facts_by_key };
+        const TTest *const tests[] = { kinds,   flags,        absences, utf16,       utf16_long,
+                                       latin_1, chosen_bytes, lists,    facts_by_key };
         Suite *suite = suite_create("record");
         TCase *tcase = tcase_create("record");
         tcase_add_checked_fixture(tcase, NULL, teardown);

@@ -2,7 +2,7 @@
 /*
  * How a row is written: key, title, group, kind, base, [derive,] [names,] help, members. ROW is a plain load, _D has a
  * derive function, _N names of values, _E the layout's enumeration (and names where it has none), MADE is made of other
- * facts alone.
+ * facts alone, a LIST has rows of its own.
  */
 #ifndef STASIS_OS_ROW_MACROS_H
 #define STASIS_OS_ROW_MACROS_H
@@ -32,6 +32,29 @@
 #define ROW_E(k, t, g, kd, b, e, n, h, ...) \
         { \
                 COLUMN_OF(k, t, g, kd, h, __VA_ARGS__), .base = (b), .enumeration = (e), .names = (n) \
+        }
+/* LIST: a load finished by a function that makes the list; MADE_LIST: made of other facts alone. r: stasis_list_rows.
+ */
+#define LIST(k, t, g, r, b, d, h, ...) \
+        { \
+                .column = { .key = (k), \
+                            .title = (t), \
+                            .group = (g), \
+                            .member = FIRST(__VA_ARGS__, NULL), \
+                            .kind = STASIS_KIND_LIST, \
+                            .help = (h), \
+                            .list = (r) }, \
+                .member = { __VA_ARGS__ }, .base = (b), .derive = (d) \
+        }
+#define MADE_LIST(k, t, g, r, d, h) \
+        { \
+                .column = { .key = (k), \
+                            .title = (t), \
+                            .group = (g), \
+                            .kind = STASIS_KIND_LIST, \
+                            .help = (h), \
+                            .list = (r) }, \
+                .base = ON_NOTHING, .derive = (d) \
         }
 #define MADE(k, t, g, kd, d, h) \
         { \

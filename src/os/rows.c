@@ -95,6 +95,26 @@ static void bind_keys(struct field_set *set, const struct row_table *table)
         }
 }
 
+/* The tables of the lists among the rows: one level, for a list holds no lists. */
+static bool bind_lists(struct field_set *set, const struct row_table *table, const struct row_binding *binding)
+{
+        set->list = arena_array(&set->arena, struct field_set *, set->count);
+        for (size_t i = 0; set->list && i < set->count; i++) {
+                const struct stasis_list_rows *rows = set->row[i].column.list;
+                if (!rows)
+                        continue;
+                const struct row_table inner = { .row = rows->row,
+                                                 .count = rows->count,
+                                                 .what = table->what,
+                                                 .key = rows->key,
+                                                 .key_count = rows->key_count };
+                set->list[i] = rows_bind(&inner, binding);
+                if (!set->list[i])
+                        return false;
+        }
+        return set->list != NULL;
+}
+
 struct field_set *rows_bind(const struct row_table *table, const struct row_binding *binding)
 {
         assert(table->key_count <= ROW_KEYS_MAX);
@@ -108,7 +128,7 @@ struct field_set *rows_bind(const struct row_table *table, const struct row_bind
         set->bound = arena_array(&set->arena, struct bound, count);
         set->column = arena_array(&set->arena, struct stasis_column, count);
         set->fact = arena_array(&set->arena, struct stasis_fact, count);
-        if (!set->bound || !set->column || !set->fact) {
+        if (!set->bound || !set->column || !set->fact || !bind_lists(set, table, binding)) {
                 rows_free(set);
                 return NULL;
         }
@@ -129,6 +149,8 @@ void rows_free(struct field_set *set)
 {
         if (!set)
                 return;
+        for (size_t i = 0; set->list && i < set->count; i++)
+                rows_free(set->list[i]);
         stasis_arena_free(&set->arena);
         free(set);
 }

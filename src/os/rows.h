@@ -30,6 +30,14 @@ struct row {
         const struct stasis_name *(*names)(const void *os, size_t *ret_count); /* what all versions name alike */
 };
 
+/* What the rows of a list have: a table like that of the record. None of it is a list. */
+struct stasis_list_rows {
+        const struct row *row;
+        size_t count;
+        const char *const *key; /* as of a row_table */
+        size_t key_count;
+};
+
 /* A table, and the keys of the rows that others build on: found once, when the table is bound. */
 struct row_table {
         const struct row *row;
@@ -61,7 +69,8 @@ struct field_set {
         struct stasis_fact *fact;
         struct stasis_record record;
         size_t key[ROW_KEYS_MAX];  /* index of the row; count: the table has none such */
-        struct stasis_arena arena; /* bound, column, fact, names of flags */
+        struct stasis_arena arena; /* bound, column, fact, names of flags, list */
+        struct field_set **list;   /* by row: what a list's rows are decoded with; NULL: no list */
 };
 
 /* NULL where memory is exhausted. */
@@ -88,6 +97,25 @@ struct stasis_fact load_at(struct stasis_space *space, uint64_t va, uint32_t siz
 enum stasis_absence absence_of(enum stasis_status status);
 /* and of [va, va + len) in space: by what its first page that is not there is. */
 enum stasis_absence absence_at(struct stasis_space *space, uint64_t va, size_t len, enum stasis_status status);
+
+/* ---- facts that are lists: begun in the derive function of the row, then a row for each object, then ended */
+
+struct list_maker {
+        struct field_set *set; /* of the rows; the decoder's own, for the time of one row */
+        struct stasis_arena *arena;
+        struct stasis_fact *fact;
+        size_t rows, capacity, max;
+        bool cut;       /* there were more than max */
+        bool exhausted; /* memory: what was kept stands */
+};
+
+/* max: a bound of ours on what the image says. */
+struct list_maker list_begin(const struct field_set *set, const struct stasis_fact *fact, struct stasis_arena *arena,
+                             size_t max);
+/* Keeps a copy of what maker->set holds now as the next row. False: it is not kept, and nothing more will be. */
+bool list_keep(struct list_maker *maker);
+/* Makes the fact the list of what was kept; its place stays. */
+void list_end(struct list_maker *maker, struct stasis_fact *fact);
 
 /* ---- places that a walk itself needs, bound once from the layout */
 

@@ -46,3 +46,28 @@ struct stasis_fact load_place(const struct decode *d, const struct place *place)
 {
         return load_place_of(d->w->kernel, d->object, place);
 }
+
+/* ---------------------------------------------------------------- lists */
+
+bool list_add(const struct decode *d, struct list_maker *maker, uint64_t object, const void *item)
+{
+        struct decode row = *d;
+        row.set = maker->set;
+        row.object = object;
+        row.of = d;
+        row.item = item;
+        fields_decode(&row);
+        return list_keep(maker);
+}
+
+void list_done(const struct decode *d, struct list_maker *maker, struct stasis_fact *fact)
+{
+        const struct windows_process *p = &d->w->process[d->process];
+        const char *key = d->set->column[fact - d->set->fact].key;
+        list_end(maker, fact);
+        if ((!maker->cut && !maker->exhausted) || d->quiet)
+                return;
+        system_note(d->w->system, STASIS_NOTE_MISSING, "list-cut", d->object, p->pid_known ? (int64_t)p->pid : -1,
+                    d->thread ? (int64_t)d->thread->tid : -1, "%s has more than the %zu entries that are shown", key,
+                    maker->rows);
+}

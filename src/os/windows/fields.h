@@ -21,7 +21,9 @@ struct decode {
         uint64_t teb, teb32;                 /* 0: none, or not known */
         enum stasis_absence teb_why, teb32_why;
         bool terminated;
-        bool quiet; /* decoded before: its notes are there already */
+        bool quiet;              /* decoded before: its notes are there already */
+        const struct decode *of; /* of a list's row: the object that the list is of, */
+        const void *item;        /* and whatever list_add was given; else NULL */
 };
 
 /* Rows that others build on, found once when the table is bound. */
@@ -57,5 +59,12 @@ static inline const struct bound *bound_of(const struct decode *d, const struct 
 }
 /* Loads a place of the object, now: for facts that need more than their own member. */
 struct stasis_fact load_place(const struct decode *d, const struct place *place);
+/*
+ * The next row of a list (../rows.h: list_begin): decodes what lies at `object` in the kernel by the rows of the list,
+ * whose functions find item in their struct decode. False: no more are taken.
+ */
+bool list_add(const struct decode *d, struct list_maker *maker, uint64_t object, const void *item);
+/* Ends the list, and notes where it was cut. */
+void list_done(const struct decode *d, struct list_maker *maker, struct stasis_fact *fact);
 
 #endif
