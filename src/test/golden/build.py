@@ -32,11 +32,14 @@ def load_recipe(path):
         path = os.path.join(path, "recipe")
     with open(path, "rb") as f:
         recipe = tomllib.load(f)
-    people = []
+    people, things = [], []
     for name in recipe.get("casts", []):
         with open(os.path.join(DATA, "casts", name + ".toml"), "rb") as f:
-            people += tomllib.load(f)["process"]
+            cast_of = tomllib.load(f)
+        people += cast_of["process"]
+        things += cast_of.get("object", [])
     recipe["process"] = people + recipe.get("process", [])
+    recipe["object"] = things + recipe.get("object", [])
     if recipe.get("formats") == "all":
         recipe["formats"] = formats.every(recipe["system"]["paging"])
     return recipe
@@ -89,6 +92,7 @@ def build(recipe, places=None):
     system = windows.System(recipe, places or load_places(recipe["system"]["places"]))
     system.make_globals()
     system.make_processors()
+    system.waits.make_objects([o for o in recipe.get("object", []) if applies(o, system)])
     idle = processes.Process(system, idle_recipe(system), idle=True)
     others = [processes.Process(system, p) for p in cast(recipe, system)]
     system.processes = [idle] + others
@@ -103,6 +107,7 @@ def build(recipe, places=None):
             thread.truth["running_on"] = number
     head = system.symbol("PsActiveProcessHead", 2 * system.pointer)
     system.link(head, [p.object.at("ActiveProcessLinks") for p in others if not p.recipe.get("unlinked")])
+    system.waits.finish()
     for process in others:
         process.open_handles()
     system.set_symbol("PsInitialSystemProcess", others[0].object.va)

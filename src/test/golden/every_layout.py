@@ -22,6 +22,7 @@ import places  # noqa: E402
 import run  # noqa: E402
 import selftest  # noqa: E402
 import selftest_objects  # noqa: E402
+import selftest_waits  # noqa: E402
 
 SHARED = os.path.join(build.DATA, "..", "..", "..", "shared", "facts", "windows", "layouts.tar.xz")
 # From this build on, the debugger block has this size.
@@ -69,7 +70,9 @@ def check(binary, facts, name, models, folder, encoded):
     build.save(system, "raw", path)
     diff, answer, _ = run.check_image(binary, path, recipe, system.truth)
     try:
-        selftest_objects.check(selftest.Image(path, known), system.truth, system.labels.at, system.build)
+        image = selftest.Image(path, known)
+        selftest_objects.check(image, system.truth, system.labels.at, system.build)
+        selftest_waits.check(image, system.truth)
     except AssertionError as wrong:
         diff.add(f"the image itself: {wrong}")
     os.unlink(path)

@@ -12,10 +12,13 @@ from synth import Ref
 
 # In the order of their numbers, from 2 on (from 0 on until Vista); what a version does not have yet is not used.
 TYPES = ["Type", "Directory", "SymbolicLink", "Token", "Job", "Process", "Thread", "Partition", "UserApcReserve",
-         "IoCompletionReserve", "DebugObject", "Event", "Mutant", "Callback", "Semaphore", "Timer"]
-SINCE = {"Job": 2600, "Partition": 14393, "UserApcReserve": 7600, "IoCompletionReserve": 7600}
+         "IoCompletionReserve", "DebugObject", "Event", "Mutant", "Callback", "Semaphore", "Timer", "KeyedEvent",
+         "Port", "ALPC Port", "IoCompletion", "Device", "Driver", "File"]
+SINCE = {"Job": 2600, "Partition": 14393, "UserApcReserve": 7600, "IoCompletionReserve": 7600, "KeyedEvent": 2600,
+         "ALPC Port": 6000}
+UNTIL = {"Port": 3790}
 TAGS = {"Type": "ObjT", "SymbolicLink": "Symb", "Semaphore": "Sema", "UserApcReserve": "Uapc",
-        "IoCompletionReserve": "IoCo"}
+        "IoCompletionReserve": "IoCo", "ALPC Port": "AlPo"}
 PAGED = {"Directory", "SymbolicLink", "Token"}
 ALIGNED = {"Process", "Thread"}
 CACHE_LINE = 64
@@ -26,7 +29,7 @@ CREATOR, NAME, HANDLES, QUOTA, PROCESS = 1, 2, 4, 8, 16
 class Executive:
     def __init__(self, system):
         self.system = system
-        self.names = [t for t in TYPES if system.build >= SINCE.get(t, 0)]
+        self.names = [t for t in TYPES if SINCE.get(t, 0) <= system.build <= UNTIL.get(t, 1 << 30)]
         self.indexed = system.build >= 7600
         self.first = 2 if self.indexed else 0
         self.known = "_OBJECT_HEADER" in system.places["structs"]
@@ -39,12 +42,13 @@ class Executive:
                           self.padding: 4}
         self.cookie = 0xB7 if system.build >= 10240 else 0
         self.count = dict.fromkeys(self.names, 0)
+        self.directories = {}
 
     # ------------------------------------------------------------ objects
 
-    def make(self, kind, size, name=None, pool="used", handles=0):
-        """The address of a new object's body. pool: "used", "freed" (its block is), "wiped" (the block has another
-        tag), "unmapped" (its page was given back)."""
+    def make(self, kind, size, name=None, pool="used", handles=0, directory=None):
+        """The address of a new object's body; directory: the body of that which has its name. pool: "used",
+        "freed" (its block is), "wiped" (the block has another tag), "unmapped" (its page was given back)."""
         system = self.system
         region = "paged" if kind in PAGED else "pool"
         if not self.known:
@@ -66,7 +70,7 @@ class Executive:
             system.unmapped.append(va)
         self._header(va, kind, mask, handles, pool in ("freed", "unmapped"))
         if name:
-            self._name(va, mask, name)
+            self._name(va, mask, name, directory)
         if aligned:
             system.labels.put(system.kernel, va - before, 4, va - before + 4 - self.start)
         self.count[kind] += 1
@@ -97,10 +101,21 @@ class Executive:
         h.put("Flags", 0x20)
         h.put("QuotaBlockCharged", self.system.symbol("PspDefaultQuotaBlock", 0x40))
 
-    def _name(self, va, mask, name):
+    def _name(self, va, mask, name, directory):
         below = sum(n for bit, n in self.sizes.items() if bit <= NAME and mask & bit)
         info = self.system.object(va - self.header_size - below, "_OBJECT_HEADER_NAME_INFO")
         info.string("Name", name)
+        if directory:
+            info.put("Directory", directory)
+
+    def directory(self, path):
+        """The body of a directory, made when it is first named: "\\", "\\RPC Control"."""
+        if path not in self.directories:
+            size = 0x158 if self.system.pointer == 8 else 0xA0
+            above = None if path == "\\" else self.directory("\\")
+            name = path if path == "\\" else path[1:]
+            self.directories[path] = self.make("Directory", size, name, handles=1, directory=above)
+        return self.directories[path]
 
     # ------------------------------------------------------------ types
 

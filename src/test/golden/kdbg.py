@@ -8,6 +8,7 @@ import struct
 
 POINTERS = {
     "KernBase": 0x18, "PsLoadedModuleList": 0x48, "PsActiveProcessHead": 0x50, "PspCidTable": 0x58,
+    "ExpSystemResourcesList": 0x60,
     "KeTimeIncrement": 0x78,
     "KiBugcheckData": 0x88, "ObpRootDirectoryObject": 0x98, "MmPfnDatabase": 0xC0, "MmHighestUserAddress": 0x1C8,
     "MmSystemRangeStart": 0x1D0, "MmUserProbeAddress": 0x1D8, "MmLoadedUserImageList": 0x200, "NtBuildLab": 0x208,

@@ -20,31 +20,33 @@ FLAG_WORDS = {
 WANTED = {
     "_LIST_ENTRY": "Flink Blink",
     "_UNICODE_STRING": "Length MaximumLength Buffer",
-    "_DISPATCHER_HEADER": "Type Absolute Size Inserted SignalState WaitListHead",
+    "_DISPATCHER_HEADER": "Type Absolute Size Hand Index Inserted SignalState WaitListHead",
     "_CLIENT_ID": "UniqueProcess UniqueThread",
     "_KTHREAD": """
-        Header.Type Header.Size Header.ThreadControlFlags Header.SignalState Header.WaitListHead MutantListHead
-        InitialStack StackLimit StackBase KernelStack Teb State Alerted Priority BasePriority PriorityDecrement
-        DecrementCount Quantum ApcState.ApcListHead ApcState.Process ApcState.KernelApcInProgress
-        ApcState.UserApcPending SavedApcState.ApcListHead SavedApcState.Process ApcStatePointer ApcStateIndex
-        ApcQueueable ContextSwitches WaitStatus WaitIrql WaitMode WaitNext WaitReason WaitBlockList WaitBlock
-        WaitTime WaitPrcb WaitBlockCount KernelApcDisable UserAffinity Affinity NextProcessor SharedReadyQueue
-        DeferredProcessor NextProcessorNumber IdealProcessor UserIdealProcessor SoftAffinity Preempted
-        ProcessReadyQueue KernelStackResident EnableStackSwap LargeStack CallbackStack Win32Thread TrapFrame
-        PreviousMode KernelTime UserTime Alertable AutoAlignment Process ThreadListEntry FreezeCount SuspendCount
-        DisableBoost Queue QueueListEntry ServiceTable MiscFlags ThreadFlags Running SystemThread GuiThread
-        CycleTime SystemCallNumber FirstArgument ReadyTime""",
+        Header.Type Header.Size Header.ThreadControlFlags Header.SignalState Header.WaitListHead
+        MutantListHead InitialStack StackLimit StackBase KernelStack Teb State Alerted Priority BasePriority
+        PriorityDecrement DecrementCount Quantum ApcState.ApcListHead ApcState.Process
+        ApcState.KernelApcInProgress ApcState.UserApcPending SavedApcState.ApcListHead SavedApcState.Process
+        ApcStatePointer ApcStateIndex ApcQueueable ContextSwitches WaitStatus WaitIrql WaitMode WaitNext
+        WaitReason WaitBlockList WaitBlock WaitListEntry GateObject Timer WaitTime WaitPrcb WaitBlockCount
+        KernelApcDisable UserAffinity Affinity NextProcessor SharedReadyQueue DeferredProcessor
+        NextProcessorNumber IdealProcessor UserIdealProcessor SoftAffinity Preempted ProcessReadyQueue
+        KernelStackResident EnableStackSwap LargeStack CallbackStack Win32Thread TrapFrame PreviousMode
+        KernelTime UserTime Alertable AutoAlignment Process ThreadListEntry FreezeCount SuspendCount
+        DisableBoost Queue QueueListEntry SuspendSemaphore SuspendEvent ServiceTable MiscFlags ThreadFlags
+        Running SystemThread GuiThread CycleTime SystemCallNumber FirstArgument ReadyTime""",
     "_ETHREAD": """
         CreateTime NestedFaultCount ApcNeeded ExitTime KeyedWaitChain LpcReplyChain ExitStatus OfsChain
         PostBlockList ForwardLinkShadow KeyedWaitValue ReaperLink TerminationPort TerminationPortList
         ActiveTimerListHead Cid.UniqueProcess Cid.UniqueThread LpcReplySemaphore KeyedWaitSemaphore
-        AlpcWaitSemaphore LpcReplyMessage LpcWaitingOnPort LpcReplyMessageId LpcReceivedMessageId
-        LpcReceivedMsgIdValid ImpersonationInfo ClientSecurity IrpList TopLevelIrp DeviceToVerify ThreadsProcess
-        StartAddress Win32StartAddress ThreadListEntry RundownProtect ThreadLock ReadClusterSize GrantedAccess
-        CrossThreadFlags SameThreadPassiveFlags SameThreadApcFlags ForwardClusterOnly DisablePageFaultClustering
-        ActiveFaultCount AlpcMessageId AlpcMessage AlpcReceiveAttributeSet ThreadName KernelStackReference
-        ActiveImpersonationInfo DeadThread HasTerminated LpcExitThreadCalled HardErrorsAreDisabled
-        CacheManagerActive MmLockOrdering BoostList IoBoostCount""",
+        AlpcWaitSemaphore AlpcWaitListEntry LpcReplyMessage LpcWaitingOnPort LpcReplyMessageId
+        LpcReceivedMessageId LpcReceivedMsgIdValid ImpersonationInfo ClientSecurity IrpList TopLevelIrp
+        DeviceToVerify ThreadsProcess StartAddress Win32StartAddress ThreadListEntry RundownProtect ThreadLock
+        ReadClusterSize GrantedAccess CrossThreadFlags SameThreadPassiveFlags SameThreadApcFlags
+        ForwardClusterOnly DisablePageFaultClustering ActiveFaultCount AlpcMessageId AlpcMessage
+        AlpcReceiveAttributeSet ThreadName KernelStackReference ActiveImpersonationInfo DeadThread
+        HasTerminated LpcExitThreadCalled HardErrorsAreDisabled CacheManagerActive MmLockOrdering BoostList
+        IoBoostCount""",
     "_KPROCESS": """
         Header.Type Header.Size Header.SignalState Header.WaitListHead ProfileListHead DirectoryTableBase
         UserDirectoryTableBase ThreadListHead ReadyListHead Affinity BasePriority KernelTime UserTime StackCount
@@ -56,21 +58,51 @@ WANTED = {
     "_PS_IMPERSONATION_INFORMATION": "Token CopyOnOpen EffectiveOnly ImpersonationLevel",
     "_PS_CLIENT_SECURITY_CONTEXT": "ImpersonationData ImpersonationToken ImpersonationLevel EffectiveOnly",
     "_KAPC_STATE": "ApcListHead Process",
+    "_KEVENT": "",
+    "_KMUTANT": "MutantListEntry OwnerThread Abandoned ApcDisable",
+    "_KSEMAPHORE": "Limit",
+    "_KTIMER": "DueTime TimerListEntry Dpc Period",
+    "_KQUEUE": "EntryListHead CurrentCount MaximumCount ThreadListHead",
+    "_KPRIQUEUE": "EntryListHead CurrentCount MaximumCount ThreadListHead",
+    "_KGATE": "",
+    "_ERESOURCE": """
+        SystemResourcesList OwnerTable ActiveCount Flag SharedWaiters ExclusiveWaiters OwnerThreads OwnerEntry
+        ActiveEntries ContentionCount NumberOfSharedWaiters NumberOfExclusiveWaiters""",
+    "_OWNER_ENTRY": "OwnerThread OwnerCount TableSize",
+    "_LPCP_PORT_OBJECT": """
+        ConnectionPort ConnectedPort MsgQueue Creator.UniqueProcess Creator.UniqueThread ClientThread
+        LpcReplyChainHead MappingProcess ServerProcess MaxMessageLength Flags""",
+    "_LPCP_MESSAGE": """
+        Entry SenderPort RepliedToThread Request.u2.s2.Type Request.ClientId.UniqueProcess
+        Request.ClientId.UniqueThread Request.MessageId""",
+    "_ALPC_PORT": """
+        PortListEntry CommunicationInfo OwnerProcess CompletionPort MainQueue PendingQueue LargeMessageQueue WaitQueue
+        CanceledQueue u1.State PendingQueueLength Semaphore""",
+    "_ALPC_COMMUNICATION_INFO": "ConnectionPort ServerCommunicationPort ClientCommunicationPort CommunicationList",
+    "_KALPC_MESSAGE": """
+        Entry PortQueue OwnerPort WaitingThread u1.State QuotaProcess ConnectionPort ServerThread CommunicationInfo
+        SequenceNo PortMessage.u2.s2.Type PortMessage.ClientId.UniqueProcess PortMessage.ClientId.UniqueThread
+        PortMessage.MessageId""",
     "_KWAIT_BLOCK": "WaitListEntry Thread Object NextWaitBlock WaitKey WaitType BlockState",
     "_KPCR": "NtTib SelfPcr Self Prcb CurrentPrcb PrcbData KdVersionBlock Number MajorVersion MinorVersion Irql",
     "_KPRCB": """
         MajorVersion MinorVersion CurrentThread NextThread IdleThread Number SetMember ProcessorState
         ProcessorState.ContextFrame ProcessorState.SpecialRegisters Context MHz VendorString DpcRoutineActive
-        CpuType""",
+        CpuType WaitListHead DispatcherReadyListHead ReadySummary DeferredReadyListHead""",
     "_KAFFINITY_EX": "Count Size Bitmap",
     "_GROUP_AFFINITY": "Mask Group",
     "_TEB": """
         NtTib.ExceptionList NtTib.StackBase NtTib.StackLimit NtTib.Self ClientId.UniqueProcess ClientId.UniqueThread
-        ProcessEnvironmentBlock LastErrorValue LastStatusValue WowTebOffset RealClientId.UniqueProcess""",
+        ProcessEnvironmentBlock LastErrorValue LastStatusValue WowTebOffset RealClientId.UniqueProcess TlsSlots
+        WOW32Reserved DeallocationStack""",
     "_TEB32": """
         NtTib.ExceptionList NtTib.StackBase NtTib.StackLimit NtTib.Self ClientId.UniqueProcess ClientId.UniqueThread
         ProcessEnvironmentBlock LastErrorValue LastStatusValue WowTebOffset""",
-    "_PEB": "ImageBaseAddress Ldr BeingDebugged OSMajorVersion OSMinorVersion OSBuildNumber",
+    "_PEB": """
+        ImageBaseAddress Ldr BeingDebugged OSMajorVersion OSMinorVersion OSBuildNumber ProcessParameters LoaderLock
+        FastPebLock SessionId""",
+    "_RTL_USER_PROCESS_PARAMETERS": """
+        MaximumLength Length Flags CurrentDirectory.DosPath ImagePathName CommandLine WindowTitle DesktopInfo""",
     "_PEB32": "ImageBaseAddress Ldr BeingDebugged OSMajorVersion OSMinorVersion OSBuildNumber",
     "_PEB_LDR_DATA": """
         Length Initialized InLoadOrderModuleList InMemoryOrderModuleList InInitializationOrderModuleList""",
@@ -82,9 +114,36 @@ WANTED = {
         CheckSum""",
     "_EWOW64PROCESS": "Peb Machine",
     "_WOW64_PROCESS": "Wow64",
-    "_IRP": "Type Size ThreadListEntry Tail.Overlay.Thread StackCount",
-    "_KTRAP_FRAME": "Eip SegCs EFlags HardwareEsp HardwareSegSs Ebp Ebx Esi Edi Rip Rsp SegSs Rbp PreviousMode",
-    "_CONTEXT": "ContextFlags Eip SegCs EFlags Esp SegSs Ebp Eax Rip Rsp Rbp Rax",
+    "_IRP": """
+        Type Size ThreadListEntry Tail.Overlay.Thread StackCount CurrentLocation RequestorMode PendingReturned Cancel
+        Flags UserIosb UserEvent Tail.Overlay.CurrentStackLocation Tail.Overlay.OriginalFileObject""",
+    "_IO_STACK_LOCATION": """
+        MajorFunction MinorFunction Flags Control DeviceObject FileObject CompletionRoutine Context
+        Parameters.Others.Argument1 Parameters.DeviceIoControl.IoControlCode""",
+    "_DEVICE_OBJECT": "Type Size DriverObject NextDevice AttachedDevice CurrentIrp DeviceType StackSize Flags",
+    "_DRIVER_OBJECT": "Type Size DeviceObject DriverStart DriverSize DriverSection DriverName MajorFunction",
+    "_FILE_OBJECT": "Type Size DeviceObject FileName RelatedFileObject Event Lock",
+    "_KAPC": """
+        Type Size Thread ApcListEntry KernelRoutine RundownRoutine NormalRoutine NormalContext SystemArgument1
+        SystemArgument2 ApcStateIndex ApcMode Inserted""",
+    "_KDPC": "DeferredRoutine DeferredContext",
+    "_TOKEN": """
+        TokenSource TokenId AuthenticationId ParentTokenId ModifiedId SessionId UserAndGroupCount RestrictedSidCount
+        PrivilegeCount Privileges Privileges.Present Privileges.Enabled Privileges.EnabledByDefault UserAndGroups
+        RestrictedSids PrimaryGroup DefaultOwnerIndex TokenType ImpersonationLevel TokenFlags TokenInUse
+        IntegrityLevelIndex MandatoryPolicy VariablePart""",
+    "_SID_AND_ATTRIBUTES": "Sid Attributes",
+    "_KTRAP_FRAME": """
+        Dr0 Dr1 Dr2 Dr3 Dr6 Dr7 SegGs SegEs SegDs SegFs SegCs HardwareSegSs SegSs Eax Ecx Edx Ebx Esi Edi Ebp Eip
+        EFlags HardwareEsp ErrCode ErrorCode ExceptionList PreviousPreviousMode Rax Rcx Rdx Rbx Rsi Rdi Rbp Rsp Rip R8
+        R9 R10 R11 MxCsr PreviousMode PreviousIrql ExceptionActive TrapFrame GsBase DbgEbp DbgEip DbgArgMark
+        DbgArgPointer TempSegCs TempEsp""",
+    "_KEXCEPTION_FRAME": "InitialStack TrapFrame MxCsr Rbp Rbx Rdi Rsi R12 R13 R14 R15 Return",
+    "_CONTEXT": """
+        ContextFlags Dr0 Dr1 Dr2 Dr3 Dr6 Dr7 SegGs SegFs SegEs SegDs SegCs SegSs Eax Ecx Edx Ebx Esi Edi Ebp Eip Esp
+        EFlags Rax Rcx Rdx Rbx Rsp Rbp Rsi Rdi R8 R9 R10 R11 R12 R13 R14 R15 Rip MxCsr""",
+    "_KPROCESSOR_STATE": "ContextFrame SpecialRegisters",
+    "_KSPECIAL_REGISTERS": "Cr0 Cr2 Cr3 Cr4 KernelDr0 KernelDr1 KernelDr2 KernelDr3 KernelDr6 KernelDr7",
     "_OBJECT_HEADER": """
         PointerCount HandleCount Type TypeIndex NameInfoOffset QuotaInfoOffset InfoMask Flags QuotaBlockCharged
         SecurityDescriptor""",
@@ -102,14 +161,15 @@ WANTED = {
         MajorVersion MinorVersion ProtocolVersion Flags MachineType KernBase PsLoadedModuleList DebuggerDataList""",
 }
 # Lent to the 64-bit files under a name of their own.
-LENT_32 = {"_PEB_LDR_DATA": "_PEB_LDR_DATA32", "_LDR_DATA_TABLE_ENTRY": "_LDR_DATA_TABLE_ENTRY32"}
+LENT_32 = {"_PEB_LDR_DATA": "_PEB_LDR_DATA32", "_LDR_DATA_TABLE_ENTRY": "_LDR_DATA_TABLE_ENTRY32",
+           "_CONTEXT": "_CONTEXT32"}
 # Lent by XP to the two partial versions, so that their systems have processors, user parts and a shared page at all.
 # What stands on a lent place is never part of a truth, but for the head of the processor block, which every x86 version
 # from XP to 10 has alike.
 LENT_SURE = ["_KPCR", "_KPRCB"]
 LENT_PARTIAL = ["_TEB", "_PEB", "_PEB_LDR_DATA", "_LDR_DATA_TABLE_ENTRY", "_IRP", "_KUSER_SHARED_DATA",
                 "_DBGKD_GET_VERSION64", "_PS_IMPERSONATION_INFORMATION"]
-ENUMS = ["_KWAIT_REASON", "_KTHREAD_STATE"]
+ENUMS = ["_KWAIT_REASON", "_KTHREAD_STATE", "_KWAIT_BLOCK_STATE"]
 SIMPLE = {"_LARGE_INTEGER": "u64", "_ULARGE_INTEGER": "u64", "_LIST_ENTRY": "list", "_UNICODE_STRING": "ustr",
           "_KSYSTEM_TIME": "ksystime", "_KSEMAPHORE": "raw", "_LIST_ENTRY32": "list"}
 POINTER_LIKE = {"_EX_PUSH_LOCK", "_EX_RUNDOWN_REF", "_EX_FAST_REF", "_SINGLE_LIST_ENTRY", "_PS_CLIENT_SECURITY_CONTEXT"}
@@ -132,6 +192,8 @@ def find(structs, struct, path):
 def kind(structs, field):
     if field["type"] in INTEGERS:
         return field["type"]
+    if field["type"] == "enum":
+        return "i32"
     name = field.get("struct") or field.get("opaque") or ""
     if name in POINTER_LIKE:
         return "ptr"

@@ -20,6 +20,7 @@ USER = {
     "wow": {"peb": 0x7EFDF000, "teb": 0x7EFDB000, "teb_step": -0x3000, "stack": 0x8E000, "heap": 0x241000,
             "exe": 0x400000, "ntdll": 0x77A40000, "second": 0x74FA0000, "peb32": 0x7EFDE000, "ntdll32": 0x77C20000},
 }
+UNKNOWN_HEAD = 0x270
 
 
 class Process:
@@ -127,12 +128,12 @@ class Process:
         for names, member in ((("_KPROCESS",), "_KTHREAD"), (("_EPROCESS",), "_ETHREAD")):
             head = self.system.object(self.object.va, *names)
             entries = [self.system.object(t.object.va, member) for t in self.threads if self.lists(t, names[0])]
-            if not head.has("ThreadListHead") or any(not e.has("ThreadListEntry") for e in entries):
-                continue
-            if self.idle and names == ("_EPROCESS",):
+            if any(not e.has("ThreadListEntry") for e in entries) or self.idle and names == ("_EPROCESS",):
                 continue
             places = [e.at("ThreadListEntry") for e in entries]
-            self.system.link(head.at("ThreadListHead"), places)
+            # 2000's tables do not know where its head is; it has one.
+            self.system.link(head.at("ThreadListHead") if head.has("ThreadListHead") else
+                             self.object.va + UNKNOWN_HEAD, places)
             for entry, thread in zip(entries, [t for t in self.threads if self.lists(t, names[0])]):
                 self._tear(entry.at("ThreadListEntry"), thread.recipe.get("torn"))
 

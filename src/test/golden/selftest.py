@@ -6,7 +6,7 @@
 
 For each format: every frame equals the raw image's where the file holds it; the kernel's base translates to a PE; the
 process list, walked from PsActiveProcessHead's label, gives the truth's processes; the thread lists give its threads;
-selftest_objects.py looks at headers, types, ids and handles.
+selftest_objects.py looks at headers, types, ids and handles, selftest_waits.py at wait blocks and owners.
 """
 import json
 import os
@@ -189,6 +189,7 @@ def run(case, folder):
     import build
     import formats
     import selftest_objects
+    import selftest_waits
     recipe = build.load_recipe(case)
     places = build.load_places(recipe["system"]["places"])
     system = build.build(recipe)
@@ -202,6 +203,7 @@ def run(case, folder):
         if not raw:
             raw = image
             selftest_objects.check(image, truth, system.labels.at, system.build)
+            selftest_waits.check(image, truth)
         for pfn, offset in image.pages.items():
             if pfn not in system.hidden:
                 same = image.data[offset:offset + 4096] == raw.physical(pfn << 12, 4096)

@@ -62,19 +62,27 @@ class Rest:
         o, r, system = self.object, self.recipe, self.system
         lpc = r.get("lpc")
         if lpc and o.has("LpcReplyMessage"):
-            body = system.take("paged", 0x40, "LpcM")
+            told = {}
+            client, message = system.waits.ports.lpc(self, told) if system.waits.ports.has_lpc() else \
+                [system.take("paged", 0x40, "LpcM")] * 2
             port = bool(lpc.get("port")) and o.has("LpcWaitingOnPort")
-            o.put("LpcReplyMessage", body | int(port))
-            self.tell("lpc_reply_message", None if port else hex(body))
-            self.tell("lpc_waiting_on_port", hex(body) if port else None)
+            o.put("LpcReplyMessage", client | 1 if port else message)
+            self.tell("lpc_reply_message", None if port else hex(message))
+            self.tell("lpc_waiting_on_port", hex(client) if port else None)
+            if told:
+                self.truth["lpc_server"] = told
             o.put("LpcReplyMessageId", lpc["id"])
             self.truth["lpc_reply_message_id"] = lpc["id"]
         alpc = r.get("alpc")
         if alpc and o.has("AlpcMessage"):
-            body = system.take("paged", 0x100, "AlMs")
+            spec, told = alpc if isinstance(alpc, dict) else {"id": alpc}, {}
+            body = system.waits.ports.alpc(self, spec, told) if system.waits.ports.has_alpc() else \
+                system.take("paged", 0x100, "AlMs")
             o.put("AlpcMessage", body)
-            o.put("AlpcMessageId", alpc)
-            self.truth.update(alpc_message=hex(body), alpc_message_id=alpc)
+            o.put("AlpcMessageId", spec["id"])
+            self.truth.update(alpc_message=hex(body), alpc_message_id=spec["id"])
+            if told:
+                self.truth["alpc_server"] = told
         for member, key in (("AlpcMessage", "alpc_message"), ("AlpcMessageId", "alpc_message_id"),
                             ("LpcReplyMessage", "lpc_reply_message"), ("LpcReplyMessageId", "lpc_reply_message_id"),
                             ("LpcReplyMessage", "lpc_waiting_on_port")):

@@ -45,7 +45,8 @@ class Thread(Rest):
         self.truth, self.absent = {}, {}
         self.behind = {}  # facts that a page file holds: why they are absent without it
         self.object = system.object(self._place(), "_ETHREAD", "_KTHREAD")
-        system.labels.define(f"thread {process.pid}.{self.tid}.{index}", self.object.va)
+        if self.tid:
+            system.labels.define(f"tid {self.tid}", self.object.va)
         self.user = process.kind == "user" and not process.recipe.get("minimal") and "exit_time" not in process.recipe
 
     def _place(self):
@@ -214,7 +215,7 @@ class Thread(Rest):
                  "UserMode" if self.user else "KernelMode")
         if waiting:
             o.put("WaitPrcb", system.prcb[r.get("processor", self.index % system.cpus)].va)
-            self._wait_block()
+            system.waits.add(self)
 
     def _reason(self, name):
         values = self.system.places["enums"].get("_KWAIT_REASON") or {n: i for i, n in enumerate(WAIT_REASONS)}
@@ -269,21 +270,6 @@ class Thread(Rest):
         else:
             o.put("Affinity", mask)
         self.truth["affinity"] = hex(mask)
-
-    def _wait_block(self):
-        """The first wait block, on an event of its own."""
-        o, system = self.object, self.system
-        block = system.object(o.at("WaitBlock"), "_KWAIT_BLOCK")
-        event = system.object(system.executive.make("Event", 0x18), "_DISPATCHER_HEADER")
-        event.put("Type", 1)
-        event.put("Size", 4 if system.pointer == 4 else 6)
-        o.put("WaitBlockList", block.va)
-        o.put("WaitBlockCount", 1)
-        block.put("Thread", o.va)
-        block.put("Object", event.va)
-        block.put("WaitType", 1)
-        block.put("NextWaitBlock", block.va)
-        system.link(event.at("WaitListHead"), [block.at("WaitListEntry")])
 
     def _stacks(self):
         o, system = self.object, self.system

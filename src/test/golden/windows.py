@@ -14,6 +14,7 @@ import paging
 import pe
 import pool
 import software_pte
+import waits
 from objects import Object, filetime, size_of
 from synth import PAGE, Labels, Physical, Ref
 
@@ -56,6 +57,7 @@ class System:
         self.handle_tables = []
         self.unmapped = []
         self.executive = executive.Executive(self)
+        self.waits = waits.Waits(self)
         self.pages = software_pte.Pages(self)
         self._make_kernel_image()
 
@@ -230,7 +232,8 @@ class System:
         if "MmPteBase" in self.labels.at and self.mode == "x64":
             self.set_symbol("MmPteBase", self.pte_base())
         self.executive.make_types()
-        self.known_dlls = self.executive.make("Directory", 0x158 if self.pointer == 8 else 0xA0, "KnownDlls", handles=1)
+        self.set_symbol("ObpRootDirectoryObject", self.executive.directory("\\"))
+        self.known_dlls = self.executive.directory("\\KnownDlls")
         self.cid = handles.Table(self, 0)
         self.set_symbol("PspCidTable", self.cid.va)
         self._make_shared_data()
