@@ -10,6 +10,7 @@ enum {
         INITIAL_SYSTEM = 0x2000,
         BUILD_NUMBER = 0x2010,
         PROCESSORS = 0x2018,
+        PROCESS_TYPE = 0x2020, /* zero; tiny_objects.c */
         PROCESS_HEAD = 0x2040,
         MODULE_HEAD = 0x2060,
         X64_PCR = 0x3000,
@@ -39,6 +40,7 @@ static const struct {
 static const struct world_export exports[] = { { "KeNumberProcessors", PROCESSORS },
                                                { "NtBuildNumber", BUILD_NUMBER },
                                                { "PsInitialSystemProcess", INITIAL_SYSTEM },
+                                               { "PsProcessType", PROCESS_TYPE },
                                                { "", 0 } };
 
 static void must(bool holds, const char *what)

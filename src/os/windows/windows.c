@@ -7,6 +7,7 @@
 
 #include "../../base/error.h"
 #include "fields.h"
+#include "object_header.h"
 #include "symbolize.h"
 #include "system_rows.h"
 #include "triage.h"
@@ -26,6 +27,7 @@ static void windows_close(void *priv)
         stasis_layout_close(w->inferred_layout);
         windows_infer_free(w->infer);
         symbolize_free(w->symbolizer);
+        object_types_free(w->types);
         free(w->processor);
         free(w->process);
         free(w->thread);

@@ -8,6 +8,7 @@
  *   infer.h         member places without a layout, by what must hold; infer*.c
  *   heads.c         the heads of the lists, checked against System's links; the root to keep
  *   system_shape.c  System's process object by its shape, where nothing points to it
+ *   object_header.c type and name of any executive object; object_types.c: which types there are
  *   objects.c       what is a process, what is a thread, whose it is; the process list
  *   processors.c    processor blocks
  *   sources.c       the ways of finding threads
@@ -87,7 +88,8 @@ struct windows_thread {
 };
 
 struct infer;      /* infer.h */
-struct symbolizer; /* symbolize.h */
+struct symbolizer;   /* symbolize.h */
+struct object_types; /* object_types.h */
 
 struct windows {
         struct stasis_system *system;
@@ -114,6 +116,7 @@ struct windows {
         struct stasis_layout *inferred_layout; /* made of what the image shows, to be closed */
         struct infer *infer;                   /* what it shows; NULL: nobody has asked yet */
         struct symbolizer *symbolizer;         /* NULL: nothing was named yet */
+        struct object_types *types;            /* NULL: no object was asked for yet */
         uint32_t revision[4];
         struct windows_evidence layout_evidence;
         struct windows_places at;
