@@ -30,6 +30,13 @@ const struct cli_verb cli_verbs[] = {
           "Tells every fact about the threads with the id of --tid, or about the thread object at the address of "
           "--object.",
           STASIS_THREADS, TABLES, 0, 0, cmd_thread },
+        { "stacks", VERB_STACKS, "IMAGE...", "all stacks, identical ones grouped",
+          "Groups the threads whose kernel stacks are the same, most threads first. What is the same in two processes "
+          "is "
+          "told by module and offset. With --user the stacks in user mode are compared and shown too. Threads without "
+          "a "
+          "stack come last, by the reason.",
+          STASIS_THREADS, TABLES, 0, 0, cmd_stacks },
         { "modules", VERB_MODULES, "IMAGE...", "the kernel's modules, or those of a process",
           "Lists the modules of the kernel, or with --process the user modules of that process.", STASIS_MODULES,
           TABLES, 0, 0, cmd_modules },

@@ -316,9 +316,13 @@ static const struct stasis_column thread_columns[] = {
         { "teb", "TEB", "TEB", "_KTHREAD.Teb", "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
         { "stack_base", "Stack base", "stacks", "_KTHREAD.StackBase", "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
         { "waits", "Waits", "stacks", NULL, "", STASIS_KIND_LIST, NULL, 0, NULL },
+        { "stack", "Kernel stack", "stacks", NULL, "", STASIS_KIND_STACK, NULL, 0, NULL },
+        { "user_stack", "User stack", "stacks", NULL, "", STASIS_KIND_STACK, NULL, 0, NULL },
 };
 
 #define THREAD_COLUMNS (sizeof(thread_columns) / sizeof(thread_columns[0]))
+/* The last two are there where the case says so. */
+static size_t thread_columns_here(void) { return THREAD_COLUMNS - (double_case.stacks ? 0 : 2); }
 #define DERIVED STASIS_NOWHERE, STASIS_NOWHERE
 /* A fact of physical memory, or of none. */
 #define FACT(...) \
@@ -336,6 +340,26 @@ static const struct stasis_fact wait_facts[2 * WAIT_COLUMNS] = {
         FACT(0, 0, 0x8123031c, 0x6000, NULL, STASIS_PAGED_OUT, 0),
 };
 static const struct stasis_list waits = { wait_columns, WAIT_COLUMNS, wait_facts, 2 };
+static const struct stasis_frame kernel_frames[] = {
+        { .pc = 0x80401010,
+          .sp = 0xf8001000,
+          .slot = STASIS_NOWHERE,
+          .module = "nt",
+          .symbol = "Swap",
+          .offset = 0x10 },
+        { .pc = 0x80402020,
+          .sp = 0xf8001010,
+          .slot = 0xf800100c,
+          .module = "nt",
+          .symbol = "Wait",
+          .offset = 0x20,
+          .how = STASIS_HOW_SCAN },
+};
+/* The same place of a library that lies elsewhere in another process. */
+static const struct stasis_frame user_frames[] = {
+        { .pc = 0x77001004, .slot = STASIS_NOWHERE, .module = "ntdll", .symbol = "Wait", .offset = 4 },
+        { .pc = 0x76001004, .slot = STASIS_NOWHERE, .module = "ntdll", .symbol = "Wait", .offset = 4 },
+};
 
 static void decode_thread(size_t i)
 {
@@ -358,9 +382,14 @@ static void decode_thread(size_t i)
                 FACT(0, 0, DERIVED, NULL, STASIS_NOT_APPLICABLE, 0),
                 FACT(0, 0, 0x81230168, STASIS_NOWHERE, NULL, STASIS_PAGED_OUT, 0),
                 FACT(2, 0, DERIVED, NULL, i == 1 ? 0 : STASIS_NOT_APPLICABLE, 0),
+                FACT(2, 0, DERIVED, "nt!Swap+0x10 (register)\nnt!Wait+0x20 (scan)", i == 1 ? STASIS_NOT_IN_IMAGE : 0,
+                     0),
+                FACT(1, 0, DERIVED, "nt\033dll!Wait+0x4 (register)", i == 1 ? STASIS_NOT_APPLICABLE : 0, 0),
         };
-        facts[THREAD_COLUMNS - 1].list = &waits;
+        facts[THREAD_COLUMNS - 3].list = &waits;
         memcpy(thread_facts, facts, sizeof(facts));
+        thread_facts[THREAD_COLUMNS - 2].frame = kernel_frames;
+        thread_facts[THREAD_COLUMNS - 1].frame = &user_frames[i == 2];
 }
 
 static const struct stasis_column other_columns[] = {
@@ -502,6 +531,7 @@ static const struct stasis_record *thread_record(size_t index)
 
         decode_thread(index);
         record.object = thread_facts[0].value;
+        record.count = thread_columns_here();
         return &record;
 }
 
@@ -520,7 +550,7 @@ const struct stasis_column *stasis_system_columns(struct stasis_system *system, 
                                                   size_t *ret_count)
 {
         (void)system;
-        *ret_count = what == STASIS_THREADS ? THREAD_COLUMNS : 2;
+        *ret_count = what == STASIS_THREADS ? thread_columns_here() : 2;
         return what == STASIS_THREADS ? thread_columns : other_columns;
 }
 
@@ -535,7 +565,7 @@ const struct stasis_column *stasis_column_at(const char *os, enum stasis_what wh
         (void)os;
         if (what != STASIS_THREADS)
                 return index < 2 ? &other_columns[index] : NULL;
-        return index < THREAD_COLUMNS ? &thread_columns[index] : NULL;
+        return index < thread_columns_here() ? &thread_columns[index] : NULL;
 }
 
 enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64_t pid, struct stasis_error *err)

@@ -48,6 +48,9 @@ bool json_add(struct json_object *object, const char *key, struct json_object *v
 /* One record as an object: keys of its columns, "absent", and with evidence (image not NULL) where each was read. */
 struct json_object *json_record(const struct stasis_record *record, const struct stasis_image *evidence);
 
+/* The frames of a call stack that is there, as an array. */
+struct json_object *json_frames(const struct stasis_fact *fact);
+
 /* The parts that documents share. whole: with every range, gap and register. */
 void json_image(struct json *json, const struct stasis_image *image, bool whole);
 void json_system(struct json *json, const struct cli *cli);

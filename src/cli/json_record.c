@@ -95,7 +95,7 @@ static struct json_object *frame(const struct stasis_frame *f)
         return steal(&object);
 }
 
-static struct json_object *stack(const struct stasis_fact *fact)
+struct json_object *json_frames(const struct stasis_fact *fact)
 {
         _object_cleanup_ struct json_object *array = json_object_new_array();
 
@@ -164,7 +164,7 @@ static struct json_object *value(const struct stasis_column *column, const struc
         case STASIS_KIND_BOOL: return json_object_new_boolean(fact->value != 0);
         case STASIS_KIND_FLAGS: return flags(column, fact->value);
         case STASIS_KIND_TEXTS: return texts(fact->text ? fact->text : "");
-        case STASIS_KIND_STACK: return stack(fact);
+        case STASIS_KIND_STACK: return json_frames(fact);
         case STASIS_KIND_REGISTERS: return registers(fact->registers);
         case STASIS_KIND_LIST: return list(fact->list, evidence);
         default: break;

@@ -81,7 +81,7 @@ static enum cli_exit check_options(struct cli *cli)
         return CLI_COMPLETE;
 }
 
-static const struct stasis_column *column_of(struct cli *cli, enum stasis_what what, const char *key)
+const struct stasis_column *list_column_of(const struct cli *cli, enum stasis_what what, const char *key)
 {
         size_t count;
         const struct stasis_column *column = stasis_system_columns(cli->system, what, &count);
@@ -93,9 +93,9 @@ static const struct stasis_column *column_of(struct cli *cli, enum stasis_what w
 }
 
 /* A name that no state has would give an empty list, and look like an answer. */
-static enum cli_exit check_state(struct cli *cli)
+enum cli_exit list_check_state(struct cli *cli)
 {
-        const struct stasis_column *column = column_of(cli, STASIS_THREADS, "state");
+        const struct stasis_column *column = list_column_of(cli, STASIS_THREADS, "state");
         struct text names = { 0 };
 
         if (!column || column->name_count == 0)
@@ -118,7 +118,7 @@ static bool number_is(const struct stasis_record *record, const char *key, const
         return fact && fact->absence == STASIS_PRESENT && fact->value == wanted->value;
 }
 
-static bool is_wanted(const struct cli *cli, enum stasis_what what, const struct stasis_record *record)
+bool list_is_wanted(const struct cli *cli, enum stasis_what what, const struct stasis_record *record)
 {
         if (what != STASIS_THREADS)
                 return true;
@@ -139,7 +139,7 @@ static enum cli_exit each_record(struct list *list, const struct list_writer *wr
         for (size_t i = 0; i < list->total && !list->bad && !ferror(cli->out); i++) {
                 if (stasis_system_record(cli->system, list->what, i, &record, &err) != STASIS_OK)
                         return cli_fail_library(cli, &err, NULL);
-                if (!is_wanted(cli, list->what, record))
+                if (!list_is_wanted(cli, list->what, record))
                         continue;
                 writer->record(list, record);
                 list->shown++;
@@ -193,7 +193,7 @@ enum cli_exit list_run(struct cli *cli, enum stasis_what what, bool detail)
         if (!failed)
                 failed = cli_open_system(cli);
         if (!failed && cli->state)
-                failed = check_state(cli);
+                failed = list_check_state(cli);
         if (!failed && what == STASIS_MODULES && cli->process.known &&
             stasis_system_modules_of(cli->system, cli->process.value, &err) != STASIS_OK)
                 failed = cli_fail_library(cli, &err, "'stasis processes' lists them");

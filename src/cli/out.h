@@ -32,6 +32,8 @@ const struct list_writer *list_writer_of(enum cli_format format);
 const char *list_noun(enum stasis_what what, size_t count); /* "thread", "threads" */
 /* One field, quoted where it must be. */
 void csv_field(FILE *out, const char *value);
+/* On the standard error, where something is missing: a table of figures has no place for words. */
+void csv_warn_partial(struct cli *cli);
 /* Columns for text where none are asked for; indexes into list->column. */
 void list_default_columns(struct list *list);
 

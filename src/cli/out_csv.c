@@ -60,10 +60,8 @@ static void record(struct list *list, const struct stasis_record *record)
         text_free(&value);
 }
 
-/* A table of figures has no place for words: what is missing is said on the standard error. */
-static void end(struct list *list)
+void csv_warn_partial(struct cli *cli)
 {
-        struct cli *cli = list->cli;
         size_t count, missing = 0;
         const struct stasis_note *note = stasis_system_notes(cli->system, &count);
 
@@ -76,5 +74,7 @@ static void end(struct list *list)
                 cli_warn(cli, "%s: parts of the memory are not in the image; 'stasis info' tells which",
                          cli->image_path);
 }
+
+static void end(struct list *list) { csv_warn_partial(list->cli); }
 
 const struct list_writer list_csv = { begin, record, end };

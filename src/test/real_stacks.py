@@ -158,6 +158,30 @@ def check_processors(case, folder, threads):
                                f"tid {thread['tid']} cpu {thread['cpu']} {side} {name}: {registers[name]}")
 
 
+def alike(thread):
+    """What threads of one group have in common."""
+    return [(f["module"], f["symbol"], f["offset"] if f["symbol"] or f["module"] else f["pc"], f["how"])
+            for f in thread["stack"] or []] or thread["absent"].get("stack")
+
+
+def check_grouped(case, stasis, arguments, listed):
+    """The verb stacks: every thread once, with those alike, most first, and the frames of the first."""
+    done = subprocess.run([stasis, "stacks", *arguments, "--format", "json"], capture_output=True, check=False)
+    document = json.loads(done.stdout)
+    stacks, by_object = document["stacks"], {thread["object"]: thread for thread in listed}
+    objects = [thread["object"] for group in stacks for thread in group["threads"]]
+    case.check("grouped", sorted(objects) == sorted(by_object), f"{len(objects)} of {len(by_object)} threads")
+    keys = set()
+    for group in stacks:
+        members = [by_object[thread["object"]] for thread in group["threads"]]
+        key = str(alike(members[0]))
+        case.check("groups", all(str(alike(member)) == key for member in members) and key not in keys and
+                   group["count"] == len(members) and group["frames"] == members[0]["stack"], f"{key}")
+        keys.add(key)
+    order = [(group["frames"] is None, -group["count"]) for group in stacks]
+    case.check("order", order == sorted(order), f"{order}")
+
+
 # linux-x64-kdump: what "echo c > /proc/sysrq-trigger" runs through, from where the kernel saved its registers.
 CRASH = ["__crash_kexec", "panic", "sysrq_handle_crash", "__handle_sysrq.cold", "write_sysrq_trigger",
          "proc_reg_write", "vfs_write", "ksys_write", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"]
@@ -174,6 +198,7 @@ def run(stasis, cache, folder, image, extra):
         case.bad.append(f"exit {done.returncode}: {done.stderr.decode()[:300]}")
         return case
     listed = json.loads(done.stdout)["threads"]
+    check_grouped(case, stasis, [path] + arguments, listed)
     threads = {thread["tid"]: thread for thread in listed if thread["tid"]}
     truth = json.load(open(os.path.join(folder, "truth.json"), encoding="utf-8"))
     for entry in truth["threads"]:

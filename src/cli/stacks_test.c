@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* The verb stacks against the double: threads 0 and 2 have the same stack, thread 1 has none. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner.h"
+
+static void setup(void)
+{
+        double_reset();
+        double_case.stacks = true;
+}
+
+static void expect(const char *words, int status, const char *out, const char *err)
+{
+        struct ran ran = run(words);
+
+        ck_assert_msg(ran.status == status, "%s: status %d\n%s%s", words, ran.status, ran.out, ran.err);
+        ck_assert_str_eq(ran.out, out);
+        ck_assert_msg(*err ? strstr(ran.err, err) != NULL : !*ran.err, "%s: %s", words, ran.err);
+        ran_free(&ran);
+}
+
+static struct json_object *document(const char *words, int status)
+{
+        struct ran ran = run(words);
+
+        ck_assert_msg(ran.status == status, "%s: %d %s", words, ran.status, ran.err);
+        struct json_object *parsed = ran_json(&ran);
+        ran_free(&ran);
+        return parsed;
+}
+
+START_TEST(text)
+{
+        double_case.noted = false;
+        expect("stacks mem", 0,
+               "mem: raw memory, 16 KiB\nWindows XP\n\n"
+               "2 threads\n  smss.exe 4.8, System 264.16\n    nt!Swap+0x10 (register)\n    nt!Wait+0x20 (scan)\n\n"
+               "1 thread without a stack\n  System 4.12\n  no frames: not in this image\n\n"
+               "3 of 3 threads, 1 stack\n",
+               "");
+        expect("stacks mem --quiet --tid 16", 0,
+               "1 thread\n  System 264.16\n    nt!Swap+0x10 (register)\n    nt!Wait+0x20 (scan)\n", "");
+}
+END_TEST
+
+/* A user stack is compared by module and offset; that text is safe for a terminal. */
+START_TEST(user)
+{
+        double_case.noted = false;
+        expect("stacks mem --quiet --user --state waiting", 0,
+               "2 threads\n  smss.exe 4.8, System 264.16\n    nt!Swap+0x10 (register)\n    nt!Wait+0x20 (scan)\n"
+               "  user\n    nt\\x1bdll!Wait+0x4 (register)\n",
+               "");
+}
+END_TEST
+
+START_TEST(filters)
+{
+        expect("stacks mem --state dreaming", 1, "", "there are Ready Waiting");
+        expect("stacks mem --process 5 --format csv", 0, "count,frames,threads\r\n", "");
+        expect("stacks mem --process 5 --quiet", 0, "\n0 of 3 threads, 0 different stacks\n", "");
+        double_case.stacks = false;
+        expect("stacks mem", 2, "", "stacks of this kind of system cannot be told");
+}
+END_TEST
+
+START_TEST(csv)
+{
+        expect("stacks mem --format csv", 0,
+               "count,frames,threads\r\n2,nt!Swap+0x10 (register)|nt!Wait+0x20 (scan),4.8|264.16\r\n1,,4.12\r\n", "");
+}
+END_TEST
+
+START_TEST(json)
+{
+        struct json_object *doc = document("stacks mem --user --format json", 0);
+
+        ck_assert_str_eq(text_at(doc, "schema"), "stasis/stacks/1");
+        ck_assert_int_eq(number_at(doc, "total"), 3);
+        ck_assert_int_eq(number_at(doc, "thread_count"), 3);
+        ck_assert_int_eq(number_at(doc, "stack_count"), 2);
+        ck_assert_int_eq(number_at(doc, "stacks[0].count"), 2);
+        ck_assert_str_eq(text_at(doc, "stacks[0].frames[1].symbol"), "Wait");
+        ck_assert_str_eq(text_at(doc, "stacks[0].frames[1].how"), "scan");
+        ck_assert_str_eq(text_at(doc, "stacks[0].user_frames[0].pc"), "0x77001004");
+        ck_assert_uint_eq((size_t)json_object_object_length(at(doc, "stacks[0].absent")), 0);
+        ck_assert_int_eq(number_at(doc, "stacks[0].threads[1].tid"), 16);
+        ck_assert_str_eq(text_at(doc, "stacks[0].threads[0].name"), "smss.exe");
+        ck_assert_str_eq(text_at(doc, "stacks[0].threads[1].object"), "0x81230800");
+        ck_assert_ptr_null(at(doc, "stacks[1].frames"));
+        ck_assert_str_eq(text_at(doc, "stacks[1].absent.frames"), "not in this image");
+        ck_assert_str_eq(text_at(doc, "stacks[1].absent.user_frames"), "not applicable");
+        ck_assert_uint_eq(json_object_array_length(at(doc, "notes")), 1);
+        json_object_put(doc);
+}
+END_TEST
+
+START_TEST(json_lines)
+{
+        struct ran ran = run("stacks mem --format jsonl");
+        char *save, *line = strtok_r(ran.out, "\n", &save);
+        static const char *const has[] = { "stasis/stacks/1", "\"count\":2", "\"count\":1", "{\"notes\":[" };
+        size_t count = 0;
+
+        for (; line; line = strtok_r(NULL, "\n", &save), count++) {
+                ck_assert_uint_lt(count, 4);
+                ck_assert_msg(strstr(line, has[count]) != NULL, "%s", line);
+        }
+        ck_assert_uint_eq(count, 4);
+        ran_free(&ran);
+}
+END_TEST
+
+/* Threads that come first stand first where as many share a stack; 3000 of them grow the table. */
+START_TEST(many)
+{
+        double_case.thread_count = 3000;
+        struct json_object *doc = document("stacks mem --format json", 0);
+
+        ck_assert_int_eq(number_at(doc, "stacks[0].count"), 2999);
+        ck_assert_int_eq(number_at(doc, "stacks[0].threads[2998].tid"), 8 + 4 * 2999);
+        ck_assert_int_eq(number_at(doc, "stacks[1].count"), 1);
+        json_object_put(doc);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("stacks");
+        TCase *tcase = tcase_create("stacks");
+
+        tcase_add_checked_fixture(tcase, setup, NULL);
+        tcase_add_test(tcase, text);
+        tcase_add_test(tcase, user);
+        tcase_add_test(tcase, filters);
+        tcase_add_test(tcase, csv);
+        tcase_add_test(tcase, json);
+        tcase_add_test(tcase, json_lines);
+        tcase_add_test(tcase, many);
+        suite_add_tcase(suite, tcase);
+        SRunner *runner = srunner_create(suite);
+        srunner_run_all(runner, CK_ENV);
+        int failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed != 0;
+}
