@@ -177,6 +177,93 @@ void tiny_map_user(struct tiny *t, enum tiny_process process, uint64_t va, uint6
         t->world.tables.root = t->root[TINY_SYSTEM];
 }
 
+/* ---------------------------------------------------------------- tokens */
+
+/* A token is followed by its array of SIDs and these, each in its place. */
+enum { TOKEN_LEN = 0x800, TOKEN_ARRAY = 0x500, TOKEN_SID = 0x600, TOKEN_PRIVILEGES = 0x580, SID_STEP = 0x40 };
+
+uint64_t tiny_token_array(const struct tiny *t, enum tiny_token token) { return t->token[token] + TOKEN_ARRAY; }
+
+uint64_t tiny_token_sid(const struct tiny *t, enum tiny_token token, size_t index)
+{
+        return t->token[token] + TOKEN_SID + index * SID_STEP;
+}
+
+void tiny_sid(struct tiny *t, uint64_t va, unsigned authority, size_t count, const uint32_t *part)
+{
+        world_u(&t->world, va, 1, 1);
+        world_u(&t->world, va + 1, 1, count);
+        world_u(&t->world, va + 7, 1, authority);
+        for (size_t i = 0; i < count; i++)
+                world_u(&t->world, va + 8 + 4 * i, 4, part[i]);
+}
+
+void tiny_sid_entry(struct tiny *t, uint64_t va, size_t index, uint64_t sid, uint32_t attributes)
+{
+        tiny_pointer(t, va + 2 * index * t->pointer, sid);
+        world_u(&t->world, va + (2 * index + 1) * t->pointer, 4, attributes);
+}
+
+static const struct {
+        unsigned authority;
+        size_t count;
+        uint32_t part[5], attributes;
+} token_sids[TINY_TOKENS][4] = {
+        [TINY_TOKEN_SYSTEM] = { { 5, 1, { 18 }, 0 },
+                                { 5, 2, { 32, 544 }, 0xe },
+                                { 1, 1, { 0 }, 0x7 },
+                                { 16, 1, { 0x4000 }, 0x60 } },
+        [TINY_TOKEN_USER] = { { 5, 5, { 21, 1, 2, 3, 1001 }, 0 },
+                              { 5, 2, { 32, 544 }, 0x10 },
+                              { 5, 2, { 32, 545 }, 0x7 },
+                              { 16, 1, { 0x2000 }, 0x60 } },
+};
+
+/* SeChangeNotifyPrivilege (23) enabled and by default, SeShutdownPrivilege (19) present, SeDebugPrivilege (20) enabled.
+ */
+static void put_privileges(struct tiny *t, uint64_t token)
+{
+        static const uint32_t privilege[][2] = { { 23, 3 }, { 19, 0 }, { 20, 2 } };
+
+        if (t->is64) {
+                tiny_set(t, token, "TOKEN.Privileges.Present", 1u << 23 | 1u << 19 | 1u << 20);
+                tiny_set(t, token, "TOKEN.Privileges.Enabled", 1u << 23 | 1u << 20);
+                tiny_set(t, token, "TOKEN.Privileges.EnabledByDefault", 1u << 23);
+                return;
+        }
+        tiny_set(t, token, "TOKEN.PrivilegeCount", 3);
+        tiny_set(t, token, "TOKEN.Privileges", token + TOKEN_PRIVILEGES);
+        for (uint64_t i = 0; i < 3; i++) {
+                world_u(&t->world, token + TOKEN_PRIVILEGES + 12 * i, 4, privilege[i][0]);
+                world_u(&t->world, token + TOKEN_PRIVILEGES + 12 * i + 8, 4, privilege[i][1]);
+        }
+}
+
+static void put_token(struct tiny *t, enum tiny_token i)
+{
+        uint64_t token = t->token[i];
+
+        for (size_t k = 0; k < TINY_SIDS(t); k++) {
+                tiny_sid(t, tiny_token_sid(t, i, k), token_sids[i][k].authority, token_sids[i][k].count,
+                         token_sids[i][k].part);
+                tiny_sid_entry(t, tiny_token_array(t, i), k, tiny_token_sid(t, i, k), token_sids[i][k].attributes);
+        }
+        tiny_set(t, token, "TOKEN.UserAndGroupCount", TINY_SIDS(t));
+        tiny_set(t, token, "TOKEN.UserAndGroups", tiny_token_array(t, i));
+        tiny_set(t, token, "TOKEN.DefaultOwnerIndex", i == TINY_TOKEN_SYSTEM ? 1 : 0);
+        tiny_set(t, token, "TOKEN.PrimaryGroup", tiny_token_sid(t, i, 2));
+        tiny_set(t, token, "TOKEN.TokenType", 1);
+        tiny_set(t, token, "TOKEN.SessionId", (unsigned)i);
+        tiny_set(t, token, "TOKEN.TokenId", UINT64_C(0x100000200) + i);
+        tiny_set(t, token, "TOKEN.AuthenticationId", i == TINY_TOKEN_SYSTEM ? 0x3e7 : 0x12345);
+        tiny_set(t, token, "TOKEN.ExpirationTime", INT64_MAX);
+        tiny_set(t, token, "TOKEN.TokenFlags", 0x2001);
+        world_put(&t->world, token, i == TINY_TOKEN_SYSTEM ? "*SYSTEM*" : "User32  ", 8);
+        put_privileges(t, token);
+        if (t->is64)
+                tiny_set(t, token, "TOKEN.IntegrityLevelIndex", TINY_SIDS(t) - 1);
+}
+
 /* ---------------------------------------------------------------- what breaks it */
 
 void tiny_gone(struct tiny *t, uint64_t va)
@@ -271,6 +358,8 @@ static void put_process(struct tiny *t, enum tiny_process i)
         tiny_set(t, object, "EPROCESS.UniqueProcessId", processes[i].pid);
         tiny_set(t, object, "EPROCESS.CreateTime", TINY_CREATED);
         tiny_set(t, object, "EPROCESS.ExitStatus", 0x103);
+        tiny_set(t, object, "EPROCESS.Token", /* the low bits count references */
+                 t->token[i <= TINY_SYSTEM ? TINY_TOKEN_SYSTEM : TINY_TOKEN_USER] | 5);
         world_put(&t->world, object + name.at, processes[i].name, strlen(processes[i].name));
         if (i >= TINY_ALPHA) {
                 tiny_set(t, object, "EPROCESS.Peb", t->peb);
@@ -403,7 +492,9 @@ static void place_objects(struct tiny *t)
         for (int i = 0; i < TINY_THREADS; i++, at += 0x1000)
                 t->thread[i] = at + 0x40;
         t->pool = at;
-        world_map(&t->world, t->process[0] - 0x20, at - (t->process[0] - 0x20) + 0x2000);
+        for (unsigned i = 0; i < TINY_TOKENS; i++)
+                t->token[i] = at + 0x2000 + i * TOKEN_LEN;
+        world_map(&t->world, t->process[0] - 0x20, at - (t->process[0] - 0x20) + 0x3000);
 }
 
 static void place_user(struct tiny *t)
@@ -436,6 +527,8 @@ void tiny_build(struct tiny *t, bool is64)
         put_processor(t);
         for (int i = 0; i < TINY_THREADS; i++)
                 put_thread(t, (enum tiny_thread)i);
+        for (int i = 0; i < TINY_TOKENS; i++)
+                put_token(t, (enum tiny_token)i);
         place_user(t); /* after all that the kernel maps */
         for (int i = 0; i < TINY_PROCESSES; i++)
                 put_process(t, (enum tiny_process)i);

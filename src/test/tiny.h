@@ -25,6 +25,14 @@ enum tiny_thread {
         TINY_THREADS
 };
 
+/* Access tokens, and how many SIDs each has: the user, its groups, on x64 the mandatory label as the last. */
+enum tiny_token {
+        TINY_TOKEN_SYSTEM, /* of Idle and System: S-1-5-18, Administrators, Everyone */
+        TINY_TOKEN_USER,   /* of alpha and beta: S-1-5-21-1-2-3-1001, Administrators for deny only, Users */
+        TINY_TOKENS
+};
+#define TINY_SIDS(t) ((t)->is64 ? 4u : 3u)
+
 #define TINY_LISTED 8 /* all but TINY_HIDDEN */
 
 /* Times: FILETIMEs of 2019-04-01 12:00:00 UTC and one hour later. */
@@ -52,6 +60,7 @@ struct tiny {
         uint64_t shared, pcr, prcb;
         uint64_t pool; /* two pages for what objects point to; from pool + TINY_POOL_FREE on a test may use them */
         uint64_t impersonation;
+        uint64_t token[TINY_TOKENS];
         uint64_t process[TINY_PROCESSES], thread[TINY_THREADS];
         uint64_t root[TINY_PROCESSES];
         uint64_t peb, teb[TINY_THREADS],
@@ -88,6 +97,14 @@ void tiny_user_set(struct tiny *t, enum tiny_process process, uint64_t base, con
 void tiny_string(struct tiny *t, uint64_t va, uint64_t text, const char *ascii);
 /* A ring of head and count entries (addresses of LIST_ENTRYs). */
 void tiny_ring(struct tiny *t, uint64_t head, const uint64_t *entry, size_t count);
+
+/* A SID at va: its authority, then count parts. */
+void tiny_sid(struct tiny *t, uint64_t va, unsigned authority, size_t count, const uint32_t *part);
+/* Entry index of an array of SIDs at va. */
+void tiny_sid_entry(struct tiny *t, uint64_t va, size_t index, uint64_t sid, uint32_t attributes);
+/* Where the SIDs of its tokens lie, and their array. */
+uint64_t tiny_token_sid(const struct tiny *t, enum tiny_token token, size_t index);
+uint64_t tiny_token_array(const struct tiny *t, enum tiny_token token);
 
 /* The page at va is in no image: its entry names memory that is not held. (Paged out: world_unmap.) */
 void tiny_gone(struct tiny *t, uint64_t va);

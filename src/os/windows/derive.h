@@ -29,11 +29,15 @@ derive_fn derive_create_time, derive_exit_time, derive_exit_status_name;
 derive_fn derive_start_address, derive_win32_start_address, derive_lpc_received_message_id;
 /* security */
 derive_fn derive_impersonation_level, derive_effective_only, derive_token, derive_copy_on_open;
+/* an access token: of a process, or the one that a thread acts with */
+derive_fn derive_process_token, derive_effective_token, derive_user, derive_user_name, derive_owner, derive_sid,
+        derive_integrity, derive_administrator, derive_luid, derive_token_level, derive_token_source,
+        derive_token_expires, derive_groups, derive_restricted_sids, derive_capabilities, derive_privileges;
 /* LPC, I/O, rest */
 derive_fn derive_lpc_reply_message, derive_lpc_waiting_on_port, derive_alpc_message, derive_keyed_wait_value,
         derive_irp_list, derive_post_block_list, derive_termination_port, derive_reaper_link;
 /* processes */
 derive_fn derive_process_path, derive_process_exit_time, derive_process_wow64, derive_process_peb32,
-        derive_process_token, derive_process_threads_found, derive_process_sources, derive_command_line, derive_session;
+        derive_process_threads_found, derive_process_sources, derive_command_line, derive_session;
 
 #endif

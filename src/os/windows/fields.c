@@ -11,6 +11,7 @@ static const char *const key_names[FACT_KEYS] = {
         [FACT_ATTACHED] = "attached",
         [FACT_CREATE_TIME] = "create_time",
         [FACT_IMPERSONATING] = "impersonating",
+        [FACT_TOKEN] = "token",
 };
 
 /* A place that Microsoft never moved (32-bit TEB), for layouts that have no such structure. */
@@ -29,12 +30,16 @@ struct field_set *fields_bind(const struct windows *w, const struct row *row, si
 
 static enum stasis_absence base_of(struct decode *d, uint8_t base, struct stasis_space **ret_space, uint64_t *ret_va)
 {
-        const uint64_t at[] = { [ON_OBJECT] = d->object, [ON_TEB] = d->teb, [ON_TEB32] = d->teb32 };
-        const enum stasis_absence why[] = {
-                [ON_OBJECT] = STASIS_PRESENT, [ON_TEB] = d->teb_why, [ON_TEB32] = d->teb32_why
+        const uint64_t at[] = {
+                [ON_OBJECT] = d->object, [ON_TEB] = d->teb, [ON_TEB32] = d->teb32, [ON_TOKEN] = d->token
         };
+        const enum stasis_absence why[] = { [ON_OBJECT] = STASIS_PRESENT,
+                                            [ON_TEB] = d->teb_why,
+                                            [ON_TEB32] = d->teb32_why,
+                                            [ON_TOKEN] = d->token_why };
+        bool user = base == ON_TEB || base == ON_TEB32;
         if (why[base] == STASIS_PRESENT) {
-                *ret_space = base == ON_OBJECT ? d->w->kernel : windows_user_space(d->w, d->process);
+                *ret_space = user ? windows_user_space(d->w, d->process) : d->w->kernel;
                 *ret_va = at[base];
         }
         return why[base];

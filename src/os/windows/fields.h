@@ -8,7 +8,8 @@
 enum row_base {
         ON_OBJECT, /* the object itself, in the kernel's address space */
         ON_TEB,    /* the thread's environment block, in its process's address space */
-        ON_TEB32   /* the 32-bit one of a WoW64 thread */
+        ON_TEB32,  /* the 32-bit one of a WoW64 thread */
+        ON_TOKEN   /* its access token; of a thread, the one that it acts with */
 };
 
 struct decode {
@@ -20,6 +21,8 @@ struct decode {
         struct stasis_arena *arena;          /* texts of this record */
         uint64_t teb, teb32;                 /* 0: none, or not known */
         enum stasis_absence teb_why, teb32_why;
+        uint64_t token; /* as token_why says */
+        enum stasis_absence token_why;
         bool terminated;
         bool quiet;              /* decoded before: its notes are there already */
         const struct decode *of; /* of a list's row: the object that the list is of, */
@@ -36,6 +39,7 @@ enum fact_key {
         FACT_ATTACHED,
         FACT_CREATE_TIME,
         FACT_IMPERSONATING,
+        FACT_TOKEN,
         FACT_KEYS
 };
 

@@ -262,6 +262,36 @@ START_TEST(tebs_absent)
 }
 END_TEST
 
+/* Of the token that it acts with: token_test.c. */
+static const char *const of_token[] = {
+        "process_token",
+        "effective_token",
+        "user",
+        "user_name",
+        "integrity",
+        "administrator",
+        "token_type",
+        "token_level",
+        "token_session",
+        "authentication_id",
+        "originating_logon",
+        "token_id",
+        "parent_token_id",
+        "modified_id",
+        "token_source",
+        "token_expires",
+        "token_flags",
+        "mandatory_policy",
+        "owner",
+        "primary_group",
+        "package",
+        "trust_level",
+        "groups",
+        "restricted_sids",
+        "capabilities",
+        "privileges",
+};
+
 static size_t in_tables(const char *key)
 {
         size_t found = 0;
@@ -273,6 +303,8 @@ static size_t in_tables(const char *key)
                 found += !strcmp(teb32_plain[i].key, key);
         for (size_t i = 0; i < COUNT(derived); i++)
                 found += !strcmp(derived[i], key);
+        for (size_t i = 0; i < COUNT(of_token); i++)
+                found += !strcmp(of_token[i], key);
         return found;
 }
 

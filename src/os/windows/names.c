@@ -69,6 +69,39 @@ NAMES(names_ntstatus, VALUE(0, "STATUS_SUCCESS"), VALUE(0x102, "STATUS_TIMEOUT")
       VALUE(0xc000041d, "STATUS_FATAL_USER_CALLBACK_EXCEPTION"), VALUE(0xc0000602, "STATUS_FAIL_FAST_EXCEPTION"),
       VALUE(0xe06d7363, "C++ exception (0xe06d7363)"))
 
+/* Mandatory labels by their last part ([MS-DTYP] 2.4.2.4, winnt.h SECURITY_MANDATORY_..._RID). */
+NAMES(names_integrity, VALUE(0, "Untrusted"), VALUE(0x1000, "Low"), VALUE(0x2000, "Medium"),
+      VALUE(0x2100, "Medium Plus"), VALUE(0x3000, "High"), VALUE(0x4000, "System"), VALUE(0x5000, "Protected Process"),
+      VALUE(0x7000, "Secure Process"))
+NAMES(names_token_type, VALUE(1, "Primary"), VALUE(2, "Impersonation"))
+/* ntifs.h, TOKEN_... and SE_BACKUP_PRIVILEGES_CHECKED. */
+NAMES(names_token_flags, BIT(0, "HasTraversePrivilege"), BIT(1, "HasBackupPrivilege"), BIT(2, "HasRestorePrivilege"),
+      BIT(3, "WriteRestricted"), BIT(4, "IsRestricted"), BIT(5, "SessionNotReferenced"), BIT(6, "SandboxInert"),
+      BIT(7, "HasImpersonatePrivilege"), BIT(8, "BackupPrivilegesChecked"), BIT(9, "VirtualizeAllowed"),
+      BIT(10, "VirtualizeEnabled"), BIT(11, "IsFiltered"), BIT(12, "UIAccess"), BIT(13, "NotLow"), BIT(14, "LowBox"),
+      BIT(15, "HasOwnClaimAttributes"), BIT(16, "PrivateNamespace"), BIT(17, "DoNotUseGlobalAttribsForQuery"),
+      BIT(18, "SpecialEncryptedOpen"), BIT(19, "NoChildProcess"), BIT(20, "NoChildProcessUnlessSecure"),
+      BIT(21, "AuditNoChildProcess"))
+/* winnt.h: TOKEN_MANDATORY_POLICY_..., SE_GROUP_..., and the numbers of privileges (ntifs.h, SE_..._PRIVILEGE). */
+NAMES(names_mandatory_policy, BIT(0, "NoWriteUp"), BIT(1, "NewProcessMin"))
+NAMES(names_sid_attributes, BIT(0, "Mandatory"), BIT(1, "EnabledByDefault"), BIT(2, "Enabled"), BIT(3, "Owner"),
+      BIT(4, "UseForDenyOnly"), BIT(5, "Integrity"), BIT(6, "IntegrityEnabled"), BIT(29, "Resource"),
+      { .name = "LogonId", .bit = 30, .len = 2 })
+NAMES(names_privilege, VALUE(2, "SeCreateTokenPrivilege"), VALUE(3, "SeAssignPrimaryTokenPrivilege"),
+      VALUE(4, "SeLockMemoryPrivilege"), VALUE(5, "SeIncreaseQuotaPrivilege"), VALUE(6, "SeMachineAccountPrivilege"),
+      VALUE(7, "SeTcbPrivilege"), VALUE(8, "SeSecurityPrivilege"), VALUE(9, "SeTakeOwnershipPrivilege"),
+      VALUE(10, "SeLoadDriverPrivilege"), VALUE(11, "SeSystemProfilePrivilege"), VALUE(12, "SeSystemtimePrivilege"),
+      VALUE(13, "SeProfileSingleProcessPrivilege"), VALUE(14, "SeIncreaseBasePriorityPrivilege"),
+      VALUE(15, "SeCreatePagefilePrivilege"), VALUE(16, "SeCreatePermanentPrivilege"), VALUE(17, "SeBackupPrivilege"),
+      VALUE(18, "SeRestorePrivilege"), VALUE(19, "SeShutdownPrivilege"), VALUE(20, "SeDebugPrivilege"),
+      VALUE(21, "SeAuditPrivilege"), VALUE(22, "SeSystemEnvironmentPrivilege"), VALUE(23, "SeChangeNotifyPrivilege"),
+      VALUE(24, "SeRemoteShutdownPrivilege"), VALUE(25, "SeUndockPrivilege"), VALUE(26, "SeSyncAgentPrivilege"),
+      VALUE(27, "SeEnableDelegationPrivilege"), VALUE(28, "SeManageVolumePrivilege"),
+      VALUE(29, "SeImpersonatePrivilege"), VALUE(30, "SeCreateGlobalPrivilege"),
+      VALUE(31, "SeTrustedCredManAccessPrivilege"), VALUE(32, "SeRelabelPrivilege"),
+      VALUE(33, "SeIncreaseWorkingSetPrivilege"), VALUE(34, "SeTimeZonePrivilege"),
+      VALUE(35, "SeCreateSymbolicLinkPrivilege"), VALUE(36, "SeDelegateSessionUserImpersonatePrivilege"))
+
 static const struct {
         uint32_t build;
         const char *client, *server;

@@ -18,6 +18,12 @@ const struct stasis_name *names_rundown(const void *os, size_t *ret_count);
 const struct stasis_name *names_ntstatus(const void *os, size_t *ret_count);
 const struct stasis_name *names_product(const void *os, size_t *ret_count);
 const struct stasis_name *names_apc_state(const void *os, size_t *ret_count);
+const struct stasis_name *names_integrity(const void *os, size_t *ret_count);
+const struct stasis_name *names_token_type(const void *os, size_t *ret_count);
+const struct stasis_name *names_token_flags(const void *os, size_t *ret_count);
+const struct stasis_name *names_mandatory_policy(const void *os, size_t *ret_count);
+const struct stasis_name *names_sid_attributes(const void *os, size_t *ret_count);
+const struct stasis_name *names_privilege(const void *os, size_t *ret_count); /* by LUID */
 /* "Windows 10 (20H1 .. 22H2)" for a build and a product; NULL where the build is not in the table. */
 const char *name_of_build(uint32_t build, bool server);
 

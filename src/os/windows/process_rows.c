@@ -5,19 +5,13 @@
 #include "derive.h"
 #include "names.h"
 #include "../row_macros.h"
+#include "token_rows.h"
 
 #define IDENTITY "identity"
 #define LIFE "life"
 #define MEMORY "memory"
+#define SECURITY "security"
 #define REST "rest"
-
-/* Low bits of a fast reference count references (EX_FAST_REF: 3 bits on x86, 4 on x64). */
-void derive_process_token(struct decode *d, struct stasis_fact *fact)
-{
-        if (fact_is(fact))
-                fact->value &= d->w->is64 ? ~UINT64_C(15) : ~UINT64_C(7);
-        derive_zero_is_none(d, fact);
-}
 
 /* SeAuditProcessCreationInfo points to an OBJECT_NAME_INFORMATION, which is a UNICODE_STRING. */
 void derive_process_path(struct decode *d, struct stasis_fact *fact)
@@ -128,7 +122,9 @@ const struct row process_rows[] = {
         ROW_D("section_base", "Image base", MEMORY, ADDRESS, ON_OBJECT, derive_zero_is_none, "",
               "_EPROCESS.SectionBaseAddress"),
 
-        ROW_D("token", "Token", REST, ADDRESS, ON_OBJECT, derive_process_token, "", "_EPROCESS.Token"),
+        ROW_D("token", "Token", SECURITY, ADDRESS, ON_OBJECT, derive_process_token, "", "_EPROCESS.Token"),
+        TOKEN_ROWS(SECURITY),
+
         ROW_D("object_table", "Handle table", REST, ADDRESS, ON_OBJECT, derive_zero_is_none, "",
               "_EPROCESS.ObjectTable"),
 };

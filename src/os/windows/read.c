@@ -91,6 +91,20 @@ static const struct place_row place_rows[] = {
         PLACE(impersonation_copy, "_PS_IMPERSONATION_INFORMATION.CopyOnOpen"),
         PLACE(impersonation_effective, "_PS_IMPERSONATION_INFORMATION.EffectiveOnly"),
         PLACE(impersonation_level, "_PS_IMPERSONATION_INFORMATION.ImpersonationLevel"),
+        PLACE(process_token, "_EPROCESS.Token.Value", "_EPROCESS.Token"),
+        PLACE(token_user_count, "_TOKEN.UserAndGroupCount"),
+        PLACE(token_users, "_TOKEN.UserAndGroups"),
+        PLACE(token_restricted_count, "_TOKEN.RestrictedSidCount"),
+        PLACE(token_restricted, "_TOKEN.RestrictedSids"),
+        PLACE(token_capability_count, "_TOKEN.CapabilityCount"),
+        PLACE(token_capabilities, "_TOKEN.Capabilities"),
+        PLACE(token_owner_index, "_TOKEN.DefaultOwnerIndex"),
+        PLACE(token_type, "_TOKEN.TokenType"),
+        PLACE(token_privileges_present, "_TOKEN.Privileges.Present"),
+        PLACE(token_privileges_enabled, "_TOKEN.Privileges.Enabled"),
+        PLACE(token_privileges_default, "_TOKEN.Privileges.EnabledByDefault"),
+        PLACE(token_privileges, "_TOKEN.Privileges"),
+        PLACE(token_privilege_count, "_TOKEN.PrivilegeCount"),
 #undef PLACE
 };
 

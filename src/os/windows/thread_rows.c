@@ -7,6 +7,7 @@
 #include "derive.h"
 #include "names.h"
 #include "../row_macros.h"
+#include "token_rows.h"
 
 #define IDENTITY "identity"
 #define CONTEXT "process context"
@@ -16,6 +17,7 @@
 #define LIFE "life"
 #define START "start"
 #define SECURITY "security"
+#define TOKEN "token that it acts with"
 #define REST "LPC, I/O and the rest"
 
 const struct row thread_rows[] = {
@@ -171,6 +173,11 @@ const struct row thread_rows[] = {
               "_ETHREAD.ClientSecurity.ImpersonationData", "_ETHREAD.ImpersonationInfo"),
         ROW_N("granted_access", "Granted access", SECURITY, FLAGS, ON_OBJECT, names_thread_access,
               "until 2003; THREAD_* rights", "_ETHREAD.GrantedAccess"),
+        MADE("process_token", "Process's token", SECURITY, ADDRESS, derive_process_token,
+             "the primary token of its process"),
+        MADE("effective_token", "Effective token", SECURITY, ADDRESS, derive_effective_token,
+             "the one that it acts with: its impersonation token, else its process's"),
+        TOKEN_ROWS(TOKEN),
 
         ROW_D("lpc_reply_message", "LPC reply message", REST, ADDRESS, ON_OBJECT, derive_lpc_reply_message,
               "until 2003", "_ETHREAD.LpcReplyMessage"),

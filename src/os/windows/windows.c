@@ -10,6 +10,7 @@
 #include "object_header.h"
 #include "symbolize.h"
 #include "system_rows.h"
+#include "token.h"
 #include "triage.h"
 
 static void windows_close(void *priv)
@@ -32,6 +33,9 @@ static void windows_close(void *priv)
         free(w->process);
         free(w->thread);
         pager_close(w->pager);
+        if (w->token)
+                stasis_arena_free(&w->token->arena);
+        free(w->token);
         free(w->kernel);
         free(w->user);
         free(w);
@@ -73,7 +77,8 @@ static enum stasis_status windows_open(struct stasis_system *system, void **ret_
         w->user_process = w->modules_process = UINT32_MAX;
         w->kernel = calloc(1, sizeof *w->kernel);
         w->user = calloc(1, sizeof *w->user);
-        if (!w->kernel || !w->user)
+        w->token = calloc(1, sizeof *w->token);
+        if (!w->kernel || !w->user || !w->token)
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         enum stasis_status status = windows_discover(w, err);
         if (status == STASIS_OK && !is_virtual(w))

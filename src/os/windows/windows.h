@@ -17,6 +17,7 @@
  *   unloaded.c      drivers that were unloaded
  *   report.c        their sightings merged, checked, sorted
  *   symbolize.h     what an address is called
+ *   token.c, sid.c  access tokens and the SIDs in them
  *   fields.c        tables of facts bound to the layout; *_rows.c: the tables; derive*.c: what is more than a load
  */
 #ifndef STASIS_OS_WINDOWS_WINDOWS_H
@@ -54,7 +55,9 @@ struct windows_places {
                 pcr_self, pcr_prcb, active_threads, wait_prcb, terminated, saturation, affinity_group,
                 start_address_invalid, lpc_message_valid, keyed_in_use, keyed_semaphore, wait_block_list,
                 wait_block_object, irp_link, wow_teb_offset, teb_thread, impersonation_token, impersonation_copy,
-                impersonation_effective, impersonation_level;
+                impersonation_effective, impersonation_level, process_token, token_user_count, token_users,
+                token_restricted_count, token_restricted, token_capability_count, token_capabilities, token_owner_index,
+                token_type;
 };
 
 /* The ways of finding a thread; bit 1 << source in sources. Order and names are those of the table in sources.c. */
@@ -87,9 +90,10 @@ struct windows_thread {
         bool decoded; /* once before: its notes are there */
 };
 
-struct infer;      /* infer.h */
+struct infer;        /* infer.h */
 struct symbolizer;   /* symbolize.h */
 struct object_types; /* object_types.h */
+struct token_cache;  /* token.h */
 
 struct windows {
         struct stasis_system *system;
@@ -143,7 +147,8 @@ struct windows {
         struct stasis_unloaded *unloaded; /* in system->arena */
         size_t unloaded_count;
         bool unloaded_known;
-        bool show_user_modules; /* STASIS_MODULES answers user_modules */
+        struct token_cache *token; /* never NULL */
+        bool show_user_modules;    /* STASIS_MODULES answers user_modules */
 
         struct field_set *fields[3];    /* by enum stasis_what */
         struct stasis_arena scratch[3]; /* texts of the record decoded last, by enum stasis_what */
