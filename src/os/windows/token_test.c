@@ -171,6 +171,104 @@ START_TEST(damaged_sids)
 }
 END_TEST
 
+static void expect_sid_row(const struct stasis_list *list, size_t row, const char *sid, const char *name,
+                           uint64_t attributes)
+{
+        const struct stasis_fact *fact = list->fact + row * list->columns;
+        ck_assert_str_eq(list->column[0].key, "sid");
+        expect_text(&fact[0], sid);
+        expect_text(&fact[1], name);
+        expect_value(&fact[2], attributes);
+}
+
+START_TEST(groups)
+{
+        build(_i);
+        const struct stasis_fact *fact = process_fact(TINY_BETA, "groups");
+        expect_value(fact, TINY_SIDS(&t) - 1);
+        ck_assert_uint_eq(fact->list->rows, TINY_SIDS(&t) - 1);
+        expect_sid_row(fact->list, 0, "S-1-5-32-544", "BUILTIN\\Administrators", 0x10);
+        expect_sid_row(fact->list, 1, "S-1-5-32-545", "BUILTIN\\Users", 7);
+        if (t.is64)
+                expect_sid_row(fact->list, 2, "S-1-16-8192", "Mandatory Label\\Medium Mandatory Level", 0x60);
+        expect_value(process_fact(TINY_BETA, "restricted_sids"), 0);
+        expect_absent(thread_fact(TINY_MAIN, "groups"), STASIS_NOT_APPLICABLE);
+        impersonate(TINY_CLIENT, t.token[TINY_TOKEN_SYSTEM]);
+        expect_sid_row(thread_fact(TINY_CLIENT, "groups")->list, 1, "S-1-1-0", "Everyone", 7);
+        token_set(TINY_TOKEN_USER, "TOKEN.RestrictedSidCount", 1);
+        token_set(TINY_TOKEN_USER, "TOKEN.RestrictedSids", tiny_token_array(&t, TINY_TOKEN_SYSTEM) + 2 * t.pointer);
+        expect_sid_row(process_fact(TINY_BETA, "restricted_sids")->list, 0, "S-1-5-32-544", "BUILTIN\\Administrators",
+                       0xe);
+        ck_assert_ptr_null(sys_note("token-cut"));
+}
+END_TEST
+
+/* One SID is not there: its row says so and the others stand. More than there can be: cut, and said. */
+START_TEST(groups_damaged)
+{
+        build(_i);
+        tiny_pointer(&t, tiny_token_array(&t, TINY_TOKEN_USER) + 2 * t.pointer, t.pool + 0x80000);
+        const struct stasis_fact *fact = process_fact(TINY_BETA, "groups");
+        expect_value(fact, TINY_SIDS(&t) - 1);
+        expect_absent(&fact->list->fact[0], STASIS_NOT_MAPPED);
+        expect_absent(&fact->list->fact[1], STASIS_NOT_MAPPED);
+        expect_value(&fact->list->fact[2], 0x10);
+        expect_sid_row(fact->list, 1, "S-1-5-32-545", "BUILTIN\\Users", 7);
+        ck_assert_ptr_null(sys_note("token-cut"));
+        token_set(TINY_TOKEN_USER, "TOKEN.UserAndGroupCount", UINT32_MAX);
+        fact = process_fact(TINY_BETA, "groups");
+        ck_assert_uint_le(fact->list->rows, TOKEN_SIDS_MAX);
+        ck_assert_ptr_nonnull(sys_note("token-cut"));
+        ck_assert_int_eq(sys_note("token-cut")->severity, STASIS_NOTE_MISSING);
+}
+END_TEST
+
+static void expect_privilege(const struct stasis_list *list, size_t row, const char *name, bool enabled,
+                             bool by_default)
+{
+        const struct stasis_fact *fact = list->fact + row * list->columns;
+        ck_assert_str_eq(fact[0].text, name);
+        expect_value(&fact[1], enabled);
+        expect_value(&fact[2], by_default);
+}
+
+/* Three words since Vista (by number), an array before (as it stands there). */
+START_TEST(privileges)
+{
+        build(_i);
+        const struct stasis_list *list = process_fact(TINY_SYSTEM, "privileges")->list;
+        ck_assert_uint_eq(list->rows, 3);
+        expect_privilege(list, t.is64 ? 2 : 0, "SeChangeNotifyPrivilege", true, true);
+        expect_privilege(list, t.is64 ? 0 : 1, "SeShutdownPrivilege", false, false);
+        expect_privilege(list, t.is64 ? 1 : 2, "SeDebugPrivilege", true, false);
+        expect_absent(thread_fact(TINY_WORKER, "privileges"), STASIS_NOT_APPLICABLE);
+        if (t.is64) {
+                token_set(TINY_TOKEN_SYSTEM, "TOKEN.Privileges.Present", UINT64_C(1) << 63);
+                list = process_fact(TINY_SYSTEM, "privileges")->list;
+                ck_assert_uint_eq(list->rows, 1);
+                expect_value(&list->fact[0], 63); /* a number without a name */
+                return;
+        }
+        token_set(TINY_TOKEN_SYSTEM, "TOKEN.PrivilegeCount", 1000);
+        ck_assert_uint_le(process_fact(TINY_SYSTEM, "privileges")->value, 64);
+        ck_assert_ptr_nonnull(sys_note("token-cut"));
+        token_set(TINY_TOKEN_SYSTEM, "TOKEN.Privileges", t.pool + 0x80000);
+        expect_value(process_fact(TINY_SYSTEM, "privileges"), 0);
+}
+END_TEST
+
+START_TEST(capabilities)
+{
+        build(true);
+        expect_value(process_fact(TINY_BETA, "capabilities"), 0);
+        token_set(TINY_TOKEN_USER, "TOKEN.Capabilities", tiny_token_array(&t, TINY_TOKEN_SYSTEM));
+        token_set(TINY_TOKEN_USER, "TOKEN.CapabilityCount", 1);
+        token_set(TINY_TOKEN_USER, "TOKEN.Package", tiny_token_sid(&t, TINY_TOKEN_SYSTEM, 2));
+        expect_sid_row(process_fact(TINY_BETA, "capabilities")->list, 0, "S-1-5-18", "NT AUTHORITY\\SYSTEM", 0);
+        expect_text(process_fact(TINY_BETA, "package"), "S-1-1-0");
+}
+END_TEST
+
 START_TEST(integrity)
 {
         build(true);
@@ -193,7 +291,8 @@ END_TEST
 
 int main(void)
 {
-        const TTest *const both[] = { of_a_process, plain_rows, of_a_thread, no_token, damaged_sids };
-        const TTest *const single[] = { integrity };
-        return sys_main("token", both, 5, single, 1);
+        const TTest *const both[] = { of_a_process, plain_rows, of_a_thread,    no_token,
+                                      damaged_sids, groups,     groups_damaged, privileges };
+        const TTest *const single[] = { integrity, capabilities };
+        return sys_main("token", both, 8, single, 2);
 }

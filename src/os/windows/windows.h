@@ -55,9 +55,11 @@ struct windows_places {
                 pcr_self, pcr_prcb, active_threads, wait_prcb, terminated, saturation, affinity_group,
                 start_address_invalid, lpc_message_valid, keyed_in_use, keyed_semaphore, wait_block_list,
                 wait_block_object, irp_link, wow_teb_offset, teb_thread, impersonation_token, impersonation_copy,
-                impersonation_effective, impersonation_level, process_token, token_user_count, token_users,
-                token_restricted_count, token_restricted, token_capability_count, token_capabilities, token_owner_index,
-                token_type;
+                impersonation_effective, impersonation_level;
+        /* of an access token, and of who has one */
+        struct place process_token, token_user_count, token_users, token_restricted_count, token_restricted,
+                token_capability_count, token_capabilities, token_owner_index, token_type, token_privileges_present,
+                token_privileges_enabled, token_privileges_default, token_privileges, token_privilege_count;
 };
 
 /* The ways of finding a thread; bit 1 << source in sources. Order and names are those of the table in sources.c. */
