@@ -392,9 +392,23 @@ enum stasis_how {
         STASIS_HOW_ORC,      /* Linux: by the kernel's ORC tables */
         STASIS_HOW_FRAME_POINTER, /* by the chain of saved frame pointers */
         STASIS_HOW_EH_FRAME,      /* by the call frame information of an ELF file in memory */
-        STASIS_HOW_SCAN
+        STASIS_HOW_SCAN,
+        STASIS_HOW_UNWIND_INFO,   /* Windows x64: by the unwind data of the module */
+        STASIS_HOW_LEAF,          /* the same: the module has none for that function, so that it has no frame */
+        STASIS_HOW_TRAP_FRAME,    /* Windows: saved where the thread entered the kernel (KTRAP_FRAME) */
+        STASIS_HOW_MACHINE_FRAME, /* what the processor pushed when it was interrupted */
+        STASIS_HOW_FPO,           /* Windows x86: by the frame data of a PDB */
+        STASIS_HOW_CALL_CHECKED /* a word of the stack: it is behind a call in a module's code, and no more is known */
 };
 STASIS_API const char *stasis_how_name(enum stasis_how how); /* "register", "orc", "frame-pointer", ... */
+
+/* What a frame is worth. One that was found from a weaker one is worth no more than that. */
+enum stasis_trust {
+        STASIS_TRUST_PROVED, /* registers, and what tables of the code say */
+        STASIS_TRUST_LIKELY, /* frame pointers, which code need not keep */
+        STASIS_TRUST_GUESS   /* it looks like a return address: a scan */
+};
+STASIS_API const char *stasis_trust_name(enum stasis_trust trust); /* "proved", "likely", "guess" */
 
 struct stasis_frame {
         uint64_t pc;
@@ -405,6 +419,7 @@ struct stasis_frame {
         uint64_t offset;    /* of pc in the symbol; without one in the module; without that 0 */
         enum stasis_how how;
         bool exact; /* pc is the instruction itself (a register, or interrupted there), not the one behind a call */
+        enum stasis_trust trust;
 };
 
 /* Numbers of registers: 0 to 15 as in stasis_cpu.gpr, then these. */

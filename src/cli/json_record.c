@@ -90,6 +90,7 @@ static struct json_object *frame(const struct stasis_frame *f)
             !add_text_or_null(object, "module", f->module) || !json_add(object, "sp", json_hex(f->sp)) ||
             !add_hex_or_null(object, "slot", f->slot != STASIS_NOWHERE, f->slot) ||
             !json_add(object, "how", json_text(stasis_how_name(f->how))) ||
+            !json_add(object, "trust", json_text(stasis_trust_name(f->trust))) ||
             !json_add(object, "exact", json_object_new_boolean(f->exact)))
                 return NULL;
         return steal(&object);

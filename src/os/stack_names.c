@@ -1,11 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* What frames and registers are called. */
+/* What frames and registers are called, and what frames are worth. */
 #include <stasis/stasis.h>
+
+#include "record.h"
 
 const char *stasis_how_name(enum stasis_how how)
 {
-        static const char *const names[] = { "register", "orc", "frame-pointer", "eh-frame", "scan" };
+        static const char *const names[] = { "register",      "orc",         "frame-pointer", "eh-frame",
+                                             "scan",          "unwind-info", "leaf",          "trap-frame",
+                                             "machine-frame", "fpo",         "call-checked" };
         return (size_t)how < sizeof names / sizeof *names ? names[how] : "?";
+}
+
+const char *stasis_trust_name(enum stasis_trust trust)
+{
+        static const char *const names[] = { "proved", "likely", "guess" };
+        return (size_t)trust < sizeof names / sizeof *names ? names[trust] : "?";
+}
+
+static enum stasis_trust trust_of(enum stasis_how how)
+{
+        switch (how) {
+        case STASIS_HOW_FRAME_POINTER: return STASIS_TRUST_LIKELY;
+        case STASIS_HOW_SCAN:
+        case STASIS_HOW_CALL_CHECKED: return STASIS_TRUST_GUESS;
+        default: return STASIS_TRUST_PROVED;
+        }
+}
+
+void frames_trust(struct stasis_frame *frame, size_t count)
+{
+        enum stasis_trust so_far = STASIS_TRUST_PROVED;
+        for (size_t i = 0; i < count; i++) {
+                enum stasis_trust own = trust_of(frame[i].how);
+                if (frame[i].how == STASIS_HOW_TRAP_FRAME || own > so_far)
+                        so_far = own;
+                frame[i].trust = so_far;
+        }
 }
 
 const char *stasis_register_name(uint8_t width, unsigned number)

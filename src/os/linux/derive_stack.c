@@ -113,8 +113,10 @@ static void stack_fact(struct decode *d, const struct linux_frame *from, size_t 
         *fact = fact_absent(count || why == STASIS_PRESENT ? STASIS_NOT_KNOWN : why);
         if (count == 0 || !frame || !text)
                 return;
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
                 frame_named(d, &from[i], kernel, &frame[i]);
+        frames_trust(frame, count);
+        for (size_t i = 0; i < count; i++) {
                 if (i)
                         text[used++] = '\n';
                 used += frame_text(&frame[i], text + used, LINE_MAX_LEN - 1);
