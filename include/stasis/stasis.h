@@ -420,6 +420,7 @@ struct stasis_frame {
         enum stasis_how how;
         bool exact; /* pc is the instruction itself (a register, or interrupted there), not the one behind a call */
         enum stasis_trust trust;
+        const char *symbol_from; /* how symbol is known ("export", "nearest-export"); NULL: no table says */
 };
 
 /* Numbers of registers: 0 to 15 as in stasis_cpu.gpr, then these. */
@@ -430,8 +431,12 @@ struct stasis_registers {
         uint32_t known;                /* bit i: register i; one that is not known is 0, which means nothing */
         uint8_t width;                 /* of a register in bytes: 4 or 8 */
         uint64_t va[STASIS_REGISTERS]; /* where each was read; STASIS_NOWHERE: not in memory, or not known */
-        struct stasis_cpu cpu;         /* origin: what was read; its own `known` is that of a processor, else 0 */
-        enum stasis_absence absence;   /* STASIS_PRESENT, or why none is known */
+        /* origin: what was read; its own `known` is that of a processor, else of what of it is known beside the above:
+         * STASIS_CPU_DEBUG and, for mxcsr alone, STASIS_CPU_VECTOR */
+        struct stasis_cpu cpu;
+        uint32_t xmm_known; /* bit i: cpu.xmm[i] */
+        uint64_t xmm_va[16];
+        enum stasis_absence absence; /* STASIS_PRESENT, or why none is known */
 };
 /* "rax", of 4 bytes "eax"; NULL: such a machine has none of this number. */
 STASIS_API const char *stasis_register_name(uint8_t width, unsigned number);
@@ -468,6 +473,7 @@ struct stasis_column {
         const struct stasis_name *names;
         size_t name_count;
         const struct stasis_list_rows *list; /* of a list: see stasis_list_column_at */
+        bool costly;                         /* worth leaving out where nobody asks for it: see stasis_system_choose */
 };
 /* Column i of the rows of such a list; NULL past the last, and where the column is no list. */
 STASIS_API const struct stasis_column *stasis_list_column_at(const struct stasis_column *column, size_t index);
@@ -595,6 +601,12 @@ STASIS_API enum stasis_status stasis_system_record(struct stasis_system *system,
 /* The columns of such records, also where there is no record; NULL and 0 after a failed open. */
 STASIS_API const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what,
                                                              size_t *ret_count);
+/*
+ * From now on only these columns (by their keys) will be looked at: a costly one that is not among them is left undone,
+ * and absent as not known. keys NULL: all of them, as at first.
+ */
+STASIS_API void stasis_system_choose(struct stasis_system *system, enum stasis_what what, const char *const *keys,
+                                     size_t count);
 /* The same without a system: row i of the table of the operating system `os` (its name), for documentation; NULL past
  * the last, or where there is no such decoder. */
 STASIS_API const struct stasis_column *stasis_column_at(const char *os, enum stasis_what what, size_t index);

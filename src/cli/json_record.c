@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* One record of facts as a JSON object. */
+#include <stdio.h>
 #include <string.h>
 
+#include "hints.h"
 #include "json.h"
 #include "value.h"
 
@@ -122,6 +124,53 @@ static bool add_selectors(struct json_object *object, const struct stasis_regist
         return true;
 }
 
+static bool add_debug(struct json_object *object, const struct stasis_cpu *cpu)
+{
+        static const uint8_t number[] = { 0, 1, 2, 3, 6, 7 };
+        char name[8];
+
+        for (size_t i = 0; i < sizeof(number); i++) {
+                snprintf(name, sizeof(name), "dr%u", number[i]);
+                if (!json_add(object, name, json_hex(cpu->dr[number[i]])))
+                        return false;
+        }
+        return true;
+}
+
+static struct json_object *xmm(const uint8_t bytes[16])
+{
+        struct text text = { 0 };
+
+        xmm_text(&text, bytes);
+        struct json_object *object = text_get(&text) ? json_object_new_string(text_get(&text)) : NULL;
+        text_free(&text);
+        return object;
+}
+
+/* As 128-bit numbers; null where one is not known. */
+static bool add_xmm(struct json_object *object, const struct stasis_registers *r)
+{
+        _object_cleanup_ struct json_object *array = json_object_new_array();
+        size_t count = r->width == 4 ? 8 : 16;
+
+        for (size_t i = 0; array && i < count; i++) {
+                if (r->xmm_known >> i & 1 ? !array_add(array, xmm(r->cpu.xmm[i]))
+                                          : json_object_array_add(array, NULL) != 0)
+                        return false;
+        }
+        return array && json_add(object, "xmm", steal(&array));
+}
+
+/* Debug and vector registers, where some are known. */
+static bool add_rest(struct json_object *object, const struct stasis_registers *r)
+{
+        if (r->cpu.known & STASIS_CPU_DEBUG && !add_debug(object, &r->cpu))
+                return false;
+        if (r->cpu.known & STASIS_CPU_VECTOR && !json_add(object, "mxcsr", json_hex(r->cpu.mxcsr)))
+                return false;
+        return r->xmm_known == 0 || add_xmm(object, r);
+}
+
 /* Every register that such a machine has; null where it is not known. */
 static struct json_object *registers(const struct stasis_registers *r)
 {
@@ -135,7 +184,7 @@ static struct json_object *registers(const struct stasis_registers *r)
                 if (name && !add_hex_or_null(object, name, r->known >> i & 1, stasis_register_value(r, i)))
                         return NULL;
         }
-        return add_selectors(object, r) ? steal(&object) : NULL;
+        return add_selectors(object, r) && add_rest(object, r) ? steal(&object) : NULL;
 }
 
 /* Each row is a record of its own. */

@@ -43,6 +43,20 @@ static enum cli_exit choose_key(struct list *list, const char *key, size_t len)
         return cli_usage(list->cli, "--columns: there is no '%.*s'; '--columns help' lists them", (int)len, key);
 }
 
+/* The library need not make what is not shown. */
+static enum cli_exit tell_columns(const struct list *list)
+{
+        const char **key = calloc(list->chosen_count + 1, sizeof(*key));
+
+        if (!key)
+                return cli_fail(list->cli, "out of memory");
+        for (size_t i = 0; i < list->chosen_count; i++)
+                key[i] = list->column[list->chosen[i]].key;
+        stasis_system_choose(list->cli->system, list->what, key, list->chosen_count);
+        free(key);
+        return CLI_COMPLETE;
+}
+
 static enum cli_exit choose_columns(struct list *list)
 {
         struct cli *cli = list->cli;
@@ -199,6 +213,8 @@ enum cli_exit list_run(struct cli *cli, enum stasis_what what, bool detail)
                 failed = cli_fail_library(cli, &err, "'stasis processes' lists them");
         if (!failed)
                 failed = choose_columns(&list);
+        if (!failed && !detail)
+                failed = tell_columns(&list);
         if (!failed)
                 failed = write_list(&list);
         free(list.chosen);

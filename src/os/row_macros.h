@@ -60,5 +60,16 @@
         { \
                 COLUMN(k, t, g, kd, h, NULL), .base = ON_NOTHING, .derive = (d) \
         }
+/* The same, where making it touches much more than the object: see stasis_system_choose. */
+#define MADE_COSTLY(k, t, g, kd, d, h) \
+        { \
+                .column = { .key = (k), \
+                            .title = (t), \
+                            .group = (g), \
+                            .kind = STASIS_KIND_##kd, \
+                            .help = (h), \
+                            .costly = true }, \
+                .base = ON_NOTHING, .derive = (d) \
+        }
 
 #endif

@@ -128,7 +128,8 @@ struct field_set *rows_bind(const struct row_table *table, const struct row_bind
         set->bound = arena_array(&set->arena, struct bound, count);
         set->column = arena_array(&set->arena, struct stasis_column, count);
         set->fact = arena_array(&set->arena, struct stasis_fact, count);
-        if (!set->bound || !set->column || !set->fact || !bind_lists(set, table, binding)) {
+        set->left_out = arena_array(&set->arena, bool, count);
+        if (!set->bound || !set->column || !set->fact || !set->left_out || !bind_lists(set, table, binding)) {
                 rows_free(set);
                 return NULL;
         }
@@ -153,6 +154,16 @@ void rows_free(struct field_set *set)
                 rows_free(set->list[i]);
         stasis_arena_free(&set->arena);
         free(set);
+}
+
+void rows_choose(struct field_set *set, const char *const *keys, size_t count)
+{
+        for (size_t i = 0; i < set->count; i++) {
+                bool chosen = !keys || !set->column[i].costly;
+                for (size_t k = 0; k < count && !chosen; k++)
+                        chosen = strcmp(keys[k], set->column[i].key) == 0;
+                set->left_out[i] = !chosen;
+        }
 }
 
 /* ---------------------------------------------------------------- decoding */
@@ -260,6 +271,10 @@ void rows_decode(struct field_set *set, uint64_t object, struct decode *d, row_b
 {
         set->record.object = object;
         for (size_t i = 0; i < set->count; i++) {
+                if (set->left_out[i]) {
+                        set->fact[i] = fact_absent(STASIS_NOT_KNOWN);
+                        continue;
+                }
                 set->fact[i] = load_row(set, i, d, base);
                 if (set->row[i].derive)
                         set->row[i].derive(d, &set->fact[i]);

@@ -67,6 +67,7 @@ struct field_set {
         struct bound *bound;
         struct stasis_column *column;
         struct stasis_fact *fact;
+        bool *left_out; /* costly ones that nobody asks for */
         struct stasis_record record;
         size_t key[ROW_KEYS_MAX];  /* index of the row; count: the table has none such */
         struct stasis_arena arena; /* bound, column, fact, names of flags, list */
@@ -76,6 +77,8 @@ struct field_set {
 /* NULL where memory is exhausted. */
 struct field_set *rows_bind(const struct row_table *table, const struct row_binding *binding);
 void rows_free(struct field_set *set);
+/* Costly rows that are not among these are left out from now on; keys NULL: none is. */
+void rows_choose(struct field_set *set, const char *const *keys, size_t count);
 
 /* Where what a row is relative to stands. STASIS_PRESENT, or why it has no place. */
 typedef enum stasis_absence row_base_fn(struct decode *d, uint8_t base, struct stasis_space **ret_space,

@@ -171,6 +171,12 @@ const struct stasis_column *stasis_system_columns(struct stasis_system *system, 
         return system->os ? system->os->columns(system->priv, what, ret_count) : NULL;
 }
 
+void stasis_system_choose(struct stasis_system *system, enum stasis_what what, const char *const *keys, size_t count)
+{
+        if (system->os && system->os->choose)
+                system->os->choose(system->priv, what, keys, count);
+}
+
 const char *stasis_os_name_at(size_t index, const char **ret_title)
 {
         for (size_t i = 0; stasis_oses[i]; i++)

@@ -35,6 +35,8 @@ struct stasis_os {
         enum stasis_status (*record)(void *priv, enum stasis_what what, size_t index,
                                      const struct stasis_record **ret_record, struct stasis_error *err);
         const struct stasis_column *(*columns)(void *priv, enum stasis_what what, size_t *ret_count);
+        /* Which columns will be looked at; keys NULL: all. NULL: it makes all in any case. */
+        void (*choose)(void *priv, enum stasis_what what, const char *const *keys, size_t count);
         const struct stasis_column *(*column_at)(enum stasis_what what,
                                                  size_t index); /* bound to nothing; NULL past the last */
         const struct stasis_column *(*fact_column_at)(size_t index);

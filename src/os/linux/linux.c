@@ -151,6 +151,13 @@ static enum stasis_status linux_record(void *priv, enum stasis_what what, size_t
         return STASIS_OK;
 }
 
+static void linux_choose(void *priv, enum stasis_what what, const char *const *keys, size_t count)
+{
+        struct field_set *set = ((struct linux_system *)priv)->fields[what];
+        if (set)
+                rows_choose(set, keys, count);
+}
+
 static const struct stasis_column *linux_columns(void *priv, enum stasis_what what, size_t *ret_count)
 {
         struct linux_system *l = priv;
@@ -276,6 +283,7 @@ const struct stasis_os stasis_os_linux = {
         .count = linux_count,
         .record = linux_record,
         .columns = linux_columns,
+        .choose = linux_choose,
         .column_at = linux_column_at,
         .fact_column_at = linux_system_column_at,
         .modules_of = linux_modules_of,

@@ -179,6 +179,13 @@ static enum stasis_status windows_record(void *priv, enum stasis_what what, size
         return STASIS_OK;
 }
 
+static void windows_choose(void *priv, enum stasis_what what, const char *const *keys, size_t count)
+{
+        struct field_set *set = ((struct windows *)priv)->fields[what];
+        if (set)
+                rows_choose(set, keys, count);
+}
+
 static const struct stasis_column *windows_columns(void *priv, enum stasis_what what, size_t *ret_count)
 {
         struct windows *w = priv;
@@ -308,6 +315,7 @@ const struct stasis_os stasis_os_windows = {
         .count = windows_count,
         .record = windows_record,
         .columns = windows_columns,
+        .choose = windows_choose,
         .column_at = windows_column_at,
         .fact_column_at = system_column_at,
         .modules_of = windows_modules_of,
