@@ -20,6 +20,71 @@ START_TEST(qemu_runs)
 }
 END_TEST
 
+/* sample_elf_flat: each piece behind a header of 16 bytes; sample.header is where the headers and notes begun end. */
+START_TEST(flattened)
+{
+        enum { NOTES_LEFT = 16 + 1179 };
+        sample_elf_flat(&sample);
+        const size_t data = sample.header + NOTES_LEFT + 16;
+        struct stasis_image *image = open_sample(&sample);
+        const struct stasis_hints *hints = stasis_image_hints(image);
+        ck_assert_str_eq(stasis_image_format(image), "elf");
+        ck_assert_str_eq(stasis_image_format_title(image), "flattened ELF core, 64-bit, x64");
+        RUNS(image, { 0, 0x7ff, data }, { 0x7ff, 1, data + 0x7ff + 16 + 0x800 + 16 }, { 0x800, 0x800, data + 0x80f },
+             { 0x100000, 0x1000, data + 0x1030 }, { UINT64_C(0x100000000), 0x1700, data + 0x2040 });
+        has_gap(image, 0, 0x101000, 0x2000, "not in the file (p_filesz is smaller than p_memsz)");
+        has_gap(image, 1, UINT64_C(0x100001700), 0x100, "not in the flattened file");
+        has_remark(image, NULL);
+        ck_assert_uint_eq(byte_at(image, 0x7ff), 0x11);
+        ck_assert_uint_eq(byte_at(image, 0x100fff), 0x22);
+        ck_assert_uint_eq(hints->cpu_count, 2);
+        ck_assert_uint_eq(hints->cpu[1].rip, 0xc110); /* of notes that are torn */
+        ck_assert_uint_eq(hints->vmcoreinfo.len, 17);
+        ck_assert_int_eq(memcmp(hints->vmcoreinfo.at, "OSRELEASE=6.1.0-x", 17), 0);
+        stasis_image_close(image);
+}
+END_TEST
+
+static void put_piece(size_t *at, uint64_t offset, const uint8_t *bytes, size_t len)
+{
+        for (size_t i = 0; i < 16; i++)
+                put(&sample, *at + i, (i < 8 ? offset : len) >> 8 * (7 - i % 8) & 0xff, 1);
+        memcpy(sample.at + *at + 16, bytes, len);
+        *at += 16 + len;
+        sample.len = *at;
+}
+
+/* A file of many small pieces in which every segment holds all of it would make runs by the million. */
+START_TEST(flattened_in_each_other)
+{
+        enum { LOADS = 300, PIECES = 1000 };
+        static uint8_t head[64 + LOADS * PHDR_LEN];
+        static struct sample plain;
+        struct stasis_image *image = NULL;
+        sample_elf64(&plain);
+        memset(&sample, 0, sizeof sample);
+        memcpy(head, plain.at, 64);
+        head[56] = LOADS & 0xff; /* e_phnum */
+        head[57] = LOADS >> 8;
+        for (size_t i = 0; i < LOADS; i++) {
+                uint8_t *phdr = head + 64 + i * PHDR_LEN;
+                memcpy(phdr, plain.at + PHDR + PHDR_LEN, PHDR_LEN);
+                memset(phdr + P_OFFSET, 0, 8);
+                phdr[P_FILESZ + 2] = phdr[P_MEMSZ + 2] = 1;
+                phdr[P_PADDR + 3] = (uint8_t)i;
+        }
+        put_text(&sample, 0, "makedumpfile");
+        sample.at[23] = sample.at[31] = 1;
+        size_t at = 4096;
+        put_piece(&at, 0, head, sizeof head);
+        for (size_t i = 0; i < PIECES; i++)
+                put_piece(&at, sizeof head + 2 * i, head, 1);
+        struct stasis_error err = { 0 };
+        ck_assert_int_eq(stasis_image_open_memory(sample.at, sample.len, "t", NULL, &image, &err), STASIS_CORRUPT);
+        ck_assert_str_eq(err.text, "t: the segments of a flattened file lie in each other");
+}
+END_TEST
+
 /* What the note of CPU c says: register n is 0xc000 + 0x100 * c + n in the order rax rbx rcx rdx rsi rdi rsp rbp ... */
 START_TEST(qemu_registers)
 {
@@ -307,6 +372,8 @@ int main(void)
         TCase *tcase = tcase_create("elf");
         suite_add_tcase(suite, tcase);
         tcase_add_test(tcase, qemu_runs);
+        tcase_add_test(tcase, flattened);
+        tcase_add_test(tcase, flattened_in_each_other);
         tcase_add_test(tcase, qemu_registers);
         tcase_add_test(tcase, qemu_notes_first);
         tcase_add_test(tcase, class32);

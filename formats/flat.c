@@ -18,6 +18,24 @@ bool flat_probe(struct stasis_bytes head)
         return head.len >= sizeof FLAT_SIGNATURE && memcmp(head.at, FLAT_SIGNATURE, sizeof FLAT_SIGNATURE) == 0;
 }
 
+bool flat_begins(struct stasis_bytes head, const char *magic, size_t len)
+{
+        uint64_t off = FLAT_FIRST;
+        while (flat_probe(head)) {
+                struct stasis_bytes header = bytes_slice(head, off, sizeof(struct flat_piece));
+                if (!header.at)
+                        return false;
+                uint64_t size = load_be64(header.at + offsetof(struct flat_piece, len));
+                struct stasis_bytes data = bytes_slice(head, off + sizeof(struct flat_piece), len);
+                if (load_be64(header.at) == 0 && size >= len)
+                        return data.at && memcmp(data.at, magic, len) == 0;
+                if (size > head.len) /* head ends first */
+                        return false;
+                off += sizeof(struct flat_piece) + size;
+        }
+        return false;
+}
+
 /* ---- the pieces, in the order of the file */
 
 struct pieces {
@@ -187,8 +205,7 @@ void flat_close(struct flat *flat)
 
 /* ---- reading through it */
 
-/* The extent that holds at, or NULL. */
-static const struct flat_extent *find(const struct flat *flat, uint64_t at)
+const struct flat_extent *flat_first(const struct flat *flat, uint64_t at)
 {
         size_t low = 0, high = flat->count;
         while (low < high) {
@@ -198,8 +215,15 @@ static const struct flat_extent *find(const struct flat *flat, uint64_t at)
                 else
                         high = middle;
         }
-        const struct flat_extent *extent = low ? &flat->extent[low - 1] : NULL;
-        return extent && at - extent->at < extent->len ? extent : NULL;
+        bool inside = low && at - flat->extent[low - 1].at < flat->extent[low - 1].len;
+        return flat->extent + (inside ? low - 1 : low);
+}
+
+/* The extent that holds at, or NULL. */
+static const struct flat_extent *find(const struct flat *flat, uint64_t at)
+{
+        const struct flat_extent *extent = flat_first(flat, at);
+        return extent < flat->extent + flat->count && extent->at <= at ? extent : NULL;
 }
 
 static struct stasis_bytes in_place(const struct flat *flat, uint64_t off, size_t len)
@@ -239,4 +263,18 @@ uint64_t flat_held(const struct flat *flat, uint64_t at, uint64_t len)
                 extent = extent + 1 < flat->extent + flat->count && extent[1].at == at + done ? extent + 1 : NULL;
         }
         return done < len ? done : len;
+}
+
+enum stasis_status flat_keep(struct stasis_image *image, const struct flat *flat, uint64_t at, uint64_t len,
+                             struct stasis_bytes *ret_bytes)
+{
+        uint64_t held = flat_held(flat, at, len);
+        *ret_bytes = flat_bytes(flat, at, (size_t)held, NULL);
+        if (ret_bytes->at || held == 0)
+                return STASIS_OK;
+        void *copy = stasis_arena_alloc(&image->arena, (size_t)held);
+        if (!copy)
+                return STASIS_NOMEM;
+        *ret_bytes = flat_bytes(flat, at, (size_t)held, copy);
+        return STASIS_OK;
 }

@@ -23,6 +23,8 @@ struct flat {
 };
 
 bool flat_probe(struct stasis_bytes head);
+/* Is it flattened, and does the arranged file begin so, as far as head tells? */
+bool flat_begins(struct stasis_bytes head, const char *magic, size_t len);
 /*
  * map's file, flattened or not. What cannot be read of a flattened file ends the index, with a remark. STASIS_CORRUPT
  * where nothing of it can be, STASIS_UNSUPPORTED for another version, STASIS_NOMEM. The index is in memory of its own.
@@ -38,5 +40,10 @@ void flat_close(struct flat *flat);
 struct stasis_bytes flat_bytes(const struct flat *flat, uint64_t at, size_t len, void *buf);
 /* How many bytes of [at, at+len) are there from at on, without a hole. */
 uint64_t flat_held(const struct flat *flat, uint64_t at, uint64_t len);
+/* As flat_bytes, of what is there of it, and good as long as the image: in place, or a copy. STASIS_NOMEM only. */
+enum stasis_status flat_keep(struct stasis_image *image, const struct flat *flat, uint64_t at, uint64_t len,
+                             struct stasis_bytes *ret_bytes) STASIS_MUST_CHECK;
+/* Of a flattened file: the extent that holds at, else the next one, else the end of the list. */
+const struct flat_extent *flat_first(const struct flat *flat, uint64_t at);
 
 #endif

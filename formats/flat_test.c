@@ -85,6 +85,23 @@ START_TEST(order)
 }
 END_TEST
 
+START_TEST(beginning)
+{
+        begin();
+        piece(10, "klm");
+        piece(0, "abc");
+        ck_assert(flat_begins((struct stasis_bytes){ sample.at, sample.len }, "abc", 3));
+        ck_assert(!flat_begins((struct stasis_bytes){ sample.at, sample.len }, "abd", 3));
+        ck_assert(!flat_begins((struct stasis_bytes){ sample.at, sample.len }, "abcd", 4));
+        ck_assert(!flat_begins((struct stasis_bytes){ sample.at, sample.len - 1 }, "abc", 3));
+        be64(4096 + 8, UINT64_MAX); /* the first piece ends nowhere */
+        ck_assert(!flat_begins((struct stasis_bytes){ sample.at, sample.len }, "abc", 3));
+        put_text(&sample, 0, "Makedumpfile");
+        be64(4096 + 8, 3);
+        ck_assert(!flat_begins((struct stasis_bytes){ sample.at, sample.len }, "abc", 3));
+}
+END_TEST
+
 /* What lies later in the file was written later. */
 START_TEST(overlaps)
 {
@@ -144,6 +161,7 @@ int main(void)
         TCase *tcase = tcase_create("flat-file");
         suite_add_tcase(suite, tcase);
         tcase_add_test(tcase, order);
+        tcase_add_test(tcase, beginning);
         tcase_add_test(tcase, overlaps);
         tcase_add_test(tcase, ends);
         return run_tests(suite);

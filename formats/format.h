@@ -25,7 +25,7 @@ struct stasis_format {
 };
 
 extern const struct stasis_format stasis_format_raw, stasis_format_elf, stasis_format_dmp, stasis_format_lime,
-        stasis_format_kdump;
+        stasis_format_lime_raw, stasis_format_kdump;
 
 /* The table, in the order in which --help lists it, ended by NULL. */
 extern const struct stasis_format *const stasis_formats[];

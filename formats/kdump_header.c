@@ -114,7 +114,7 @@ static enum stasis_status copy_headers(const struct flat *flat, struct kdump_hea
                 return stasis_fail(err, STASIS_CORRUPT, "cut off inside the kdump header");
         if (memcmp(h->header, KDUMP_SIGNATURE, 8) != 0)
                 return stasis_fail(err, flat->flattened ? STASIS_UNSUPPORTED : STASIS_CORRUPT, "no kdump header%s",
-                                   flat->flattened ? " in the flattened file: arrange it first (makedumpfile -R)" : "");
+                                   flat->flattened ? " in the flattened file (an ELF core: --reader elf)" : "");
         const struct shape *shape = shape_of(h->header);
         if (!shape)
                 return no_shape(h->header, err);

@@ -16,26 +16,13 @@ static const char *utsname(const struct kdump_headers *h, size_t member)
 }
 #define UTSNAME(h, name) utsname(h, offsetof(struct kdump_utsname, name)), 64
 
-/* A piece of the file that lives as long as the image: in place, or, where it is torn, in the arena. */
-static enum stasis_status keep(struct stasis_image *image, const struct flat *flat, uint64_t at, uint64_t len,
-                               struct stasis_bytes *ret_bytes)
-{
-        uint64_t held = flat_held(flat, at, len < NOTES_MAX ? len : NOTES_MAX);
-        *ret_bytes = flat_bytes(flat, at, (size_t)held, NULL);
-        if (ret_bytes->at || held == 0)
-                return STASIS_OK;
-        void *copy = stasis_arena_alloc(&image->arena, (size_t)held);
-        if (!copy)
-                return STASIS_NOMEM;
-        *ret_bytes = flat_bytes(flat, at, (size_t)held, copy);
-        return STASIS_OK;
-}
+static uint64_t bounded(uint64_t len) { return len < NOTES_MAX ? len : NOTES_MAX; }
 
 static enum stasis_status read_notes(struct stasis_image *image, const struct kdump_headers *h, const struct flat *flat,
                                      struct elf_notes *notes)
 {
         struct stasis_bytes bytes;
-        enum stasis_status status = keep(image, flat, h->notes_at, h->notes_len, &bytes);
+        enum stasis_status status = flat_keep(image, flat, h->notes_at, bounded(h->notes_len), &bytes);
         if (status == STASIS_OK && bytes.len < h->notes_len)
                 status = stasis_image_remark(image, "of %" PRIu64 " bytes of notes %zu are there", h->notes_len,
                                              bytes.len);
@@ -43,7 +30,7 @@ static enum stasis_status read_notes(struct stasis_image *image, const struct kd
                 status = elf_read_notes(image, notes, bytes);
         if (status != STASIS_OK || image->hints.known & STASIS_HINT_VMCOREINFO)
                 return status;
-        status = keep(image, flat, h->vmcoreinfo_at, h->vmcoreinfo_len, &bytes);
+        status = flat_keep(image, flat, h->vmcoreinfo_at, bounded(h->vmcoreinfo_len), &bytes);
         if (status != STASIS_OK || bytes.len == 0)
                 return status;
         image->hints.vmcoreinfo = bytes;

@@ -29,7 +29,8 @@ START_TEST(contest)
         for (const struct sample_kind *kind = sample_kinds; kind->name; kind++) {
                 kind->build(&sample);
                 struct stasis_image *image = open_sample(&sample);
-                ck_assert_str_eq(stasis_image_format(image), kind->format);
+                bool plain = strcmp(kind->format, "lime-raw") == 0; /* nothing in its head tells it from raw memory */
+                ck_assert_str_eq(stasis_image_format(image), plain ? "raw" : kind->format);
                 stasis_image_close(image);
                 const struct stasis_image_options options = { .format = "raw" };
                 ck_assert_int_eq(stasis_image_open_memory(sample.at, sample.len, "t", &options, &image, NULL),
@@ -43,9 +44,9 @@ END_TEST
 /* Files of another kind, opened by name, are refused by that reader and not by chance. */
 START_TEST(by_wrong_name)
 {
-        static const char *const names[] = { "elf", "kdump", "dmp", "lime" };
+        static const char *const names[] = { "elf", "kdump", "dmp", "lime", "lime-raw" };
         sample_raw(&sample);
-        for (size_t i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 5; i++) {
                 const struct stasis_image_options options = { .format = names[i] };
                 struct stasis_image *image = NULL;
                 ck_assert_int_eq(stasis_image_open_memory(sample.at, sample.len, "t", &options, &image, NULL),
@@ -108,13 +109,13 @@ END_TEST
 
 START_TEST(names)
 {
-        static const char *const want[] = { "elf", "kdump", "dmp", "lime", "raw" };
+        static const char *const want[] = { "elf", "kdump", "dmp", "lime", "lime-raw", "raw" };
         const char *title;
-        for (size_t i = 0; i < 5; i++) {
+        for (size_t i = 0; i < 6; i++) {
                 ck_assert_str_eq(stasis_format_name_at(i, &title), want[i]);
                 ck_assert_uint_gt(strlen(title), 0);
         }
-        ck_assert_ptr_null(stasis_format_name_at(5, &title));
+        ck_assert_ptr_null(stasis_format_name_at(6, &title));
         ck_assert_ptr_null(stasis_format_name_at(SIZE_MAX, NULL));
 }
 END_TEST

@@ -176,7 +176,7 @@ static void name_pagefiles(const struct cli *cli, struct stasis_pagefile file[st
         }
 }
 
-enum stasis_status cli_try_system(struct cli *cli, struct stasis_error *err)
+static enum stasis_status open_system(struct cli *cli, struct stasis_error *err)
 {
         bool watched = !cli->quiet && cli->err == stderr && isatty(fileno(stderr));
         bool infer = cli->layout && strcmp(cli->layout, "inferred") == 0; /* a file of this name is ./inferred */
@@ -198,6 +198,36 @@ enum stasis_status cli_try_system(struct cli *cli, struct stasis_error *err)
 
         enum stasis_status status = stasis_system_open(cli->image, &options, &cli->system, err);
         cli_progress_end(cli);
+        return status;
+}
+
+/* Raw memory in which no system is: its ranges may have been joined. What makes no more sense so is left as it was. */
+static bool try_joined(struct cli *cli)
+{
+        struct stasis_image *image = cli->image;
+        struct stasis_system *system = cli->system;
+        struct stasis_image_options options = { .format = "lime-raw" };
+        struct stasis_error err = { 0 };
+
+        if (cli->reader || cli->root.known || strcmp(stasis_image_format(image), "raw") != 0)
+                return false;
+        cli->image = NULL;
+        cli->system = NULL;
+        bool better = open_files(cli, &options, &err) == STASIS_OK && open_system(cli, &err) == STASIS_OK;
+        stasis_system_close(better ? system : cli->system);
+        stasis_image_close(better ? image : cli->image);
+        if (!better) {
+                cli->image = image;
+                cli->system = system;
+        }
+        return better;
+}
+
+enum stasis_status cli_try_system(struct cli *cli, struct stasis_error *err)
+{
+        enum stasis_status status = open_system(cli, err);
+        if (status == STASIS_ABSENT && try_joined(cli))
+                status = STASIS_OK;
         cli->understood = status == STASIS_OK;
         return status;
 }

@@ -178,3 +178,35 @@ void sample_kdump_flat(struct sample *s)
         put_be64(s, at, UINT64_MAX);
         put_be64(s, at + 8, UINT64_MAX);
 }
+
+/*
+ * sample_elf64 as makedumpfile -F -E would write it: its program headers before the ELF header (an empty one first),
+ * torn, as the notes are; the first page in three pieces, the last one short of its end.
+ */
+void sample_elf_flat(struct sample *s)
+{
+        static struct sample plain;
+        sample_elf64(&plain);
+        const size_t data = plain.header + 3;
+        const struct {
+                size_t from, len;
+        } pieces[] = {
+                { 64, 100 },          { 0, 64 },
+                { 164, 124 },         { 288, 500 },
+                { 788, data - 788 },  { data, 0x7ff },
+                { data + 0x800, 0x800 }, { data + 0x7ff, 1 },
+                { data + 0x1000, 0x1000 }, { data + 0x2000, 0x1700 },
+        };
+        memset(s, 0, sizeof *s);
+        put_text(s, 0, "makedumpfile");
+        put_be64(s, 16, 1);
+        put_be64(s, 24, 1);
+        size_t at = 4096;
+        for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+                at = put_piece(s, at, pieces[i].from, plain.at + pieces[i].from, pieces[i].len);
+                if (pieces[i].from == 288)
+                        s->header = at;
+        }
+        put_be64(s, at, UINT64_MAX);
+        put_be64(s, at + 8, UINT64_MAX);
+}

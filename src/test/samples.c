@@ -425,12 +425,44 @@ void sample_lime(struct sample *s)
         s->header = at + 32;
 }
 
+/*
+ * The same ranges joined, with the kernel's list of them in their first page. struct resource of 4.6 and later, x86-64
+ * (linux/ioport.h): start, end, name, flags, desc, parent, sibling, child.
+ */
+static void resource(struct sample *s, size_t at, uint64_t start, uint64_t end, uint64_t name, uint64_t flags)
+{
+        put64(s, at, start);
+        put64(s, at + 8, end);
+        put64(s, at + 16, name);
+        put64(s, at + 24, flags);
+        put64(s, at + 32, 0);
+        put64(s, at + 40, UINT64_C(0xffffffff82651c40)); /* iomem_resource */
+        put64(s, at + 48, UINT64_C(0xffff888000001000) + at + 64);
+        put64(s, at + 56, 0);
+}
+
+void sample_lime_raw(struct sample *s)
+{
+        const uint64_t ram = UINT64_C(0xffffffff81f35438), reserved = UINT64_C(0xffffffff81f35442);
+        clear(s);
+        put_fill(s, 0, 0x1000, 0xa1);
+        put_fill(s, 0x1000, 0x1800, 0xa2);
+        put_fill(s, 0x2800, 0x1000, 0xa3);
+        resource(s, 0x20, 0, 0xfff, reserved, 0x80000200);
+        resource(s, 0x60, 0x1000, 0x1fff, ram, 0x81000200);
+        resource(s, 0xa0, 0x2000, 0xfffff, reserved, 0x80000200);
+        resource(s, 0xe0, 0x100000, 0x1017ff, ram, 0x81000200);
+        resource(s, 0x120, UINT64_C(0x100000000), UINT64_C(0x100000fff), ram, 0x81000200);
+        s->header = 0x160;
+}
+
 const struct sample_kind sample_kinds[] = {
         { "raw", "raw", sample_raw },
         { "elf64", "elf", sample_elf64 },
         { "elf32", "elf", sample_elf32 },
         { "elf-many", "elf", sample_elf_many },
         { "elf-vbox", "elf", sample_elf_vbox },
+        { "elf-flat", "elf", sample_elf_flat },
         { "dmp32-summary", "dmp", sample_dmp32_summary },
         { "dmp64-summary", "dmp", sample_dmp64_summary },
         { "dmp64-ranges", "dmp", sample_dmp64_ranges },
@@ -445,6 +477,7 @@ const struct sample_kind sample_kinds[] = {
         { "dmp32-triage", "dmp", sample_dmp32_triage },
         { "dmp64-triage", "dmp", sample_dmp64_triage },
         { "lime", "lime", sample_lime },
+        { "lime-raw", "lime-raw", sample_lime_raw },
         { "kdump64", "kdump", sample_kdump64 },
         { "kdump32", "kdump", sample_kdump32 },
         { "kdump-flat", "kdump", sample_kdump_flat },

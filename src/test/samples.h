@@ -55,9 +55,11 @@ void sample_dmp64_bitmap(struct sample *s);
 void sample_dmp32_triage(struct sample *s); /* as XP writes it */
 void sample_dmp64_triage(struct sample *s);
 void sample_lime(struct sample *s);
+void sample_lime_raw(struct sample *s); /* the only one that no contest gives to its reader */
 void sample_kdump64(struct sample *s);    /* zlib, lzo, plain, zero and left-out pages */
 void sample_kdump32(struct sample *s);    /* snappy and zstd pages, one bitmap */
 void sample_kdump_flat(struct sample *s); /* kdump64, flattened */
+void sample_elf_flat(struct sample *s);   /* elf64, flattened */
 
 void sample_dmp32_summary(struct sample *s);   /* type 2 in its older form */
 void sample_dmp64_summary(struct sample *s);   /* the same, as a 64-bit system wrote it */

@@ -32,18 +32,26 @@ static void take_hint(struct linux_system *l)
                      len ? "%zu bytes from the file's own note" : "the file's own note does not begin as one", len);
 }
 
-/* kallsyms where VMCOREINFO says it is (since 6.0), if physical memory lies as VMCOREINFO says. */
-static void kallsyms_told(struct linux_system *l)
+/* Where VMCOREINFO says that kallsyms' tokens are (since 6.0). */
+static bool kallsyms_place_told(const struct linux_system *l, uint64_t *ret_pa)
 {
-        uint64_t va, low;
+        uint64_t va;
         int64_t base;
         if (!vmcoreinfo_symbol(l->vmcoreinfo, "kallsyms_token_table", &va))
-                return;
+                return false;
         if (vmcoreinfo_number(l->vmcoreinfo, "phys_base", &base))
-                low = va - KERNEL_MAP + (uint64_t)base;
+                *ret_pa = va - KERNEL_MAP + (uint64_t)base;
         else if (va >= 0xc0000000 && va <= UINT32_MAX)
-                low = va - 0xc0000000;
+                *ret_pa = va - 0xc0000000;
         else
+                return false;
+        return true;
+}
+
+static void kallsyms_told(struct linux_system *l)
+{
+        uint64_t low;
+        if (!kallsyms_place_told(l, &low))
                 return;
         search_kernel(l, "kallsyms", low, low + 4096);
         if (!l->kallsyms)
@@ -182,13 +190,31 @@ static void vmcoreinfo_own(struct linux_system *l)
                      len);
 }
 
+/*
+ * By how much lower than it says itself the kernel lies in the file: 0 where that is not known, or not so. A file of raw
+ * memory without the holes between its ranges (LiME's format=raw) is the reason to ask.
+ */
+static uint64_t lies_lower(const struct linux_system *l)
+{
+        uint64_t pa;
+        if (!l->kallsyms || !kallsyms_place_told(l, &pa) || pa <= kallsyms_token_table_pa(l->kallsyms))
+                return 0;
+        return pa - kallsyms_token_table_pa(l->kallsyms);
+}
+
 static enum stasis_status nothing(struct linux_system *l, struct stasis_error *err)
 {
+        uint64_t lower = lies_lower(l);
         if (l->no_memory)
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         if (!l->kallsyms && !l->vmcoreinfo.len)
                 return stasis_fail(err, STASIS_ABSENT,
                                    "no Linux kernel found: neither VMCOREINFO nor kallsyms' tables in the image");
+        if (lower)
+                return stasis_fail(err, STASIS_ABSENT,
+                                   "no Linux kernel found: kallsyms' tables lie 0x%" PRIx64 " lower in the file than "
+                                   "in memory: holes were left out of it",
+                                   lower);
         return stasis_fail(err, STASIS_ABSENT,
                            "no Linux kernel found: %s, and no page tables that translate what is known of it",
                            l->kallsyms ? "kallsyms' tables" : "VMCOREINFO");

@@ -58,6 +58,15 @@ static enum stasis_status read_modules(struct linux_system *l, struct stasis_err
         return STASIS_OK;
 }
 
+/* Its reader found where each range was by the kernel's own list; that a kernel is there then is the proof of it. */
+static void say_joined(const struct linux_system *l)
+{
+        if (strcmp(stasis_image_format(l->image), "lime-raw") == 0)
+                system_note(l->system, STASIS_NOTE_INFO, "ranges-joined", 0, -1, -1,
+                            "the file holds ranges of memory without their addresses (LiME, format=raw): these were "
+                            "taken from the kernel's list of \"System RAM\", and its page tables confirm them");
+}
+
 static enum stasis_status linux_open(struct stasis_system *system, void **ret_priv, struct stasis_error *err)
 {
         struct linux_system *l = calloc(1, sizeof *l);
@@ -76,6 +85,7 @@ static enum stasis_status linux_open(struct stasis_system *system, void **ret_pr
         if (status != STASIS_OK)
                 return status;
         linux_find_times(l);
+        say_joined(l);
         return bind(l, err);
 }
 
