@@ -18,6 +18,7 @@
 enum {
         CHUNK = 1 << 20,
         AROUND = 64,         /* a resource around its flags: no build has more on either side */
+        FIRST_RAM = 1 << 20, /* every x86 has some below that */
         FOUND_MAX = 1 << 16, /* structures of that shape; a kernel has hundreds, an adversary a file full */
 };
 
@@ -144,8 +145,8 @@ static struct group next_group(struct list *list, size_t *next)
 }
 
 /*
- * The one that makes up the file; else the largest that is larger: then the file is cut off. Only lists of kernels that
- * mark RAM are believed then: in older ones all that is taken looks alike.
+ * The one that makes up the file; else the smallest that is larger: then the file is cut off. Only lists of kernels that
+ * mark RAM are believed then (in older ones all that is taken looks alike), and that begin where RAM does.
  */
 static struct group choose(struct list *list, uint64_t size)
 {
@@ -156,8 +157,8 @@ static struct group choose(struct list *list, uint64_t size)
                 struct group group = next_group(list, &next);
                 if (group.bytes == size)
                         return group;
-                bool marked = group.bytes && resource_builds[group.at->build].flags_value == RESOURCE_RAM;
-                if (marked && group.bytes > size && group.bytes > best.bytes)
+                bool ram = resource_builds[group.at->build].flags_value == RESOURCE_RAM && group.at->start < FIRST_RAM;
+                if (ram && group.bytes > size && (best.bytes == 0 || group.bytes < best.bytes))
                         best = group;
         }
         return best;

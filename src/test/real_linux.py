@@ -48,9 +48,9 @@ def ask(stasis, *words):
     return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 
-def document(stasis, *words):
+def document(stasis, *words, want=0):
     status, out, err = ask(stasis, *words, "--format", "json")
-    if status != 0:
+    if status != want:
         wrong(f"{' '.join(words)}: exit status {status}: {err.strip()[:300]}")
     return json.loads(out) if out else None
 
@@ -175,4 +175,5 @@ def main():
     sys.exit(1 if bad else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
