@@ -4,7 +4,7 @@
 Real Linux guests against what they said of themselves at that moment: real_linux.py STASIS CACHE [FOLDER...]
 
 Every task of each guest, no other but the idle tasks, and of each its ids, name, state and more; the pages of its
-workload by process and address. Exit status: 0 all agree, 1 not, 77 no images.
+workload by process and address; what pagemap and QEMU said of virtual addresses, by process. Exit status: 0 all agree, 1 not, 77 no images.
 """
 import hashlib
 import json
@@ -139,6 +139,61 @@ def check_reverse(stasis, name, image, options, truth):
             wrong(f"{name}: {page['pa']} does not come back to {page['va']} of pid {page['tgid']}")
 
 
+def translate(stasis, image, options, pid, addresses):
+    words = [] if pid is None else ["--process", str(pid)]
+    done = subprocess.run([stasis, "translate", image, "-", *words, *options, "--format", "json"], check=False,
+                          input="".join(f"{va:#x}\n" for va in addresses), capture_output=True, text=True)
+    answer = json.loads(done.stdout)["translations"] if done.stdout else []
+    if len(answer) != len(addresses):
+        wrong(f"{image}: translate in pid {pid}: exit status {done.returncode}: {done.stderr.strip()[:300]}")
+    return [None if got["pa"] is None else int(got["pa"], 16) for got in answer]
+
+
+def check_pagemaps(stasis, name, image, options, truth):
+    """What /proc/PID/pagemap said of the pages of every third process, and of those that hashed their own."""
+    hashed, pairs = {page["tgid"] for page in truth["pages"]}, {}
+    for pid, va, pa in truth["pagemap_pairs"]:
+        pairs.setdefault(pid, []).append((int(va, 16), int(pa, 16)))
+    asked = [pid for i, pid in enumerate(pairs) if i % 3 == 0 or pid in hashed]
+    for pid in asked:
+        for (va, pa), got in zip(pairs[pid], translate(stasis, image, options, pid, [va for va, _ in pairs[pid]])):
+            if got != pa:
+                wrong(f"{name}: pid {pid}: {va:#x}: {got} instead of {pa:#x}")
+    return sum(len(pairs[pid]) for pid in asked)
+
+
+def owner(processes, cr3):
+    """The process whose page tables these are, and whether they are those of its user mode (page-table isolation)."""
+    roots = {int(p["page_table_root"], 16): p["pid"] for p in processes if p["page_table_root"]}
+    value = int(cr3, 16)
+    for root, isolated in ((value & ~0x1F if len(cr3) == 8 else value & ~0xFFF, False), (value & ~0x1FFF, True)):
+        if root in roots:
+            return roots[root], isolated
+    return None, False
+
+
+def check_addresses(stasis, name, image, options, folder, cache):
+    """
+    QEMU's own translations, by the process that each processor was in; those of the kernel's half in the system's own
+    space too. Of user mode's page tables only what is mapped in them counts: the rest is in the kernel's.
+    """
+    with open(images.find(cache, f"{folder}/gva2gpa.json"), encoding="utf-8") as text:
+        rows = json.load(text)
+    processes = document(stasis, "processes", image, *options)["processes"]
+    for cr3 in sorted({row["cr3"] for row in rows}):
+        pid, isolated = owner(processes, cr3)
+        if pid is None:
+            wrong(f"{name}: no process has the page tables {cr3}")
+            continue
+        mine = [(int(row["va"], 16), row["pa"] and int(row["pa"], 16)) for row in rows if row["cr3"] == cr3]
+        kernel = [(va, pa) for va, pa in mine if pa and va >= (0xC0000000 if len(cr3) == 8 else 1 << 63)]
+        for asked, space in ((mine, pid), (kernel, None)):
+            for (va, pa), got in zip(asked, translate(stasis, image, options, space, [va for va, _ in asked])):
+                if got != pa and not (isolated and pa is None):
+                    wrong(f"{name}: {va:#x} in {'the kernel' if space is None else space}: {got}, QEMU said {pa}")
+    return len(rows)
+
+
 def check_modules(stasis, name, image, options, truth):
     answer = document(stasis, "modules", image, *options)
     got = {(m["name"], int(m["base"], 16)) for m in (answer or {}).get("modules", [])}
@@ -160,11 +215,16 @@ def check(stasis, cache, folder, file, options, typed):
         wrong(f"{name}: banner {answer['system']['banner']!r}")
     tasks, facts = check_tasks(name, truth, answer["threads"], typed)
     pages = 0 if file.endswith(".kdump") else check_pages(stasis, name, image, options, truth)
+    pairs = addresses = 0
     if pages:
         check_reverse(stasis, name, image, options, truth)
+    if file in ("mem.raw", "mem.lime"):
+        pairs = check_pagemaps(stasis, name, image, options, truth)
+        addresses = check_addresses(stasis, name, image, options, folder, cache)
     if typed:
         check_modules(stasis, name, image, options, truth)
-    print(f"{name}: {tasks} of {len(truth['threads'])} tasks, {facts} facts, {pages} pages")
+    print(f"{name}: {tasks} of {len(truth['threads'])} tasks, {facts} facts, {pages} pages, {pairs} pairs of "
+          f"pagemap, {addresses} addresses of QEMU")
 
 
 def main():
