@@ -7,8 +7,13 @@
 #include "format.h"
 
 const struct stasis_format *const stasis_formats[] = {
-        &stasis_format_elf,      &stasis_format_kdump, &stasis_format_dmp, &stasis_format_lime,
-        &stasis_format_lime_raw, &stasis_format_raw,   NULL,
+        &stasis_format_elf,
+        &stasis_format_kdump,
+        &stasis_format_dmp,
+        &stasis_format_lime,
+        &stasis_format_lime_raw,
+        &stasis_format_raw,
+        NULL,
 };
 
 enum { BID_ANYTHING = 1 /* raw's bid: it takes every file, and so is evidence of nothing */ };

@@ -3,7 +3,7 @@
  * What LiME writes with format=raw: each range that the kernel calls "System RAM" (LiME main.c goes through
  * iomem_resource's children), one behind the other, and nothing that says where each was. But the kernel's own list of
  * them is memory too: it is found by the shape of struct resource, and where its ranges make up the file, to the byte,
- * they are what the file is made of. docs/formats/lime.md.
+ * they are what the file is made of. docs/formats/lime_raw.md.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -145,8 +145,8 @@ static struct group next_group(struct list *list, size_t *next)
 }
 
 /*
- * The one that makes up the file; else the smallest that is larger: then the file is cut off. Only lists of kernels that
- * mark RAM are believed then (in older ones all that is taken looks alike), and that begin where RAM does.
+ * The one that makes up the file; else the smallest that is larger: then the file is cut off. Only lists of kernels
+ * that mark RAM are believed then (in older ones all that is taken looks alike), and that begin where RAM does.
  */
 static struct group choose(struct list *list, uint64_t size)
 {

@@ -23,7 +23,8 @@ static void is_none(void)
 }
 
 #define TOLD \
-        "the file does not say where its bytes were in memory: 3 ranges of \"System RAM\" in the kernel's own list of " \
+        "the file does not say where its bytes were in memory: 3 ranges of \"System RAM\" in the kernel's own list " \
+        "of " \
         "resources "
 
 START_TEST(ranges)

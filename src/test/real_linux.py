@@ -4,7 +4,8 @@
 Real Linux guests against what they said of themselves at that moment: real_linux.py STASIS CACHE [FOLDER...]
 
 Every task of each guest, no other but the idle tasks, and of each its ids, name, state and more; the pages of its
-workload by process and address; what pagemap and QEMU said of virtual addresses, by process. Exit status: 0 all agree, 1 not, 77 no images.
+workload by process and address; what pagemap and QEMU said of virtual addresses, by process. Exit status: 0 all
+agree, 1 not, 77 no images.
 """
 import hashlib
 import json

@@ -191,11 +191,16 @@ void sample_elf_flat(struct sample *s)
         const struct {
                 size_t from, len;
         } pieces[] = {
-                { 64, 100 },          { 0, 64 },
-                { 164, 124 },         { 288, 500 },
-                { 788, data - 788 },  { data, 0x7ff },
-                { data + 0x800, 0x800 }, { data + 0x7ff, 1 },
-                { data + 0x1000, 0x1000 }, { data + 0x2000, 0x1700 },
+                { 64, 100 },
+                { 0, 64 },
+                { 164, 124 },
+                { 288, 500 },
+                { 788, data - 788 },
+                { data, 0x7ff },
+                { data + 0x800, 0x800 },
+                { data + 0x7ff, 1 },
+                { data + 0x1000, 0x1000 },
+                { data + 0x2000, 0x1700 },
         };
         memset(s, 0, sizeof *s);
         put_text(s, 0, "makedumpfile");

@@ -191,8 +191,8 @@ static void vmcoreinfo_own(struct linux_system *l)
 }
 
 /*
- * By how much lower than it says itself the kernel lies in the file: 0 where that is not known, or not so. A file of raw
- * memory without the holes between its ranges (LiME's format=raw) is the reason to ask.
+ * By how much lower than it says itself the kernel lies in the file: 0 where that is not known, or not so. A file of
+ * raw memory without the holes between its ranges (LiME's format=raw) is the reason to ask.
  */
 static uint64_t lies_lower(const struct linux_system *l)
 {
