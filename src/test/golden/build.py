@@ -92,6 +92,7 @@ def build(recipe, places=None):
     system = windows.System(recipe, places or load_places(recipe["system"]["places"]))
     system.make_globals()
     system.make_processors()
+    system.make_modules()
     system.waits.make_objects([o for o in recipe.get("object", []) if applies(o, system)])
     idle = processes.Process(system, idle_recipe(system), idle=True)
     others = [processes.Process(system, p) for p in cast(recipe, system)]
@@ -105,6 +106,9 @@ def build(recipe, places=None):
     for number, (prcb, thread) in enumerate(zip(system.prcb, idle.threads)):
         if prcb.get("CurrentThread") == thread.object.va and prcb.known("CurrentThread"):
             thread.truth["running_on"] = number
+            thread.maker.running = True
+            thread.maker.make()
+    system.write_contexts()
     head = system.symbol("PsActiveProcessHead", 2 * system.pointer)
     system.link(head, [p.object.at("ActiveProcessLinks") for p in others if not p.recipe.get("unlinked")])
     system.waits.finish()
@@ -112,7 +116,6 @@ def build(recipe, places=None):
         process.open_handles()
     system.set_symbol("PsInitialSystemProcess", others[0].object.va)
     system.set_symbol("PsIdleProcess", idle.object.va)
-    system.make_modules()
     system.make_kdbg()
     system.finish_kernel_image()
     system.finish_objects(others[0])

@@ -63,7 +63,10 @@ def _registers(system, number):
     stack = system.object(thread, "_ETHREAD", "_KTHREAD").get("KernelStack")
     regs = {name: 0x1100 + 0x11 * i + number for i, name in enumerate(
         ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"])}
-    regs.update(rsp=stack, rip=system.base + 0x1100 + number, rflags=0x246, cr3=process.dtb, pcr=pcr)
+    regs.update(rsp=stack, rip=system.base + 0x1100 + number, rflags=0x246, cr3=process.dtb, pcr=pcr,
+                cs=0x10 if system.pointer == 8 else 8, ss=0x18 if system.pointer == 8 else 0x10)
+    for name, value in (system.live(number) or {}).items():
+        regs["r" + name[1:] if name[0] == "e" else name] = value
     return regs
 
 
@@ -71,11 +74,11 @@ def _prstatus(system, number):
     r = _registers(system, number)
     if system.pointer == 8:
         order = ["r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi"]
-        regs = [r[n] for n in order] + [r["rax"], r["rip"], 0x10, r["rflags"], r["rsp"], 0x18, 0, r["pcr"], 0x2B, 0x2B,
-                                        0x53, 0x2B]
+        regs = [r[n] for n in order] + [r["rax"], r["rip"], r["cs"], r["rflags"], r["rsp"], r["ss"], 0, r["pcr"], 0x2B,
+                                        0x2B, 0x53, 0x2B]
         return bytes(32) + struct.pack("<I", number + 1) + bytes(76) + struct.pack("<27Q", *regs) + bytes(8)
     regs = [r[n] for n in ("rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rax")]
-    regs += [0x23, 0x23, 0x30, 0, r["rax"], r["rip"], 8, r["rflags"], r["rsp"], 0x10]
+    regs += [0x23, 0x23, 0x30, 0, r["rax"], r["rip"], r["cs"], r["rflags"], r["rsp"], r["ss"]]
     packed = struct.pack("<17I", *(v & 0xFFFFFFFF for v in regs))
     return bytes(24) + struct.pack("<I", number + 1) + bytes(44) + packed + bytes(4)
 
@@ -87,8 +90,8 @@ def _qemu_state(system, number):
     order = "rax rbx rcx rdx rsi rdi rsp rbp r8 r9 r10 r11 r12 r13 r14 r15 rip rflags".split()
     out += struct.pack("<18Q", *(r[n] for n in order))
     fs, gs = (0, r["pcr"]) if wide else (r["pcr"], 0)
-    cs, ds, es, fs_selector, gs_selector, ss, tr = ((0x10, 0x2B, 0x2B, 0x53, 0x2B, 0x18, 0x40) if wide else
-                                                    (8, 0x23, 0x23, 0x30, 0, 0x10, 0x28))
+    cs, ds, es, fs_selector, gs_selector, ss, tr = ((r["cs"], 0x2B, 0x2B, 0x53, 0x2B, r["ss"], 0x40) if wide else
+                                                    (r["cs"], 0x23, 0x23, 0x30, 0, r["ss"], 0x28))
     pcr = r["pcr"]
     for selector, base in [(cs, 0), (ds, 0), (es, 0), (fs_selector, fs), (gs_selector, gs), (ss, 0), (0, 0),
                            (tr, pcr + 0x800), (0, pcr + 0x400), (0, pcr + 0x600)]:
@@ -148,10 +151,10 @@ def _context(system):
     shape = system.places["structs"]["_CONTEXT"]
     out = bytearray(shape["size"])
     wide = system.pointer == 8
-    values = {"ContextFlags": 0x10001F if wide else 0x1003F, "EFlags": r["rflags"], "SegCs": 0x10 if wide else 8,
-              "SegSs": 0x18 if wide else 0x10}
-    for name in ("ip", "sp", "bp", "ax"):
-        values.update({"E" + name: r["r" + name], "R" + name: r["r" + name]})
+    values = {"ContextFlags": 0x10001F if wide else 0x1003F, "EFlags": r["rflags"], "SegCs": r["cs"],
+              "SegSs": r["ss"]}
+    for name, value in r.items():
+        values.update({"E" + name[1:]: value, name.title(): value})
     for name, value in values.items():
         place = shape["members"].get(name)
         if place:

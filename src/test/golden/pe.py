@@ -6,6 +6,8 @@ Microsoft, "PE Format"; the RSDS record as debuggers describe it. build() return
 import struct
 import uuid
 
+import modules
+
 MACHINES = {4: 0x14C, 8: 0x8664}
 CODE, INITIALISED, EXECUTE, READ, WRITE, DISCARD = 0x20, 0x40, 0x20000000, 0x40000000, 0x80000000, 0x02000000
 TEXT_FLAGS = CODE | EXECUTE | READ
@@ -92,12 +94,18 @@ def build(pointer, size, timestamp, sections, checksum=0, entry=0x1000, os_versi
     return head.ljust(0x400, b"\0")
 
 
-def small(pointer, size, timestamp, name, base, version, pdb=None, exported=None, os_version=(5, 1)):
-    """A whole small module: {rva: bytes}."""
+def small(pointer, size, timestamp, name, base, version, pdb=None, exported=None, os_version=(5, 1), code=None):
+    """A whole small module: {rva: bytes}. code: functions and their tables (modules.py), all of them exported."""
     chunks, directories = {}, {}
     sections = [(".text", 0x1000, 0x1000, TEXT_FLAGS), (".rdata", 0x2000, 0x1000, CONST_FLAGS),
                 (".data", 0x3000, 0x1000, DATA_FLAGS), (".rsrc", 0x4000, 0x1000, CONST_FLAGS)]
     chunks[0x1000] = b"\xcc" * 64
+    if code:
+        exported = {**(exported or {}), **{f.name: f.rva for f in code.functions.values()}}
+        chunks[code.rva] = code.text
+    if code and code.pdata:
+        chunks[modules.PDATA], chunks[modules.XDATA] = code.pdata, code.xdata
+        directories[3] = (modules.PDATA, len(code.pdata))
     if exported:
         chunks[0x2100] = exports(0x2100, name, exported)
         directories[0] = (0x2100, len(chunks[0x2100]))

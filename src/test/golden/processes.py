@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Processes: EPROCESS, their tables, PEB, loader lists and user modules, the WoW64 half included."""
 import handles
+import modules
 import paging
 import pe
 import threads
@@ -38,7 +39,7 @@ class Process:
         if not idle:
             system.labels.define(f"process {self.pid}", va)
         self.threads = []
-        self.shared = None
+        self.code = {}  # user modules by name, the 32-bit ones of WoW64 with "32" behind it
         self.user = USER["x86" if system.pointer == 4 else "wow" if self.wow64 else
                          "x64" if system.build < 9200 else "x64-8"]
         self.heap = self.user["heap"]
@@ -176,13 +177,13 @@ class Process:
         for name, value in zip(("OSMajorVersion", "OSMinorVersion", "OSBuildNumber"), system.version):
             peb.put(name, value)
         pointer = system.pointer
-        modules = [self._module(self.name, user["exe"], 4 if self.wow64 else pointer),
+        loaded = [self._module(self.name, user["exe"], 4 if self.wow64 else pointer),
                    self._module("ntdll.dll", user["ntdll"], pointer)]
-        modules += [self._module("wow64.dll" if self.wow64 else "kernel32.dll", user["second"], pointer)]
-        peb.put("Ldr", self._loader("_PEB_LDR_DATA", "_LDR_DATA_TABLE_ENTRY", modules, pointer))
-        self.modules = modules
+        loaded += [self._module("wow64.dll" if self.wow64 else "kernel32.dll", user["second"], pointer)]
+        peb.put("Ldr", self._loader("_PEB_LDR_DATA", "_LDR_DATA_TABLE_ENTRY", loaded, pointer))
+        self.modules = loaded
         if self.wow64:
-            self._make_wow64_part(modules[0])
+            self._make_wow64_part(loaded[0])
 
     def _make_wow64_part(self, exe):
         """PEB32, its loader lists, and how the process object names it in this version."""
@@ -190,8 +191,8 @@ class Process:
         self.space.map(user["peb32"])
         peb = system.object(user["peb32"], "_PEB32", space=self.space)
         peb.put("ImageBaseAddress", user["exe"])
-        modules = [exe, self._module("ntdll.dll", user["ntdll32"], 4, "C:\\Windows\\SysWOW64\\")]
-        peb.put("Ldr", self._loader("_PEB_LDR_DATA32", "_LDR_DATA_TABLE_ENTRY32", modules, 4))
+        loaded = [exe, self._module("ntdll.dll", user["ntdll32"], 4, "C:\\Windows\\SysWOW64\\")]
+        peb.put("Ldr", self._loader("_PEB_LDR_DATA32", "_LDR_DATA_TABLE_ENTRY32", loaded, 4))
         o = self.object
         if o.has("WoW64Process"):
             wow = system.object(system.take("paged", system.struct_size("_EWOW64PROCESS"), "Ps  "),
@@ -205,17 +206,19 @@ class Process:
             o.put("Wow64Process", wow.va)
         else:
             o.put("Wow64Process", user["peb32"])
-        self.modules32 = modules
+        self.modules32 = loaded
 
     def _module(self, name, base, pointer, folder="C:\\WINDOWS\\system32\\"):
         """A user module, one set of frames for all processes that have it at this address."""
         system = self.system
+        code = modules.of_small(pointer, name)
+        self.code[name if pointer == system.pointer else name + "32"] = modules.Module(name, base, code)
         frames = system.__dict__.setdefault("user_frames", {})
         key = (name, base)
         if key not in frames:
             chunks = pe.small(pointer, 0x5000, 0x4802A12C + len(frames), name, base, system.version,
                               ("0123456789ABCDEF0123456789ABC%03X" % len(frames), 2, name.rpartition(".")[0] + ".pdb"),
-                              {"RtlUserThreadStart": 0x1010}, tuple(system.version[:2]))
+                              None, tuple(system.version[:2]), code)
             frames[key] = [system.phys.alloc() for _ in range(5)]
             for rva, data in chunks.items():
                 system.phys.write(frames[key][rva // PAGE] * PAGE + rva % PAGE, data)
@@ -223,13 +226,13 @@ class Process:
             self.space.map(base + i * PAGE, pfn, execute=True)
         return {"name": name, "base": base, "size": 0x5000, "path": folder + name}
 
-    def _loader(self, kind, entry_kind, modules, pointer):
+    def _loader(self, kind, entry_kind, loaded, pointer):
         system = self.system
         ldr = system.object(self.take_user(system.struct_size(kind)), kind, space=self.space)
         ldr.put("Length", system.struct_size(kind))
         ldr.put("Initialized", 1)
         entries = []
-        for module in modules:
+        for module in loaded:
             entry = system.object(self.take_user(system.struct_size(entry_kind), 16), entry_kind, space=self.space)
             for name, value, size in (("DllBase", module["base"], pointer),
                                       ("EntryPoint", module["base"] + 0x1000, pointer),

@@ -33,6 +33,7 @@ SAMPLE = 200                                # addresses a process
 SHOWN = 25                                  # differences of one image
 
 
+FREE_REGISTERS = {"origin", "ds", "es", "fs", "gs"}
 UNASKED = set()                            # keys of the truth that this command does not know yet
 
 
@@ -84,6 +85,8 @@ def number(value):
 
 
 def same(want, got):
+    if isinstance(want, dict) and isinstance(got, dict) and "value" not in want:
+        return all(key in got and same(value, got[key]) for key, value in want.items())
     if isinstance(want, dict) and isinstance(got, dict):
         return number(want["value"]) == number(got["value"]) and set(want["names"]) <= set(got["names"])
     if number(want) is not None and number(got) is not None:
@@ -93,9 +96,35 @@ def same(want, got):
     return want == got
 
 
+def check_registers(diff, who, want, got):
+    """Each that is told as the truth says; a list says what may be told. What it says nothing of must not be known."""
+    for name in sorted(set(want) | set(got or {})):
+        allowed, told = want.get(name), (got or {}).get(name)
+        allowed = allowed if isinstance(allowed, list) else [allowed]
+        if name not in FREE_REGISTERS and not any(same(value, told) for value in allowed):
+            diff.add(f"{who}: {name}: want {' or '.join(map(str, allowed))}, got {told}")
+
+
+def check_frames(diff, who, want, got):
+    if got is None or len(want) != len(got):
+        diff.add(f"{who}: want {len(want)} frames, got {got and len(got)}: {names(want)} against {names(got or [])}")
+        return
+    for i, (w, g) in enumerate(zip(want, got)):
+        for key, value in w.items():
+            if not same(value, g.get(key)):
+                diff.add(f"{who}: frame {i} ({w['symbol']}+{w['offset']:#x}): {key}: want {value}, got {g.get(key)}")
+
+
+def names(frames):
+    return " ".join(f"{f['symbol'] or f['pc']}" for f in frames)
+
+
 def compare_facts(diff, who, truth, absent, got):
     for key, want in truth.items():
         if key == "ways":  # where it could be found: for the suites that look there
+            continue
+        if key in got and want and key.endswith(("_registers", "stack")) and isinstance(want, (dict, list)):
+            (check_registers if key.endswith("_registers") else check_frames)(diff, f"{who}: {key}", want, got[key])
             continue
         if key not in got:
             UNASKED.add(key)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The second half of a thread: start, security, LPC and ALPC, I/O, TEB and the flag words."""
 import software_pte
+import stacks
 from synth import PAGE
 
 POOL_WAYS = {"used": ["pool-scan"], "freed": ["freed-pool"], "unmapped": ["unmapped-pool"], "wiped": []}
@@ -13,7 +14,10 @@ class Rest:
     def _start(self):
         o, system, process = self.object, self.system, self.process
         kernel_start = system.base + 0x1200 + 0x10 * (self.tid // 4 % 16)
-        start = process.user["ntdll"] + 0x1010 if self.user else kernel_start
+        start = kernel_start
+        if self.user:
+            ntdll = process.code["ntdll.dll"]
+            start = ntdll.base + ntdll.code.functions["RtlUserThreadStart"].rva
         if self.recipe.get("idle"):
             return  # zero: whether that is an address or none is the reader's taste
         self.put("StartAddress", start, "start_address", hex(start))
@@ -182,6 +186,9 @@ class Rest:
         if how in software_pte.HOWS:
             self._take_away(va, how)
         if process.wow64:
+            area = stacks.wow64(self)
+            slots = system.object(va, "_TEB", space=process.space).at("TlsSlots")
+            system.labels.put(process.space, slots + 8, 8, area)
             process.space.map(va + 0x2000, length=-(-system.struct_size("_TEB32") // PAGE) * PAGE)
             self._write_teb32(va)
 

@@ -6,6 +6,7 @@ decoder that swaps two places is noticed. What was written is told to the truth,
 """
 import datetime
 
+import stacks
 from objects import filetime
 from synth import PAGE, Ref
 from thread_rest import Rest
@@ -285,27 +286,20 @@ class Thread(Rest):
         self.put("StackBase", base, "stack_base", hex(base))
         self.put("StackLimit", limit, "stack_limit", hex(limit))
         self.put("InitialStack", initial, "initial_stack", hex(initial))
-        kernel_stack = trap - 0x180 - 16 * (self.index % 8)
-        self.put("KernelStack", kernel_stack, "kernel_stack", hex(kernel_stack))
         self.put("KernelStackResident", int(resident), "kernel_stack_resident", resident)
-        if resident and not self.recipe.get("idle"):
-            self._switch_frame(kernel_stack)
-        if not self.user or "terminated" in self.recipe:
-            self.put("TrapFrame", 0, "trap_frame")
+        trapped = self.user and "terminated" not in self.recipe
+        self.put("TrapFrame", trap if trapped else 0, "trap_frame", hex(trap))
+        if not trapped:
             self.tell("trap_frame", None)
-            return
-        self.put("TrapFrame", trap, "trap_frame", hex(trap))
-        if not resident:
-            return
-        frame = system.object(trap, "_KTRAP_FRAME")
-        code, stack = self.process.user["ntdll"] + 0x1100 + self.tid, self._user_stack()[1] - 0x100
-        for name, value in (("Eip", code), ("SegCs", 0x1B), ("EFlags", 0x246), ("HardwareEsp", stack),
-                            ("HardwareSegSs", 0x23),
-                            ("Rip", code), ("Rsp", stack), ("SegSs", 0x2B), ("Ebp", stack + 0x20),
-                            ("Rbp", stack + 0x20)):
-            frame.put(name, value)
-        if frame.has("Rip"):
-            frame.put("SegCs", 0x33)
+        self.maker = (stacks.Stacks64 if system.pointer == 8 else stacks.Stacks32)(self, initial, trap)
+        if resident and not self.recipe.get("idle") and "terminated" not in self.recipe:
+            back = self.maker.make()
+        else:
+            back = None
+        kernel_stack = back or trap - 0x180 - 16 * (self.index % 8)
+        self.put("KernelStack", kernel_stack, "kernel_stack", hex(kernel_stack))
+        if resident and "terminated" in self.recipe:
+            self._switch_frame(kernel_stack)
 
     def _float_area(self):
         """Until the registers of SSE moved away, 32-bit kernels kept them above the trap frame."""

@@ -10,6 +10,7 @@ import struct
 import executive
 import handles
 import kdbg
+import modules
 import paging
 import pe
 import pool
@@ -34,6 +35,8 @@ ROOTS = {
     "x64": [(9200, 0x1AD000), (0, 0x187000)],
     "la57": [(0, 0x1AD000)],
 }
+# Where the kernel's code lies in its image, and in .edata the tables of it.
+KERNEL_TEXT, KERNEL_PDATA, KERNEL_XDATA = 0x3000, 0x3000, 0x4000
 
 
 class System:
@@ -149,8 +152,8 @@ class System:
                 self.kernel.map_large(va)
         self.kernel.map(self.base)
         self.kernel.map(self.base + self.data[0], length=self.data[1] - self.data[0])
-        for at in (0x1000, self.edata, self.rsrc):
-            self.kernel.map(self.base + at, length=0x2000, execute=at == 0x1000)
+        for at, length in ((0x1000, 0x4000), (self.edata, 0x5000), (self.rsrc, 0x2000)):
+            self.kernel.map(self.base + at, length=length, execute=at == 0x1000)
         for name, at in rva.items():
             self.labels.define(name, self.base + at)
             self.kernel.map(self.base + at & -PAGE, execute=True)
@@ -189,6 +192,8 @@ class System:
                      "PsProcessType", "MmHighestUserAddress", "MmSystemRangeStart", "InitSafeBootMode"]
                     + (["PsLoadedModuleList"] if self.build >= 6000 else [])}
         exported.update({"KeBugCheckEx": 0x1A00, "IoCompleteRequest": 0x1B40, "ZwClose": 0x1C80})
+        code = self.code["nt"].code
+        exported.update({f.name: f.rva for f in code.functions.values() if f.name not in exported})
         guid, age, name = self._pdb()
         debug = 0x800
         record = pe.rsds(guid, age, name)
@@ -200,6 +205,11 @@ class System:
                     ("PAGE", self.data[1], self.edata - self.data[1], pe.TEXT_FLAGS),
                     (".edata", self.edata, 0x8000, pe.CONST_FLAGS), (".rsrc", self.rsrc, 0x8000, pe.CONST_FLAGS)]
         directories = {0: (self.edata, len(edata)), 2: (self.rsrc, len(resource)), 6: (debug, 28)}
+        if code.pdata:
+            directories[3] = (self.edata + KERNEL_PDATA, len(code.pdata))
+            self.kernel.write(self.base + self.edata + KERNEL_PDATA, code.pdata)
+            self.kernel.write(self.base + self.edata + KERNEL_XDATA, code.xdata)
+        self.kernel.write(self.base + code.rva, code.text)
         head = pe.build(self.pointer, self.image_size, timestamp, sections, self.recipe.get("checksum", 0x20F1C3),
                         0x1000,
                         os_version, self.base, directories)
@@ -302,6 +312,29 @@ class System:
             self.pcr.append(pcr)
             self.prcb.append(prcb)
 
+    def running(self, number):
+        """The thread that the processor's block names, None where the tables do not know that member."""
+        va = self.prcb[number].get("CurrentThread")
+        return next((t for p in self.processes for t in p.threads if t.object.va == va), None)
+
+    def live(self, number):
+        """The registers of a processor, by name: those of its thread."""
+        thread = self.running(number)
+        return getattr(thread, "live", None)
+
+    def write_contexts(self):
+        """Processors that were stopped have their registers in their blocks, as a crash or a debugger leaves them."""
+        for number, prcb in enumerate(self.prcb):
+            live = self.live(number)
+            if not live or not prcb.has("ProcessorState.ContextFrame"):
+                continue
+            context = self.object(prcb.at("ProcessorState.ContextFrame"), "_CONTEXT")
+            names = {"rflags": "EFlags", "eflags": "EFlags", "cs": "SegCs", "ss": "SegSs"}
+            for name, value in live.items():
+                context.put(names.get(name, name.title()), value)
+            context.put("ContextFlags", 0x10001F if self.pointer == 8 else 0x1003F)
+            prcb.put("Context", context.va)
+
     # ------------------------------------------------------------ debugger block
 
     def pte_base(self):
@@ -355,6 +388,8 @@ class System:
     # ------------------------------------------------------------ kernel modules
 
     def make_modules(self):
+        self.code = {"nt": modules.Module("ntoskrnl.exe", self.base,
+                                          modules.of_kernel(self, KERNEL_TEXT, self.edata + KERNEL_XDATA))}
         head = self.symbol("PsLoadedModuleList", 2 * self.pointer)
         kind = "_KLDR_DATA_TABLE_ENTRY"
         if kind not in self.places["structs"]:
@@ -363,13 +398,16 @@ class System:
         entries.append(self._small_module(kind, "hal.dll", self.at["hal"], "\\SystemRoot\\system32\\"))
         for name in self.recipe.get("drivers", ["disk.sys", "tcpip.sys"]):
             va = self.take_pages("driver", 0x10000)
-            entries.append(self._small_module(kind, name, va, "\\SystemRoot\\System32\\drivers\\"))
+            code = modules.of_small(self.pointer, "driver")
+            self.code[name] = modules.Module(name, va, code)
+            entries.append(self._small_module(kind, name, va, "\\SystemRoot\\System32\\drivers\\", code))
         self.link(head, entries)
 
-    def _small_module(self, kind, name, base, folder):
+    def _small_module(self, kind, name, base, folder, code=None):
         chunks = pe.small(self.pointer, 0x5000, self.recipe["timestamp"] - 77, name, base, self.version,
                           ("9C2F1E6D4B3A58770112233445566778", 1, name.rpartition(".")[0] + ".pdb"),
-                          {"HalReturnToFirmware": 0x1010} if name == "hal.dll" else None, tuple(self.version[:2]))
+                          {"HalReturnToFirmware": 0x1010} if name == "hal.dll" else None, tuple(self.version[:2]),
+                          code)
         self.kernel.map(base, length=0x5000, execute=True)
         for rva, data in chunks.items():
             self.kernel.write(base + rva, data)
