@@ -146,8 +146,8 @@ def _put(header, at, code, *values):
 
 
 def _context(system):
-    """CONTEXT of processor 0: its places come from the fact tables."""
-    r = _registers(system, 0)
+    """CONTEXT of the processor that stopped: its places come from the fact tables."""
+    r = _registers(system, system.stopped)
     shape = system.places["structs"]["_CONTEXT"]
     out = bytearray(shape["size"])
     wide = system.pointer == 8

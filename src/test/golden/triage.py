@@ -61,6 +61,7 @@ def memory(system, va, length, space=None):
 def stopped(system):
     """The last processor that was busy, its thread, and the process whose address space that was in."""
     prcb = [p for p in system.prcb if p.get("CurrentThread") != p.get("IdleThread")][-1]
+    system.stopped = system.prcb.index(prcb)
     va = prcb.get("CurrentThread")
     thread = system.object(va, "_ETHREAD", "_KTHREAD")
     return prcb.va, va, thread.get("ApcState.Process") or thread.get("Process")
@@ -83,10 +84,10 @@ def driver_rows(system, out):
 
 def write(system, path):
     wide = system.pointer == 8
+    prcb, thread, process = stopped(system)
     head = (formats._header64 if wide else formats._header32)(system, 4, [], 0)
     at = len(head)
     out = File(head + bytes(0x80 if wide else 0x68))
-    prcb, thread, process = stopped(system)
     sizes = {name: system.struct_size(name) for name in ("_KPRCB", "_EPROCESS", "_ETHREAD")}
     base = system.object(thread, "_ETHREAD", "_KTHREAD").get("StackBase") or system.object(
         thread, "_ETHREAD", "_KTHREAD").get("InitialStack")
@@ -137,9 +138,13 @@ def check_thread(diff, system, object_va, answer):
         if truth.get(key) is not None and got[key] is None:
             diff.add(f"{key} is not told ({got['absent'].get(key)})")
     for key, want in truth.items():
-        if got[key] is None or key in ("object_pa", "sources"):
+        if got.get(key) is None or key in ("object_pa", "sources"):
             continue
-        if not run.same(want, got[key]):
+        if key.endswith("_registers"):
+            run.check_registers(diff, key, want, got[key])
+        elif key.endswith("stack") and isinstance(want, list):  # as far as the bytes of the stack go
+            run.check_frames(diff, key, want[:len(got[key])], got[key])
+        elif not run.same(want, got[key]):
             diff.add(f"{key}: want {want}, got {got[key]}")
 
 

@@ -57,6 +57,7 @@ class System:
         self.truth = {"system": {}, "processes": [], "threads": [], "modules": [], "notes": [], "handles": [],
                       "hidden": {"processes": [], "threads": []}}
         self.hidden = {}
+        self.stopped = 0  # the processor whose registers a dump's header has
         self.handle_tables = []
         self.unmapped = []
         self.executive = executive.Executive(self)
