@@ -65,7 +65,25 @@ struct stasis_bytes {
 struct stasis_image;
 
 struct stasis_image_options {
-        const char *format; /* name of a reader ("raw", "elf", "kdump", "dmp", "lime"), or NULL: the best bid wins */
+        /*
+         * Name of a reader ("raw", "elf", "kdump", "dmp", "lime"), which then reads the file as it is; or NULL: the
+         * best bid wins, and a file that is compressed or an archive is opened as what it holds.
+         */
+        const char *format;
+        const char *tmp;    /* folder for what must be unpacked; NULL: $TMPDIR, else /var/tmp */
+        uint64_t tmp_limit; /* bytes that may be unpacked; 0: 64 GiB */
+        void (*progress)(void *ctx, const char *what, uint64_t done,
+                         uint64_t total); /* NULL, or called while unpacking */
+        void *progress_ctx;
+};
+
+/* A compressed file or an archive that the image was in. */
+struct stasis_container {
+        const char *
+                kind; /* "gzip", "xz", "zstd", "bzip2", "lz4", "zip", "tar" or "7z"; static. "gzip" also of a .tar.gz */
+        const char *member; /* its name there; NULL: of a compressed file, which names none */
+        uint64_t size;      /* of the container in bytes */
+        uint64_t off; /* where in it the member begins, if it lies there as it is; STASIS_NOWHERE: it was unpacked */
 };
 
 /* One contiguous piece of physical memory held by the file. Sorted by pa, never overlapping, never empty. */
@@ -203,6 +221,10 @@ struct stasis_hints {
         const char *broken_driver; /* the driver that the system blames; UTF-8 */
 };
 
+/*
+ * path may be "ARCHIVE!MEMBER", and need not be where an archive holds one file. What must be unpacked goes to a file
+ * without a name in options->tmp, which is gone with the image, whatever happens.
+ */
 STASIS_API enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,
                                                 struct stasis_image **ret_image,
                                                 struct stasis_error *err) STASIS_MUST_CHECK;
@@ -224,6 +246,8 @@ STASIS_API void stasis_image_close(struct stasis_image *image);
 STASIS_API const char *stasis_image_path(const struct stasis_image *image); /* of its first file */
 /* The path of each of its files, in the order given; NULL past the last. */
 STASIS_API const char *stasis_image_file_at(const struct stasis_image *image, size_t index);
+/* What its first file was in, from the outside in; NULL past the last, at once where it was in nothing. */
+STASIS_API const struct stasis_container *stasis_image_container_at(const struct stasis_image *image, size_t index);
 /* The stable name of its reader ("dmp"), and what it is in words ("Windows crash dump, 64-bit, full"). */
 STASIS_API const char *stasis_image_format(const struct stasis_image *image);
 STASIS_API const char *stasis_image_format_title(const struct stasis_image *image);

@@ -61,30 +61,57 @@ static bool make_tables(struct stasis_map *map, size_t len, bool owned)
         return false;
 }
 
-enum stasis_status stasis_map_open(const char *path, struct stasis_map *ret_map, struct stasis_error *err)
+enum stasis_status stasis_map_open_fd(int opened, const char *name, struct stasis_map *ret_map,
+                                      struct stasis_error *err)
 {
-        /* O_NONBLOCK: opening a pipe must not wait for a writer. */
-        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0)
-                return stasis_fail(err, STASIS_IO, "%s: %s", path, strerror(errno));
+        _cleanup_fd_ int fd = opened;
         uint64_t size = 0;
-        enum stasis_status status = size_of(fd, path, &size, err);
+        enum stasis_status status = size_of(fd, name, &size, err);
         if (status != STASIS_OK)
                 return status;
         size_t len = (size_t)size;
         void *at = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
         if (at == MAP_FAILED)
-                return stasis_fail(err, STASIS_IO, "%s: cannot be mapped: %s", path, strerror(errno));
+                return stasis_fail(err, STASIS_IO, "%s: cannot be mapped: %s", name, strerror(errno));
         (void)madvise(at, len, MADV_RANDOM);
         if (!make_tables(ret_map, len, true)) {
                 munmap(at, len);
-                return stasis_fail(err, STASIS_NOMEM, "%s: out of memory", path);
+                return stasis_fail(err, STASIS_NOMEM, "%s: out of memory", name);
         }
         ret_map->fd = fd;
         fd = -1; /* the map's now */
-        ret_map->bytes = (struct stasis_bytes){ at, len };
+        ret_map->whole = ret_map->bytes = (struct stasis_bytes){ at, len };
         ret_map->owned = true;
         return STASIS_OK;
+}
+
+enum stasis_status stasis_map_open(const char *path, struct stasis_map *ret_map, struct stasis_error *err)
+{
+        /* O_NONBLOCK: opening a pipe must not wait for a writer. */
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return stasis_fail(err, STASIS_IO, "%s: %s", path, strerror(errno));
+        return stasis_map_open_fd(fd, path, ret_map, err);
+}
+
+enum stasis_status stasis_map_narrow(struct stasis_map *map, uint64_t off, uint64_t len, struct stasis_error *err)
+{
+        void *touched = (void *)map->touched, *window = (void *)map->window;
+        if (!make_tables(map, (size_t)len, map->owned)) {
+                map->touched = touched;
+                map->window = window;
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        }
+        free(touched);
+        free(window);
+        map->bytes = (struct stasis_bytes){ map->bytes.at + off, (size_t)len };
+        return STASIS_OK;
+}
+
+void stasis_map_release(const struct stasis_map *map)
+{
+        if (map->owned)
+                (void)madvise((void *)map->whole.at, map->whole.len, MADV_DONTNEED);
 }
 
 enum stasis_status stasis_map_borrow(const void *bytes, size_t len, struct stasis_map *ret_map,
@@ -102,8 +129,8 @@ enum stasis_status stasis_map_borrow(const void *bytes, size_t len, struct stasi
 
 void stasis_map_close(struct stasis_map *map)
 {
-        if (map->owned && map->bytes.at) {
-                munmap((void *)map->bytes.at, map->bytes.len);
+        if (map->owned && map->whole.at) {
+                munmap((void *)map->whole.at, map->whole.len);
                 close(map->fd);
         }
         free((void *)map->touched);
@@ -133,7 +160,7 @@ static void count_window(struct stasis_map *map, uint64_t window)
         atomic_store_explicit(&map->window[window], now, memory_order_relaxed);
         if (atomic_fetch_add_explicit(&map->fresh, 1, memory_order_relaxed) + 1 != WINDOWS_MAX)
                 return;
-        (void)madvise((void *)map->bytes.at, map->bytes.len, MADV_DONTNEED);
+        stasis_map_release(map);
         uint8_t next = now == UINT8_MAX ? 1 : (uint8_t)(now + 1);
         atomic_store_explicit(&map->window[window], next, memory_order_relaxed);
         atomic_store_explicit(&map->generation, next, memory_order_relaxed);
@@ -159,8 +186,9 @@ uint64_t stasis_map_next_data(const struct stasis_map *map, uint64_t off)
 {
         if (!map->owned || off >= map->bytes.len)
                 return off;
-        off_t data = lseek(map->fd, (off_t)off, SEEK_DATA);
+        uint64_t before = (uint64_t)(map->bytes.at - map->whole.at);
+        off_t data = lseek(map->fd, (off_t)(before + off), SEEK_DATA);
         if (data >= 0)
-                return (uint64_t)data;
+                return (uint64_t)data - before < map->bytes.len ? (uint64_t)data - before : map->bytes.len;
         return errno == ENXIO ? map->bytes.len : off; /* ENXIO: nothing but a hole to the end */
 }

@@ -9,6 +9,7 @@
 
 struct stasis_map {
         struct stasis_bytes bytes;
+        struct stasis_bytes whole; /* owned: what is mapped, of which bytes may be a part */
         bool owned;                /* mapped by us (munmap on close) or borrowed memory */
         int fd;                    /* owned: kept to ask where the file has holes; else -1 */
         _Atomic uint64_t *touched; /* one bit a 4 KiB page of the file; lazily backed */
@@ -26,6 +27,14 @@ struct stasis_map {
  */
 enum stasis_status stasis_map_open(const char *path, struct stasis_map *ret_map,
                                    struct stasis_error *err) STASIS_MUST_CHECK;
+/* The same of a file that is open; fd is the map's from now on, also after a failure. name: for messages. */
+enum stasis_status stasis_map_open_fd(int fd, const char *name, struct stasis_map *ret_map,
+                                      struct stasis_error *err) STASIS_MUST_CHECK;
+/* Only [off, off+len) of what is mapped, which lies inside, from now on: offset 0 is there. STASIS_NOMEM only. */
+enum stasis_status stasis_map_narrow(struct stasis_map *map, uint64_t off, uint64_t len,
+                                     struct stasis_error *err) STASIS_MUST_CHECK;
+/* Gives all resident pages back to the system, for whoever reads without touching. */
+void stasis_map_release(const struct stasis_map *map);
 enum stasis_status stasis_map_borrow(const void *bytes, size_t len, struct stasis_map *ret_map,
                                      struct stasis_error *err) STASIS_MUST_CHECK;
 void stasis_map_close(struct stasis_map *map);

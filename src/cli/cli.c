@@ -84,16 +84,29 @@ static bool is_same_file(int fd, const char *path)
         return path && fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* "ARCHIVE!MEMBER" is read from ARCHIVE. */
+static bool is_same_image(int fd, const char *path)
+{
+        bool found = is_same_file(fd, path);
+
+        for (const char *mark = strchr(path, '!'); mark && !found; mark = strchr(mark + 1, '!')) {
+                char *file = strndup(path, (size_t)(mark - path));
+                found = is_same_file(fd, file);
+                free(file);
+        }
+        return found;
+}
+
 static bool is_input(const struct cli *cli, int fd)
 {
-        bool found = is_same_file(fd, cli->image_path) || is_same_file(fd, cli->layout);
+        bool found = is_same_image(fd, cli->image_path) || is_same_file(fd, cli->layout);
 
         for (size_t i = 0; i < cli->symbols.count; i++)
                 found |= is_same_file(fd, cli->symbols.at[i]);
         for (size_t i = 0; i < cli->also.count; i++)
-                found |= is_same_file(fd, cli->also.at[i]);
+                found |= is_same_image(fd, cli->also.at[i]);
         for (size_t i = 0; i < cli->more_count; i++)
-                found |= is_same_file(fd, cli->more[i]);
+                found |= is_same_image(fd, cli->more[i]);
         for (size_t i = 0; i < cli->pagefiles.count; i++)
                 found |= is_same_file(fd, cli_pagefile(cli->pagefiles.at[i], NULL));
         return found;

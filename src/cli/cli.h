@@ -70,7 +70,8 @@ struct cli {
         bool help, quiet, trace, evidence, explain, reverse, physical, all_columns, user;
         const char *reader, *layout, *mode, *output, *columns, *state;
         struct cli_texts symbols, pagefiles;
-        struct cli_number root, process, tid, object;
+        const char *tmp;
+        struct cli_number root, process, tid, object, tmp_limit;
 
         struct stasis_image *image;
         struct stasis_system *system; /* also there where the system was not understood: only trace and notes then */
@@ -114,7 +115,7 @@ int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);
 
 /* ---- options: rows, from which parsing, --help, the manual and the completion derive (options.c) */
 
-enum cli_take { TAKE_FLAG, TAKE_TEXT, TAKE_TEXTS, TAKE_CHOICE, TAKE_CHOICE_TEXT, TAKE_NUMBER, TAKE_ADDRESS };
+enum cli_take { TAKE_FLAG, TAKE_TEXT, TAKE_TEXTS, TAKE_CHOICE, TAKE_CHOICE_TEXT, TAKE_NUMBER, TAKE_SIZE, TAKE_ADDRESS };
 
 struct cli_option {
         const char *name;
@@ -134,6 +135,8 @@ extern const struct cli_option cli_options[]; /* ended by a row without a name *
 void cli_option_choices(const struct cli_option *option, const struct cli_verb *verb, struct text *ret_choices);
 /* Fills cli from argv[1..]; CLI_COMPLETE, or CLI_USAGE with the message printed. */
 enum cli_exit cli_parse(struct cli *cli, int argc, char **argv);
+/* "8G": a number of bytes, K, M, G and T as powers of 1,024. */
+bool cli_parse_size(const char *text, uint64_t *ret_value);
 /* "0x1f", "1f" (hex where digits are 16-based), "fffff800`12345678"; false where that is no number of 64 bits. */
 bool cli_parse_address(const char *text, uint64_t *ret_value);
 /* "264" or "0x108". */

@@ -93,6 +93,27 @@ static void put_gaps_of(struct cli *cli, const char *title, bool filtered, size_
         }
 }
 
+/* "zip, 12.3 MiB: member dumps/one.raw, at 0x40 as it is" */
+static void put_containers(struct cli *cli)
+{
+        const struct stasis_container *c;
+        struct text text = { 0 };
+
+        for (size_t i = 0; (c = stasis_image_container_at(cli->image, i)); i++) {
+                text_printf(&text, "%s, ", c->kind);
+                size_text(&text, c->size);
+                if (c->member)
+                        text_printf(&text, ": member %s", c->member);
+                if (c->off == STASIS_NOWHERE)
+                        text_str(&text, ", unpacked");
+                else
+                        text_printf(&text, ", at 0x%" PRIx64 " as it is", c->off);
+                put_pair(cli, i ? "" : "Inside of", text_get(&text));
+                text_reset(&text);
+        }
+        text_free(&text);
+}
+
 static void put_image(struct cli *cli)
 {
         size_t remarks;
@@ -103,6 +124,7 @@ static void put_image(struct cli *cli)
         put_title(cli, "Image");
         for (size_t i = 0; (path = stasis_image_file_at(cli->image, i)); i++)
                 put_pair(cli, i ? "" : "File", path);
+        put_containers(cli);
         put_pair(cli, "Format", stasis_image_format_title(cli->image));
         put_pair(cli, "Reader", stasis_image_format(cli->image));
         put_size(cli, "File size", stasis_image_file_size(cli->image));

@@ -70,6 +70,13 @@ const char *stasis_image_path(const struct stasis_image *image) { return image->
 
 const char *stasis_image_file_at(const struct stasis_image *image, size_t index) { return index ? NULL : image->path; }
 
+const struct stasis_container *stasis_image_container_at(const struct stasis_image *image, size_t index)
+{
+        (void)image;
+        (void)index;
+        return NULL;
+}
+
 const char *stasis_image_format(const struct stasis_image *image)
 {
         (void)image;

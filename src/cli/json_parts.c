@@ -105,6 +105,28 @@ static void put_files(struct json *json, const struct stasis_image *image)
         json_end(json);
 }
 
+static void put_containers(struct json *json, const struct stasis_image *image)
+{
+        const struct stasis_container *c;
+
+        json_begin(json, "containers", '[');
+        for (size_t i = 0; (c = stasis_image_container_at(image, i)); i++) {
+                json_begin(json, NULL, '{');
+                json_put_text(json, "kind", c->kind);
+                if (c->member)
+                        json_put_text(json, "member", c->member);
+                else
+                        json_put_null(json, "member");
+                json_put_number(json, "size", c->size);
+                if (c->off == STASIS_NOWHERE)
+                        json_put_null(json, "off");
+                else
+                        json_put_hex(json, "off", c->off);
+                json_end(json);
+        }
+        json_end(json);
+}
+
 static void put_ranges(struct json *json, const struct stasis_image *image)
 {
         size_t runs, gaps;
@@ -180,6 +202,7 @@ void json_image(struct json *json, const struct stasis_image *image, bool whole)
         put_hints(json, image);
         if (whole) {
                 put_files(json, image);
+                put_containers(json, image);
                 put_cpus(json, image);
                 put_exception(json, stasis_image_hints(image));
                 put_ranges(json, image);

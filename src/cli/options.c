@@ -50,6 +50,10 @@ const struct cli_option cli_options[] = {
           "read IMAGE with this reader, whatever it looks like" },
         { "also", 0, "FILE", NULL, VERB_ALL, TAKE_TEXTS, AT(also),
           "a further file of the image: a part of a split kdump; may be given several times" },
+        { "tmp", 0, "DIR", NULL, VERB_ALL, TAKE_TEXT, AT(tmp),
+          "where an image that is compressed or in an archive is unpacked, if it must be ($TMPDIR, else /var/tmp)" },
+        { "tmp-limit", 0, "SIZE", NULL, VERB_ALL, TAKE_SIZE, AT(tmp_limit),
+          "unpack no more than this: bytes, or with K, M, G, T behind (64G)" },
         { "output", 'o', "FILE", NULL, VERB_ALL, TAKE_TEXT, AT(output), "write the answer to FILE" },
         { "color", 0, "WHEN", "auto|always|never", VERB_ALL, TAKE_CHOICE, AT(color),
           "colours: on a terminal unless NO_COLOR is set (auto)" },
@@ -129,6 +133,37 @@ bool cli_parse_number(const char *text, uint64_t *ret_value)
         return parse_digits(hex ? text + 2 : text, hex ? 16 : 10, ret_value);
 }
 
+bool cli_parse_size(const char *text, uint64_t *ret_value)
+{
+        static const char units[] = "KMGT";
+        char digits[32];
+        size_t len = strlen(text);
+        const char *unit = len ? strchr(units, text[len - 1]) : NULL;
+        unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+        uint64_t value;
+
+        len -= unit ? 1 : 0;
+        if (len >= sizeof(digits))
+                return false;
+        memcpy(digits, text, len);
+        digits[len] = '\0';
+        if (!parse_digits(digits, 10, &value) || value > UINT64_MAX >> shift || value == 0)
+                return false;
+        *ret_value = value << shift;
+        return true;
+}
+
+/* What a number may be, and how it is asked for. */
+static const struct number_form {
+        enum cli_take take;
+        bool (*parse)(const char *text, uint64_t *ret_value);
+        const char *is;
+} number_forms[] = {
+        { TAKE_NUMBER, cli_parse_number, "a number (decimal, or hexadecimal with 0x)" },
+        { TAKE_SIZE, cli_parse_size, "a size (a number of bytes, or with K, M, G or T behind)" },
+        { TAKE_ADDRESS, cli_parse_address, "an address (hexadecimal, with or without 0x)" },
+};
+
 static enum cli_exit bad_choice(struct cli *cli, const struct cli_option *option, const char *value)
 {
         struct text choices = { 0 };
@@ -157,13 +192,12 @@ static enum cli_exit take_choice(struct cli *cli, const struct cli_option *optio
 static enum cli_exit take_number(struct cli *cli, const struct cli_option *option, const char *value)
 {
         struct cli_number *number = (struct cli_number *)(void *)((char *)cli + option->at);
-        bool good = option->take == TAKE_ADDRESS ? cli_parse_address(value, &number->value)
-                                                 : cli_parse_number(value, &number->value);
+        const struct number_form *form = number_forms;
 
-        if (!good)
-                return cli_usage(cli, "--%s %s is not %s", option->name, value,
-                                 option->take == TAKE_ADDRESS ? "an address (hexadecimal, with or without 0x)"
-                                                              : "a number (decimal, or hexadecimal with 0x)");
+        while (form->take != option->take)
+                form++;
+        if (!form->parse(value, &number->value))
+                return cli_usage(cli, "--%s %s is not %s", option->name, value, form->is);
         number->known = true;
         return CLI_COMPLETE;
 }
@@ -189,6 +223,7 @@ static enum cli_exit take(struct cli *cli, const struct cli_option *option, cons
         case TAKE_CHOICE:
         case TAKE_CHOICE_TEXT: return take_choice(cli, option, value);
         case TAKE_NUMBER:
+        case TAKE_SIZE:
         case TAKE_ADDRESS: return take_number(cli, option, value);
         }
         return CLI_USAGE;

@@ -112,6 +112,8 @@ static void progress(void *ctx, const char *what, uint64_t done, uint64_t total)
         cli->progress_shown = true;
 }
 
+static bool is_watched(const struct cli *cli) { return !cli->quiet && cli->err == stderr && isatty(fileno(stderr)); }
+
 void cli_progress_end(struct cli *cli)
 {
         if (cli->progress_shown)
@@ -144,13 +146,23 @@ static enum stasis_status open_files(struct cli *cli, const struct stasis_image_
 
 enum cli_exit cli_open_image(struct cli *cli)
 {
-        struct stasis_image_options options = { .format = cli->reader };
+        bool watched = is_watched(cli);
+        struct stasis_image_options options = {
+                .format = cli->reader,
+                .tmp = cli->tmp,
+                .tmp_limit = cli->tmp_limit.value,
+                .progress = watched ? progress : NULL,
+                .progress_ctx = cli,
+        };
         struct stasis_error err = { 0 };
         struct stat st;
 
         enum stasis_status status = open_files(cli, &options, &err);
+        cli_progress_end(cli);
         if (status == STASIS_OK)
                 return CLI_COMPLETE;
+        if (status == STASIS_LIMIT)
+                return cli_fail_library(cli, &err, "'--tmp-limit' allows more");
         bool empty = stat(cli->image_path, &st) == 0 && st.st_size == 0;
         if (status == STASIS_CORRUPT && !cli->reader && !empty)
                 return cli_fail_library(cli, &err, "'--reader raw' reads the file as plain memory");
@@ -178,7 +190,7 @@ static void name_pagefiles(const struct cli *cli, struct stasis_pagefile file[st
 
 static enum stasis_status open_system(struct cli *cli, struct stasis_error *err)
 {
-        bool watched = !cli->quiet && cli->err == stderr && isatty(fileno(stderr));
+        bool watched = is_watched(cli);
         bool infer = cli->layout && strcmp(cli->layout, "inferred") == 0; /* a file of this name is ./inferred */
         struct stasis_pagefile pagefile[CLI_TEXTS_MAX];
         name_pagefiles(cli, pagefile);

@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct stasis_image *image = NULL;
 
         if (size <= HEAD ||
-            stasis_image_open_memory(data + HEAD, size - HEAD, "fuzz", &(struct stasis_image_options){ "raw" }, &image,
+            stasis_image_open_memory(data + HEAD, size - HEAD, "fuzz", &(struct stasis_image_options){ .format = "raw" }, &image,
                                      NULL) != STASIS_OK)
                 return 0;
         uint64_t va = load_le64(data + 9);

@@ -64,17 +64,19 @@ static enum stasis_status finish(struct stasis_image **image, const char *name,
 }
 
 static enum stasis_status map_more(struct stasis_image *image, const char *const *paths, size_t count,
-                                   struct stasis_error *err)
+                                   const struct stasis_image_options *options, struct stasis_error *err)
 {
         image->more = calloc(count ? count : 1, sizeof *image->more);
         if (!image->more)
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         for (size_t i = 0; i < count; i++) {
                 struct stasis_more *more = &image->more[i];
-                enum stasis_status status = stasis_map_open(paths[i], &more->map, err);
+                struct containers containers = { 0 };
+                image->more_count++;
+                enum stasis_status status =
+                        container_open(paths[i], options, &image->arena, &containers, &more->map, err);
                 if (status != STASIS_OK)
                         return status;
-                image->more_count++;
                 more->path = stasis_arena_strndup(&image->arena, paths[i], strlen(paths[i]));
                 if (!more->path)
                         return stasis_fail(err, STASIS_NOMEM, "out of memory");
@@ -91,9 +93,10 @@ enum stasis_status stasis_image_open_files(const char *const *paths, size_t coun
         _cleanup_(stasis_image_closep) struct stasis_image *image = calloc(1, sizeof *image);
         if (!image)
                 return stasis_fail(err, STASIS_NOMEM, "%s: out of memory", paths[0]);
-        enum stasis_status status = stasis_map_open(paths[0], &image->map, err);
+        enum stasis_status status =
+                container_open(paths[0], options, &image->arena, &image->containers, &image->map, err);
         if (status == STASIS_OK)
-                status = map_more(image, paths + 1, count - 1, err);
+                status = map_more(image, paths + 1, count - 1, options, err);
         return status == STASIS_OK ? finish(&image, paths[0], options, ret_image, err) : status;
 }
 
@@ -148,6 +151,11 @@ const char *stasis_image_format_title(const struct stasis_image *image) { return
 const char *stasis_image_file_at(const struct stasis_image *image, size_t index)
 {
         return index == 0 ? image->path : index <= image->more_count ? image->more[index - 1].path : NULL;
+}
+
+const struct stasis_container *stasis_image_container_at(const struct stasis_image *image, size_t index)
+{
+        return index < image->containers.count ? &image->containers.at[index] : NULL;
 }
 
 uint64_t stasis_image_file_size(const struct stasis_image *image)

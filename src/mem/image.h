@@ -10,6 +10,7 @@
 
 #include "../base/arena.h"
 #include "../base/map.h"
+#include "container.h"
 #include "packed.h"
 
 struct stasis_format;
@@ -22,6 +23,7 @@ struct stasis_more {
 
 struct stasis_image {
         struct stasis_map map;
+        struct containers containers; /* that map was in */
         struct stasis_more *more; /* of formats with parts */
         size_t more_count;
         struct stasis_arena arena; /* lives as long as the image */

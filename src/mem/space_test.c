@@ -19,7 +19,7 @@ static void setup(void)
 {
         memset(memory, 0, sizeof(memory));
         ck_assert_int_eq(stasis_image_open_memory(memory, sizeof(memory), "memory",
-                                                  &(struct stasis_image_options){ "raw" }, &image, NULL),
+                                                  &(struct stasis_image_options){ .format = "raw" }, &image, NULL),
                          STASIS_OK);
 }
 

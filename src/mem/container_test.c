@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* Images inside archives. The archives are written by libarchive's own writer, or cut and broken by hand. */
+#include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <stasis/stasis.h>
+
+#ifdef HAVE_LIBARCHIVE
+#include <archive.h>
+#include <archive_entry.h>
+
+enum { PAGE = 4096, PAGES = 640, LEN = PAGE * PAGES };
+
+static char folder[64], tmp[80], path[160];
+static uint8_t memory[LEN];
+static struct stasis_error err;
+
+/* A lone zero page first, as memory often begins; pages that do not compress; a long hole; the last page is one too. */
+static void setup(void)
+{
+        uint32_t seed = 1;
+        memset(memory, 0, sizeof memory);
+        for (size_t i = PAGE; i < LEN - PAGE; i++) {
+                seed = seed * 1664525 + 1013904223;
+                if (i < (size_t)100 * PAGE || i >= (size_t)500 * PAGE)
+                        memory[i] = (uint8_t)(seed >> 24);
+        }
+        snprintf(folder, sizeof folder, "/tmp/stasis-container-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        snprintf(tmp, sizeof tmp, "%s/tmp", folder);
+        ck_assert_int_eq(mkdir(tmp, 0700), 0);
+        err = (struct stasis_error){ 0 };
+}
+
+static unsigned entries(const char *of, bool take_away)
+{
+        unsigned count = 0;
+        DIR *dir = opendir(of);
+        for (struct dirent *e; (e = readdir(dir));) {
+                if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+                        continue;
+                count++;
+                if (take_away && unlinkat(dirfd(dir), e->d_name, 0))
+                        unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR);
+        }
+        closedir(dir);
+        return count;
+}
+
+static void teardown(void)
+{
+        ck_assert_uint_eq(entries(tmp, false), 0); /* whatever happened */
+        entries(folder, true);
+        ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static const char *in_folder(const char *name)
+{
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        return path;
+}
+
+static void add(struct archive *a, const char *name, const void *bytes, size_t len)
+{
+        struct archive_entry *entry = archive_entry_new();
+        archive_entry_set_pathname(entry, name);
+        archive_entry_set_size(entry, (la_int64_t)len);
+        archive_entry_set_filetype(entry, AE_IFREG);
+        archive_entry_set_perm(entry, 0600);
+        ck_assert_int_eq(archive_write_header(a, entry), ARCHIVE_OK);
+        ck_assert_int_eq(archive_write_data(a, bytes, len), (long)len);
+        archive_entry_free(entry);
+}
+
+/* An archive NAME in the folder; open for members. */
+static struct archive *writer(const char *name, int format, int filter, const char *options)
+{
+        struct archive *a = archive_write_new();
+        ck_assert_int_eq(archive_write_set_format(a, format), ARCHIVE_OK);
+        ck_assert_int_le(archive_write_add_filter(a, filter), ARCHIVE_OK);
+        if (options)
+                ck_assert_int_eq(archive_write_set_options(a, options), ARCHIVE_OK);
+        ck_assert_int_eq(archive_write_open_filename(a, in_folder(name)), ARCHIVE_OK);
+        return a;
+}
+
+static void finish(struct archive *a) { ck_assert_int_eq(archive_write_free(a), ARCHIVE_OK); }
+
+static void write_one(const char *name, int format, int filter, const char *options, const char *member)
+{
+        struct archive *a = writer(name, format, filter, options);
+        add(a, member, memory, LEN);
+        finish(a);
+}
+
+static enum stasis_status open_it(const char *name, struct stasis_image **ret_image)
+{
+        struct stasis_image_options options = { .tmp = tmp, .tmp_limit = UINT64_C(64) << 20 };
+        return stasis_image_open(in_folder(name), &options, ret_image, &err);
+}
+
+static void is_memory(struct stasis_image *image)
+{
+        static uint8_t read[LEN];
+        ck_assert_uint_eq(stasis_image_file_size(image), LEN);
+        ck_assert_int_eq(stasis_image_read(image, 0, read, LEN), STASIS_OK);
+        ck_assert_mem_eq(read, memory, LEN);
+}
+
+static const struct {
+        const char *name, *kind, *options, *member;
+        int format, filter;
+        bool in_place;
+} wrappings[] = {
+        { "a.gz", "gzip", NULL, NULL, ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_GZIP, false },
+        { "a.xz", "xz", NULL, NULL, ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_XZ, false },
+        { "a.zst", "zstd", NULL, NULL, ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_ZSTD, false },
+        { "a.bz2", "bzip2", NULL, NULL, ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_BZIP2, false },
+        { "a.lz4", "lz4", NULL, NULL, ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_LZ4, false },
+        { "a.tar", "tar", NULL, "d/mem.raw", ARCHIVE_FORMAT_TAR_PAX_RESTRICTED, ARCHIVE_FILTER_NONE, true },
+        { "a.tar.gz", "gzip", NULL, "d/mem.raw", ARCHIVE_FORMAT_TAR_USTAR, ARCHIVE_FILTER_GZIP, false },
+        { "a.zip", "zip", NULL, "d/mem.raw", ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE, false },
+        { "s.zip", "zip", "zip:compression=store", "d/mem.raw", ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE, true },
+        { "a.7z", "7z", NULL, "d/mem.raw", ARCHIVE_FORMAT_7ZIP, ARCHIVE_FILTER_NONE, false },
+};
+
+START_TEST(each_wrapping)
+{
+        struct stasis_image *image;
+        write_one(wrappings[_i].name, wrappings[_i].format, wrappings[_i].filter, wrappings[_i].options,
+                  wrappings[_i].member ? wrappings[_i].member : "x");
+        ck_assert_msg(open_it(wrappings[_i].name, &image) == STASIS_OK, "%s", err.text);
+        ck_assert_uint_eq(entries(tmp, false), 0); /* also while it is open */
+        is_memory(image);
+        const struct stasis_container *c = stasis_image_container_at(image, 0);
+        ck_assert_str_eq(c->kind, wrappings[_i].kind);
+        ck_assert_pstr_eq(c->member, wrappings[_i].member);
+        struct stat st;
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_uint_eq(c->size, (uint64_t)st.st_size);
+        ck_assert_int_eq(c->off != STASIS_NOWHERE, wrappings[_i].in_place);
+        if (wrappings[_i].in_place) { /* the place that is told holds these bytes */
+                uint8_t there[PAGE];
+                int fd = open(path, O_RDONLY);
+                ck_assert_int_eq(pread(fd, there, PAGE, (off_t)(c->off + 7 * PAGE)), PAGE);
+                ck_assert_mem_eq(there, memory + 7 * PAGE, PAGE);
+                close(fd);
+        }
+        ck_assert_ptr_null(stasis_image_container_at(image, 1));
+        stasis_image_close(image);
+}
+END_TEST
+
+/* Every cut is a clear error, and leaves nothing. */
+START_TEST(cut)
+{
+        struct stasis_image *image;
+        struct stat st;
+        write_one(wrappings[_i].name, wrappings[_i].format, wrappings[_i].filter, wrappings[_i].options,
+                  wrappings[_i].member ? wrappings[_i].member : "x");
+        ck_assert_int_eq(stat(path, &st), 0);
+        off_t cuts[] = { st.st_size - 1025, st.st_size / 2, st.st_size / 7, 600, 300 };
+        for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+                ck_assert_int_eq(truncate(path, cuts[i]), 0);
+                enum stasis_status status = open_it(wrappings[_i].name, &image);
+                if (status == STASIS_OK) { /* nothing of the member is missing: only what follows it */
+                        ck_assert_int_eq((int)i, 0);
+                        is_memory(image);
+                        stasis_image_close(image);
+                        continue;
+                }
+                ck_assert_uint_gt(strlen(err.text), strlen(path) + 10);
+                ck_assert_int_eq(strncmp(err.text, path, strlen(path)), 0);
+        }
+}
+END_TEST
+
+START_TEST(which_member)
+{
+        struct stasis_image *image;
+        struct archive *a = writer("m.zip", ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE, NULL);
+        add(a, "notes.txt", "hello", 5);
+        add(a, "dumps/one.raw", memory, LEN);
+        add(a, "../up.raw", memory, PAGE);
+        add(a, "a/../../up.raw", memory, PAGE);
+        add(a, "/etc/abs.raw", memory, PAGE);
+        finish(a);
+        ck_assert_int_eq(open_it("m.zip", &image), STASIS_USAGE);
+        ck_assert_ptr_nonnull(strstr(err.text, "zip: holds 5 files (notes.txt, dumps/one.raw, ../up.raw, "));
+        ck_assert_ptr_nonnull(strstr(err.text, "'ARCHIVE!NAME' names one"));
+        ck_assert_msg(open_it("m.zip!dumps/one.raw", &image) == STASIS_OK, "%s", err.text);
+        is_memory(image);
+        ck_assert_str_eq(stasis_image_container_at(image, 0)->member, "dumps/one.raw");
+        stasis_image_close(image);
+        ck_assert_int_eq(open_it("m.zip!one.raw", &image), STASIS_ABSENT);
+        ck_assert_ptr_nonnull(strstr(err.text, "holds no file of the name 'one.raw'"));
+        static const char *const out[] = { "m.zip!../up.raw", "m.zip!a/../../up.raw", "m.zip!/etc/abs.raw" };
+        for (size_t i = 0; i < 3; i++) {
+                ck_assert_int_eq(open_it(out[i], &image), STASIS_CORRUPT);
+                ck_assert_ptr_nonnull(strstr(err.text, "leads out of the archive"));
+        }
+        /* A file whose own name has the mark wins. */
+        write_one("m.zip!x", ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_NONE, NULL, "x");
+        ck_assert_int_eq(open_it("m.zip!x", &image), STASIS_OK);
+        is_memory(image);
+        stasis_image_close(image);
+        ck_assert_int_eq(open_it("m.zip!x!y", &image), STASIS_ABSENT); /* of m.zip, whose name is cut first */
+        a = writer("e.tar", ARCHIVE_FORMAT_TAR_USTAR, ARCHIVE_FILTER_NONE, NULL);
+        add(a, "empty", "", 0);
+        finish(a);
+        ck_assert_int_eq(open_it("e.tar", &image), STASIS_ABSENT);
+        ck_assert_ptr_nonnull(strstr(err.text, "tar: holds no file"));
+}
+END_TEST
+
+static size_t slurp(const char *name, void *to, size_t max)
+{
+        int fd = open(in_folder(name), O_RDONLY);
+        ssize_t len = read(fd, to, max);
+        close(fd);
+        ck_assert_int_gt(len, 0);
+        return (size_t)len;
+}
+
+START_TEST(nested)
+{
+        static uint8_t inner[LEN * 2];
+        struct stasis_image *image;
+        write_one("in.xz", ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_XZ, NULL, "x");
+        size_t len = slurp("in.xz", inner, sizeof inner);
+        struct archive *a = writer("out.zip", ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE, NULL);
+        add(a, "in.xz", inner, len);
+        finish(a);
+        ck_assert_msg(open_it("out.zip", &image) == STASIS_OK, "%s", err.text);
+        is_memory(image);
+        ck_assert_str_eq(stasis_image_container_at(image, 0)->kind, "zip");
+        ck_assert_str_eq(stasis_image_container_at(image, 1)->kind, "xz");
+        stasis_image_close(image);
+        len = slurp("out.zip", inner, sizeof inner);
+        a = writer("deep.tar", ARCHIVE_FORMAT_TAR_USTAR, ARCHIVE_FILTER_NONE, NULL);
+        add(a, "out.zip", inner, len);
+        finish(a);
+        ck_assert_int_eq(open_it("deep.tar", &image), STASIS_UNSUPPORTED);
+        ck_assert_ptr_nonnull(strstr(err.text, "unpack it first"));
+        struct stasis_image_options options = { .format = "raw" }; /* a reader that is named reads what is there */
+        ck_assert_int_eq(stasis_image_open(path, &options, &image, &err), STASIS_OK);
+        ck_assert_ptr_null(stasis_image_container_at(image, 0));
+        stasis_image_close(image);
+}
+END_TEST
+
+/* Zeros without end: they take no room on disk, and count all the same. */
+START_TEST(bomb)
+{
+        static const uint8_t zeros[1 << 20];
+        struct stasis_image *image;
+        struct archive *a = writer("bomb.gz", ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_GZIP, NULL);
+        struct archive_entry *entry = archive_entry_new();
+        archive_entry_set_filetype(entry, AE_IFREG);
+        ck_assert_int_eq(archive_write_header(a, entry), ARCHIVE_OK);
+        for (int i = 0; i < 65; i++)
+                ck_assert_int_gt(archive_write_data(a, zeros, sizeof zeros), 0);
+        archive_entry_free(entry);
+        finish(a);
+        ck_assert_int_eq(open_it("bomb.gz", &image), STASIS_LIMIT);
+        ck_assert_ptr_nonnull(strstr(err.text, "unpacks to more than the limit of 67108864 bytes"));
+        struct stasis_image_options options = { .tmp = tmp, .tmp_limit = UINT64_C(66) << 20 };
+        ck_assert_int_eq(stasis_image_open(path, &options, &image, &err), STASIS_OK);
+        ck_assert_uint_eq(stasis_image_file_size(image), UINT64_C(65) << 20);
+        stasis_image_close(image);
+        options.tmp = "/nowhere/at/all";
+        ck_assert_int_eq(stasis_image_open(path, &options, &image, &err), STASIS_IO);
+        ck_assert_ptr_nonnull(strstr(err.text, "no temporary file in /nowhere/at/all"));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+        Suite *s = suite_create("container");
+        TCase *t = tcase_create("container");
+        int count = (int)(sizeof wrappings / sizeof *wrappings);
+        tcase_add_checked_fixture(t, setup, teardown);
+        tcase_set_timeout(t, 60);
+        tcase_add_loop_test(t, each_wrapping, 0, count);
+        tcase_add_loop_test(t, cut, 0, count);
+        tcase_add_test(t, which_member);
+        tcase_add_test(t, nested);
+        tcase_add_test(t, bomb);
+        suite_add_tcase(s, t);
+        return s;
+}
+#else
+START_TEST(without)
+{
+        static const uint8_t head[] = { 0x1f, 0x8b, 8, 0 };
+        char path[] = "/tmp/stasis-container-XXXXXX";
+        struct stasis_image *image;
+        struct stasis_error err;
+        int fd = mkstemp(path);
+        ck_assert_int_eq(write(fd, head, sizeof head), sizeof head);
+        close(fd);
+        ck_assert_int_eq(stasis_image_open(path, NULL, &image, &err), STASIS_UNSUPPORTED);
+        ck_assert_ptr_nonnull(strstr(err.text, "built without libarchive"));
+        unlink(path);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+        Suite *s = suite_create("container");
+        TCase *t = tcase_create("container");
+        tcase_add_test(t, without);
+        suite_add_tcase(s, t);
+        return s;
+}
+#endif
+
+int main(void)
+{
+        SRunner *runner = srunner_create(suite());
+        srunner_run_all(runner, CK_ENV);
+        int failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
