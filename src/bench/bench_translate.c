@@ -200,8 +200,8 @@ static struct stasis_image *synthetic(uint64_t *ret_root)
                         ((UINT64_C(64) << 20) + i * 40503 % SYNTHETIC_PAGES * 0x1000) | 0x8000000000000063;
         }
         *ret_root = 0x1000;
-        if (stasis_image_open_memory(memory, MEMORY, "synthetic", &(struct stasis_image_options){ .format = "raw" }, &image,
-                                     NULL) != STASIS_OK)
+        if (stasis_image_open_memory(memory, MEMORY, "synthetic", &(struct stasis_image_options){ .format = "raw" },
+                                     &image, NULL) != STASIS_OK)
                 return NULL;
         return image;
 }

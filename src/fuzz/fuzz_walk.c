@@ -71,8 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct stasis_image *image = NULL;
 
         if (size <= HEAD ||
-            stasis_image_open_memory(data + HEAD, size - HEAD, "fuzz", &(struct stasis_image_options){ .format = "raw" }, &image,
-                                     NULL) != STASIS_OK)
+            stasis_image_open_memory(data + HEAD, size - HEAD, "fuzz",
+                                     &(struct stasis_image_options){ .format = "raw" }, &image, NULL) != STASIS_OK)
                 return 0;
         uint64_t va = load_le64(data + 9);
         stasis_space_init(&space, image, stasis_pagings[data[0] % 4], load_le64(data + 1));

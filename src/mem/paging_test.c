@@ -19,8 +19,8 @@ static void setup(void)
 {
         struct stasis_error err;
         memset(memory, 0, sizeof(memory));
-        enum stasis_status status = stasis_image_open_memory(memory, sizeof(memory), "memory",
-                                                             &(struct stasis_image_options){ .format = "raw" }, &image, &err);
+        enum stasis_status status = stasis_image_open_memory(
+                memory, sizeof(memory), "memory", &(struct stasis_image_options){ .format = "raw" }, &image, &err);
         ck_assert_msg(status == STASIS_OK, "%s", err.text);
 }
 

@@ -294,8 +294,8 @@ int main(void)
         uint64_t first = asked ? strtoull(asked, NULL, 0) : 20261121;
         bool ok = true;
 
-        if (stasis_image_open_memory(memory, sizeof(memory), "memory", &(struct stasis_image_options){ .format = "raw" }, &image,
-                                     &err) != STASIS_OK) {
+        if (stasis_image_open_memory(memory, sizeof(memory), "memory",
+                                     &(struct stasis_image_options){ .format = "raw" }, &image, &err) != STASIS_OK) {
                 fprintf(stderr, "%s\n", err.text);
                 return EXIT_FAILURE;
         }

@@ -27,8 +27,8 @@ void world_start(struct world *w, enum pt_mode mode)
         memset(w, 0, sizeof(*w));
         w->next = 0x100000;
         pt_start(&w->tables, mode, w->mem, WORLD_LEN, 0x1000, 0);
-        enum stasis_status status = stasis_image_open_memory(w->mem, WORLD_LEN, "world",
-                                                             &(struct stasis_image_options){ .format = "raw" }, &w->image, &err);
+        enum stasis_status status = stasis_image_open_memory(
+                w->mem, WORLD_LEN, "world", &(struct stasis_image_options){ .format = "raw" }, &w->image, &err);
         must(status == STASIS_OK, err.text);
         stasis_space_init(&w->space, w->image, paging[mode], w->tables.root);
 }

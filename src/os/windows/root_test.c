@@ -17,8 +17,8 @@ static struct windows_root root[WINDOWS_ROOTS_MAX];
 static void open_memory(const void *bytes, size_t len, const char *format)
 {
         struct stasis_error err;
-        enum stasis_status status =
-                stasis_image_open_memory(bytes, len, "memory", &(struct stasis_image_options){ .format = format }, &image, &err);
+        enum stasis_status status = stasis_image_open_memory(
+                bytes, len, "memory", &(struct stasis_image_options){ .format = format }, &image, &err);
         ck_assert_msg(status == STASIS_OK, "%s", err.text);
 }
 
