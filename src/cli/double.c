@@ -296,35 +296,38 @@ enum stasis_status stasis_space_read(struct stasis_space *space, uint64_t va, vo
 static const struct stasis_name states[] = { { "Ready", 1, 0, 0 }, { "Waiting", 5, 0, 0 } };
 static const struct stasis_name flags[] = { { "Terminated", 0, 0, 1 }, { "Priority", 0, 1, 3 }, { "Last", 0, 63, 1 } };
 
+#define COLUMN(k, t, g, as) .key = (k), .title = (t), .group = (g), .help = "", .kind = STASIS_KIND_##as
+
 /* What the rows of a list have, and the list itself: its last fact is absent, and was read. */
 static const struct stasis_column wait_columns[] = {
-        { "object", "Object", "", NULL, "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
-        { "type", "Type", "", NULL, "", STASIS_KIND_ENUM, NULL, 0, NULL },
-        { "key", "Key", "", NULL, "", STASIS_KIND_NUMBER, NULL, 0, NULL },
+        { COLUMN("object", "Object", "", ADDRESS) },
+        { COLUMN("type", "Type", "", ENUM) },
+        { COLUMN("key", "Key", "", NUMBER) },
 };
 #define WAIT_COLUMNS (sizeof(wait_columns) / sizeof(wait_columns[0]))
 
 static const struct stasis_column thread_columns[] = {
-        { "object", "Object", "identity", NULL, "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
-        { "object_pa", "Object, physical", "identity", NULL, "", STASIS_KIND_PHYSICAL, NULL, 0, NULL },
-        { "pid", "Process id", "identity", "_ETHREAD.Cid.UniqueProcess", "", STASIS_KIND_NUMBER, NULL, 0, NULL },
-        { "tid", "Thread id", "identity", "_ETHREAD.Cid.UniqueThread", "", STASIS_KIND_NUMBER, NULL, 0, NULL },
-        { "process", "Process", "identity", NULL, "", STASIS_KIND_TEXT, NULL, 0, NULL },
-        { "sources", "Seen by", "identity", NULL, "", STASIS_KIND_TEXTS, NULL, 0, NULL },
-        { "state", "State", "scheduling", "_KTHREAD.State", "", STASIS_KIND_ENUM, states, 2, NULL },
-        { "wait_reason", "Wait reason", "scheduling", "_KTHREAD.WaitReason", "", STASIS_KIND_ENUM, NULL, 0, NULL },
-        { "priority", "Priority", "scheduling", "_KTHREAD.Priority", "", STASIS_KIND_SIGNED, NULL, 0, NULL },
-        { "alertable", "Alertable", "scheduling", "_KTHREAD.Alertable", "", STASIS_KIND_BOOL, NULL, 0, NULL },
-        { "exit_status", "Exit status", "life", "_ETHREAD.ExitStatus", "", STASIS_KIND_HEX, NULL, 0, NULL },
-        { "create_time", "Created", "life", "_ETHREAD.CreateTime", "", STASIS_KIND_TIME, NULL, 0, NULL },
-        { "flags", "Flags", "life", "_ETHREAD.CrossThreadFlags", "", STASIS_KIND_FLAGS, flags, 3, NULL },
-        { "start_address", "Start address", "start", "_ETHREAD.StartAddress", "", STASIS_KIND_CODE, NULL, 0, NULL },
-        { "win32_start_address", "Win32 start address", "start", NULL, "", STASIS_KIND_CODE, NULL, 0, NULL },
-        { "teb", "TEB", "TEB", "_KTHREAD.Teb", "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
-        { "stack_base", "Stack base", "stacks", "_KTHREAD.StackBase", "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
-        { "waits", "Waits", "stacks", NULL, "", STASIS_KIND_LIST, NULL, 0, NULL },
-        { "stack", "Kernel stack", "stacks", NULL, "", STASIS_KIND_STACK, NULL, 0, NULL },
-        { "user_stack", "User stack", "stacks", NULL, "", STASIS_KIND_STACK, NULL, 0, NULL },
+        { COLUMN("object", "Object", "identity", ADDRESS) },
+        { COLUMN("object_pa", "Object, physical", "identity", PHYSICAL) },
+        { COLUMN("pid", "Process id", "identity", NUMBER), .member = "_ETHREAD.Cid.UniqueProcess" },
+        { COLUMN("tid", "Thread id", "identity", NUMBER), .member = "_ETHREAD.Cid.UniqueThread" },
+        { COLUMN("process", "Process", "identity", TEXT) },
+        { COLUMN("sources", "Seen by", "identity", TEXTS) },
+        { COLUMN("state", "State", "scheduling", ENUM), .member = "_KTHREAD.State", .names = states, .name_count = 2 },
+        { COLUMN("wait_reason", "Wait reason", "scheduling", ENUM), .member = "_KTHREAD.WaitReason" },
+        { COLUMN("priority", "Priority", "scheduling", SIGNED), .member = "_KTHREAD.Priority" },
+        { COLUMN("alertable", "Alertable", "scheduling", BOOL), .member = "_KTHREAD.Alertable" },
+        { COLUMN("exit_status", "Exit status", "life", HEX), .member = "_ETHREAD.ExitStatus" },
+        { COLUMN("create_time", "Created", "life", TIME), .member = "_ETHREAD.CreateTime" },
+        { COLUMN("flags", "Flags", "life", FLAGS), .member = "_ETHREAD.CrossThreadFlags", .names = flags,
+          .name_count = 3 },
+        { COLUMN("start_address", "Start address", "start", CODE), .member = "_ETHREAD.StartAddress" },
+        { COLUMN("win32_start_address", "Win32 start address", "start", CODE) },
+        { COLUMN("teb", "TEB", "TEB", ADDRESS), .member = "_KTHREAD.Teb" },
+        { COLUMN("stack_base", "Stack base", "stacks", ADDRESS), .member = "_KTHREAD.StackBase" },
+        { COLUMN("waits", "Waits", "stacks", LIST) },
+        { COLUMN("stack", "Kernel stack", "stacks", STACK) },
+        { COLUMN("user_stack", "User stack", "stacks", STACK) },
 };
 
 #define THREAD_COLUMNS (sizeof(thread_columns) / sizeof(thread_columns[0]))
@@ -400,17 +403,17 @@ static void decode_thread(size_t i)
 }
 
 static const struct stasis_column other_columns[] = {
-        { "base", "Base", "module", NULL, "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
-        { "name", "Name", "module", NULL, "", STASIS_KIND_TEXT, NULL, 0, NULL },
+        { COLUMN("base", "Base", "module", ADDRESS) },
+        { COLUMN("name", "Name", "module", TEXT) },
 };
 static const struct stasis_fact other_facts[] = {
         FACT(0x804d7000, 0, DERIVED, NULL, 0, 0),
         FACT(0, 0, DERIVED, "ntoskrnl.exe", 0, 0),
 };
 static const struct stasis_column system_columns[] = {
-        { "name", "System", "system", NULL, "", STASIS_KIND_TEXT, NULL, 0, NULL },
-        { "build", "Build", "system", NULL, "", STASIS_KIND_NUMBER, NULL, 0, NULL },
-        { "kernel_base", "Kernel base", "system", NULL, "", STASIS_KIND_ADDRESS, NULL, 0, NULL },
+        { COLUMN("name", "System", "system", TEXT) },
+        { COLUMN("build", "Build", "system", NUMBER) },
+        { COLUMN("kernel_base", "Kernel base", "system", ADDRESS) },
 };
 static const struct stasis_fact system_facts[] = {
         FACT(0, 0, DERIVED, "Windows XP", 0, 0),
