@@ -556,6 +556,14 @@ enum stasis_status stasis_system_record(struct stasis_system *system, enum stasi
         return STASIS_OK;
 }
 
+void stasis_system_choose(struct stasis_system *system, enum stasis_what what, const char *const *keys, size_t count)
+{
+        (void)system;
+        (void)what;
+        (void)keys;
+        (void)count;
+}
+
 const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what,
                                                   size_t *ret_count)
 {
