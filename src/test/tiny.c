@@ -450,6 +450,8 @@ static void put_special(struct tiny *t)
         tiny_set(t, attached, "KTHREAD.ApcStateIndex", 1);
         tiny_set(t, attached, "KTHREAD.ApcState.Process", t->process[TINY_ALPHA]);
         tiny_set(t, attached, "KTHREAD.SavedApcState.Process", t->process[TINY_SYSTEM]);
+        for (unsigned k = 4; k >= 2; k -= 2)
+                tiny_ring(t, attached + tiny_place(t, "KTHREAD.SavedApcState.Process").at - k * t->pointer, NULL, 0);
         tiny_set(t, dead, "ETHREAD.Terminated", 1);
         tiny_set(t, dead, "ETHREAD.ExitTime", TINY_EXITED);
         tiny_set(t, dead, "ETHREAD.ExitStatus", 0xc0000005);

@@ -36,6 +36,7 @@ derive_fn derive_process_token, derive_effective_token, derive_user, derive_user
 /* LPC, I/O, rest */
 derive_fn derive_lpc_reply_message, derive_lpc_waiting_on_port, derive_alpc_message, derive_keyed_wait_value,
         derive_irp_list, derive_post_block_list, derive_termination_port, derive_reaper_link;
+derive_fn derive_irps, derive_apcs, derive_timers;
 /* processes */
 derive_fn derive_process_path, derive_process_exit_time, derive_process_wow64, derive_process_peb32,
         derive_process_threads_found, derive_process_sources, derive_command_line, derive_session;

@@ -15,7 +15,11 @@ static const char *const key_names[FACT_KEYS] = {
 };
 
 /* A place that Microsoft never moved (32-bit TEB), for layouts that have no such structure. */
-static bool fixed_ok(const void *os, uint8_t base) { return base == ON_TEB32 || !((const struct windows *)os)->is64; }
+static bool fixed_ok(const void *os, uint8_t base)
+{
+        bool public = base == ON_TEB32 || base == ON_IRP || base == ON_APC || base == ON_INNER;
+        return public || !((const struct windows *)os)->is64;
+}
 
 struct field_set *fields_bind(const struct windows *w, const struct row *row, size_t count, enum stasis_what what)
 {
@@ -31,12 +35,14 @@ struct field_set *fields_bind(const struct windows *w, const struct row *row, si
 static enum stasis_absence base_of(struct decode *d, uint8_t base, struct stasis_space **ret_space, uint64_t *ret_va)
 {
         const uint64_t at[] = {
-                [ON_OBJECT] = d->object, [ON_TEB] = d->teb, [ON_TEB32] = d->teb32, [ON_TOKEN] = d->token
+                [ON_OBJECT] = d->object, [ON_TEB] = d->teb,    [ON_TEB32] = d->teb32, [ON_TOKEN] = d->token,
+                [ON_IRP] = d->object,    [ON_APC] = d->object, [ON_INNER] = d->inner,
         };
-        const enum stasis_absence why[] = { [ON_OBJECT] = STASIS_PRESENT,
-                                            [ON_TEB] = d->teb_why,
-                                            [ON_TEB32] = d->teb32_why,
-                                            [ON_TOKEN] = d->token_why };
+        const enum stasis_absence why[] = {
+                [ON_OBJECT] = STASIS_PRESENT, [ON_TEB] = d->teb_why,     [ON_TEB32] = d->teb32_why,
+                [ON_TOKEN] = d->token_why,    [ON_IRP] = STASIS_PRESENT, [ON_APC] = STASIS_PRESENT,
+                [ON_INNER] = d->inner_why
+        };
         bool user = base == ON_TEB || base == ON_TEB32;
         if (why[base] == STASIS_PRESENT) {
                 *ret_space = user ? windows_user_space(d->w, d->process) : d->w->kernel;

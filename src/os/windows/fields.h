@@ -9,6 +9,9 @@ enum row_base {
         ON_OBJECT, /* the object itself, in the kernel's address space */
         ON_TEB,    /* the thread's environment block, in its process's address space */
         ON_TEB32,  /* the 32-bit one of a WoW64 thread */
+        ON_IRP,    /* of a list: an IRP; places that wdm.h tells are believed */
+        ON_APC,    /* a KAPC, likewise */
+        ON_INNER,  /* a stack location of an IRP, likewise */
         ON_TOKEN   /* its access token; of a thread, the one that it acts with */
 };
 
@@ -23,6 +26,11 @@ struct decode {
         enum stasis_absence teb_why, teb32_why;
         uint64_t token; /* as token_why says */
         enum stasis_absence token_why;
+        /* of a list of what is queued on a thread (thread_io.h): the object is an entry */
+        uint64_t owner; /* the thread */
+        uint64_t inner; /* a stack location, an APC: as inner_why says */
+        enum stasis_absence inner_why;
+        uint8_t which; /* of several lists */
         bool terminated;
         bool quiet;              /* decoded before: its notes are there already */
         const struct decode *of; /* of a list's row: the object that the list is of, */

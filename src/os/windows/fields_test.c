@@ -292,6 +292,19 @@ static const char *const of_token[] = {
         "privileges",
 };
 
+/* What is queued on it: thread_io_test.c. */
+static const char *const queued[] = {
+        "irps",
+        "apcs",
+        "timers",
+        "kernel_apc_in_progress",
+        "kernel_apc_pending",
+        "user_apc_pending",
+        "kernel_apc_disable",
+        "special_apc_disable",
+        "apc_queueable",
+};
+
 static size_t in_tables(const char *key)
 {
         size_t found = 0;
@@ -305,6 +318,8 @@ static size_t in_tables(const char *key)
                 found += !strcmp(derived[i], key);
         for (size_t i = 0; i < COUNT(of_token); i++)
                 found += !strcmp(of_token[i], key);
+        for (size_t i = 0; i < COUNT(queued); i++)
+                found += !strcmp(queued[i], key);
         return found;
 }
 

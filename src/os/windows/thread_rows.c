@@ -7,6 +7,7 @@
 #include "derive.h"
 #include "names.h"
 #include "../row_macros.h"
+#include "thread_io.h"
 #include "token_rows.h"
 
 #define IDENTITY "identity"
@@ -44,6 +45,19 @@ const struct row thread_rows[] = {
               "whose address space it runs in: ApcState.Process", "_KTHREAD.ApcState.Process"),
         ROW_D("saved_process", "Saved process", CONTEXT, ADDRESS, ON_OBJECT, derive_saved_process,
               "while attached: where it returns to; SavedApcState.Process", "_KTHREAD.SavedApcState.Process"),
+
+        LIST("apcs", "APCs queued", CONTEXT, &apc_list_rows, ON_OBJECT, derive_apcs,
+             "of the APC state, and while it is attached of the saved one", "_KTHREAD.ApcState.ApcListHead"),
+        ROW("kernel_apc_in_progress", "Kernel APC in progress", CONTEXT, BOOL, ON_OBJECT, "",
+            "_KTHREAD.ApcState.KernelApcInProgress"),
+        ROW("kernel_apc_pending", "Kernel APC pending", CONTEXT, BOOL, ON_OBJECT, "",
+            "_KTHREAD.ApcState.KernelApcPending"),
+        ROW("user_apc_pending", "User APC pending", CONTEXT, BOOL, ON_OBJECT, "", "_KTHREAD.ApcState.UserApcPending"),
+        ROW("kernel_apc_disable", "Kernel APCs disabled", CONTEXT, SIGNED, ON_OBJECT,
+            "below zero: that many times (critical and guarded regions)", "_KTHREAD.KernelApcDisable"),
+        ROW("special_apc_disable", "All APCs disabled", CONTEXT, SIGNED, ON_OBJECT,
+            "below zero: that many times (guarded regions); since 2003", "_KTHREAD.SpecialApcDisable"),
+        ROW("apc_queueable", "APCs may be queued", CONTEXT, BOOL, ON_OBJECT, "", "_KTHREAD.ApcQueueable"),
 
         ROW_E("state", "State", SCHEDULING, ENUM, ON_OBJECT, "_KTHREAD_STATE", names_thread_state, "KTHREAD_STATE",
               "_KTHREAD.State"),
@@ -193,6 +207,9 @@ const struct row thread_rows[] = {
               "in the place of the termination port, while a keyed wait lasts", "_ETHREAD.KeyedWaitValue"),
         ROW_D("irp_list", "IRPs", REST, TEXTS, ON_OBJECT, derive_irp_list, "addresses of the pending IRPs",
               "_ETHREAD.IrpList"),
+        LIST("irps", "Pending IRPs", REST, &irp_list_rows, ON_OBJECT, derive_irps,
+             "each with where it stands; one of a thread that does not wait for it may lie there for long",
+             "_ETHREAD.IrpList"),
         ROW_DN("top_level_irp", "Top-level IRP", REST, ENUM, ON_OBJECT, derive_zero_is_none, names_top_level_irp,
                "an IRP, or an FSRTL flag by name", "_ETHREAD.TopLevelIrp"),
         ROW_D("device_to_verify", "Device to verify", REST, ADDRESS, ON_OBJECT, derive_zero_is_none, "",
@@ -210,6 +227,8 @@ const struct row thread_rows[] = {
               "of a terminated thread, in the place of the termination port", "_ETHREAD.ReaperLink"),
         ROW_D("active_timers", "Active timers", REST, ADDRESS, ON_OBJECT, derive_list, "first entry",
               "_ETHREAD.ActiveTimerListHead"),
+        LIST("timers", "Timers", REST, &timer_list_rows, ON_OBJECT, derive_timers, "that it set with an APC routine",
+             "_ETHREAD.ActiveTimerListHead"),
         ROW_N("rundown_protect", "Rundown protection", REST, FLAGS, ON_OBJECT, names_rundown, "",
               "_ETHREAD.RundownProtect.Count", "_ETHREAD.RundownProtect"),
         ROW("thread_lock", "Thread lock", REST, FLAGS, ON_OBJECT, "a push lock's bits", "_ETHREAD.ThreadLock.Value",

@@ -36,6 +36,7 @@ static void windows_close(void *priv)
         if (w->token)
                 stasis_arena_free(&w->token->arena);
         free(w->token);
+        free(w->io);
         free(w->kernel);
         free(w->user);
         free(w);

@@ -17,6 +17,7 @@
  *   unloaded.c      drivers that were unloaded
  *   report.c        their sightings merged, checked, sorted
  *   symbolize.h     what an address is called
+ *   thread_io.h     IRPs, APCs and timers that are queued on a thread
  *   token.c, sid.c  access tokens and the SIDs in them
  *   fields.c        tables of facts bound to the layout; *_rows.c: the tables; derive*.c: what is more than a load
  */
@@ -96,6 +97,7 @@ struct infer;        /* infer.h */
 struct symbolizer;   /* symbolize.h */
 struct object_types; /* object_types.h */
 struct token_cache;  /* token.h */
+struct thread_io;    /* thread_io.h */
 
 struct windows {
         struct stasis_system *system;
@@ -149,6 +151,7 @@ struct windows {
         struct stasis_unloaded *unloaded; /* in system->arena */
         size_t unloaded_count;
         bool unloaded_known;
+        struct thread_io *io;      /* NULL: not asked for yet */
         struct token_cache *token; /* never NULL */
         bool show_user_modules;    /* STASIS_MODULES answers user_modules */
 

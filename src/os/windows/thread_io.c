@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* What IRPs, APCs and timers of a thread have in common: places, rings that may be torn, names of routines. */
+#include "thread_io.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "symbolize.h"
+
+static const struct place_row io_places[] = {
+#define PLACE(name, ...) \
+        { \
+                offsetof(struct thread_io, name), { __VA_ARGS__ } \
+        }
+        PLACE(irp_type, "_IRP.Type"),
+        PLACE(irp_link, "_IRP.ThreadListEntry"),
+        PLACE(irp_stack_count, "_IRP.StackCount"),
+        PLACE(irp_location, "_IRP.CurrentLocation"),
+        PLACE(irp_thread, "_IRP.Tail.Overlay.Thread"),
+        PLACE(stack_major, "_IO_STACK_LOCATION.MajorFunction"),
+        PLACE(stack_device, "_IO_STACK_LOCATION.DeviceObject"),
+        PLACE(stack_file, "_IO_STACK_LOCATION.FileObject"),
+        PLACE(device_driver, "_DEVICE_OBJECT.DriverObject"),
+        PLACE(driver_name, "_DRIVER_OBJECT.DriverName"),
+        PLACE(file_name, "_FILE_OBJECT.FileName"),
+        PLACE(apc_link, "_KAPC.ApcListEntry"),
+        PLACE(apc_type, "_KAPC.Type"),
+        PLACE(apc_normal_routine, "_KAPC.NormalRoutine"),
+        PLACE(apc_state, "_KTHREAD.ApcState"),
+        PLACE(saved_apc_state, "_KTHREAD.SavedApcState"),
+        PLACE(timer_type, "_DISPATCHER_HEADER.Type"),
+#undef PLACE
+};
+
+const struct thread_io *thread_io(struct windows *w)
+{
+        struct thread_io *io = w->io;
+        if (!io)
+                io = w->io = calloc(1, sizeof *io);
+        if (!io || io->layout == w->layout)
+                return io;
+        places_bind(w->layout, io_places, sizeof io_places / sizeof *io_places, io);
+        io->irp_size = stasis_layout_sizeof(w->layout, "_IRP");
+        io->stack_size = stasis_layout_sizeof(w->layout, "_IO_STACK_LOCATION");
+        io->timer_size = stasis_layout_sizeof(w->layout, "_KTIMER");
+        io->apc_size = stasis_layout_sizeof(w->layout, "_KAPC");
+        io->dpc_size = stasis_layout_sizeof(w->layout, "_KDPC");
+        io->layout = w->layout;
+        return io;
+}
+
+/* A nearest export is a neighbour as often as not: then the module tells enough. */
+void put_routine(struct decode *d, uint32_t process, struct stasis_fact *fact)
+{
+        struct windows_name name;
+        if (!fact_is(fact) || !fact->value)
+                return;
+        windows_name_address(d->w, is_kernel_address(d->w, fact->value) ? UINT32_MAX : process, fact->value, &name);
+        bool sure = name.symbol && name.symbol_from && strcmp(name.symbol_from, "nearest-export") != 0;
+        if (!name.module)
+                return;
+        if (!sure && name.symbol) { /* from the module's base on, then */
+                struct stasis_fact plain = *fact;
+                derive_code(d, &plain);
+                *fact = plain;
+                return;
+        }
+        fact->text = sure ? stasis_arena_printf(d->arena, "%s!%s", name.module, name.symbol) : name.module;
+        fact->extra = name.offset;
+}
+
+static void note_torn(const struct decode *d, const char *what, const struct list_walk *walk)
+{
+        const struct windows_process *p = &d->w->process[d->process];
+        if (d->quiet)
+                return;
+        system_note(d->w->system, STASIS_NOTE_MISSING, "queue-torn", d->object, p->pid_known ? (int64_t)p->pid : -1,
+                    d->thread ? (int64_t)d->thread->tid : -1,
+                    "the thread's list of %s is torn or longer than %u: forwards it ends at 0x%" PRIx64 " (%s), "
+                    "backwards at 0x%" PRIx64 " (%s); %zu were reached",
+                    what, QUEUED_MAX, walk->forward_at, list_end_name(walk->forward), walk->backward_at,
+                    list_end_name(walk->backward), walk->count);
+}
+
+bool queued_entries(struct decode *d, uint64_t head, bool (*accept)(void *ctx, uint64_t entry), void *ctx,
+                    const char *what, struct list_walk *ret_walk, struct stasis_fact *fact)
+{
+        struct list_options options = {
+                .pointer_size = d->w->pointer_size, .max = QUEUED_MAX, .accept = accept, .ctx = ctx
+        };
+        enum stasis_status status = list_walk(d->w->kernel, head, &options, ret_walk);
+        if (status != STASIS_OK) {
+                *fact = fact_absent(absence_at(d->w->kernel, head, 2 * (size_t)d->w->pointer_size, status));
+                return false;
+        }
+        if (!list_whole(ret_walk))
+                note_torn(d, what, ret_walk);
+        return true;
+}
+
+void keep_queued(const struct decode *d, struct list_maker *maker, uint64_t object, uint8_t which)
+{
+        struct decode row = *d;
+        row.set = maker->set;
+        row.object = object;
+        row.owner = d->object;
+        row.which = which;
+        row.inner_why = STASIS_NOT_KNOWN;
+        fields_decode(&row);
+        list_keep(maker);
+}
