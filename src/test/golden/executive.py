@@ -113,7 +113,7 @@ class Executive:
         if path not in self.directories:
             size = 0x158 if self.system.pointer == 8 else 0xA0
             above = None if path == "\\" else self.directory("\\")
-            name = path if path == "\\" else path[1:]
+            name = path if path == "\\" else path[1:]  # none of ours lies deeper
             self.directories[path] = self.make("Directory", size, name, handles=1, directory=above)
         return self.directories[path]
 

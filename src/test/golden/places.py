@@ -128,10 +128,10 @@ WANTED = {
         SystemArgument2 ApcStateIndex ApcMode Inserted""",
     "_KDPC": "DeferredRoutine DeferredContext",
     "_TOKEN": """
-        TokenSource TokenId AuthenticationId ParentTokenId ModifiedId SessionId UserAndGroupCount RestrictedSidCount
-        PrivilegeCount Privileges Privileges.Present Privileges.Enabled Privileges.EnabledByDefault UserAndGroups
-        RestrictedSids PrimaryGroup DefaultOwnerIndex TokenType ImpersonationLevel TokenFlags TokenInUse
-        IntegrityLevelIndex MandatoryPolicy VariablePart""",
+        TokenSource TokenId AuthenticationId ParentTokenId ModifiedId OriginatingLogonSession SessionId
+        UserAndGroupCount RestrictedSidCount PrivilegeCount Privileges Privileges.Present Privileges.Enabled
+        Privileges.EnabledByDefault UserAndGroups RestrictedSids PrimaryGroup DefaultOwnerIndex TokenType
+        ImpersonationLevel TokenFlags TokenInUse IntegrityLevelIndex MandatoryPolicy VariablePart""",
     "_SID_AND_ATTRIBUTES": "Sid Attributes",
     "_KTRAP_FRAME": """
         Dr0 Dr1 Dr2 Dr3 Dr6 Dr7 SegGs SegEs SegDs SegFs SegCs HardwareSegSs SegSs Eax Ecx Edx Ebx Esi Edi Ebp Eip

@@ -5,6 +5,7 @@ import modules
 import paging
 import pe
 import threads
+import tokens
 from objects import filetime
 from synth import PAGE
 from thread_rest import POOL_WAYS
@@ -69,10 +70,12 @@ class Process:
         o.put("ExitStatus", self.recipe.get("exit_status", 0x103))
         if "exit_time" in self.recipe:
             o.put("ExitTime", filetime(self.recipe["exit_time"]))
-        self.token = 0
+        self.token = None
         if not self.idle:
-            self.token = system.executive.make("Token", 0x200)
-            o.put("Token", self.token | (7 if system.pointer == 4 else 15))
+            system_made = self.kind == "kernel" or self.name in ("smss.exe", "csrss.exe", "services.exe")
+            self.token = tokens.Token(system, self.recipe.get("token", "system" if system_made else "user"),
+                                      0x10000 + self.pid)
+            o.put("Token", self.token.va | (7 if system.pointer == 4 else 15))
             self._make_handle_table()
         if self.kind == "user" and not self.recipe.get("minimal") and "exit_time" not in self.recipe:
             self._make_user_part()
@@ -177,6 +180,7 @@ class Process:
         for name, value in zip(("OSMajorVersion", "OSMinorVersion", "OSBuildNumber"), system.version):
             peb.put(name, value)
         pointer = system.pointer
+        self._parameters(peb)
         loaded = [self._module(self.name, user["exe"], 4 if self.wow64 else pointer),
                    self._module("ntdll.dll", user["ntdll"], pointer)]
         loaded += [self._module("wow64.dll" if self.wow64 else "kernel32.dll", user["second"], pointer)]
@@ -184,6 +188,26 @@ class Process:
         self.modules = loaded
         if self.wow64:
             self._make_wow64_part(loaded[0])
+
+    def _parameters(self, peb):
+        """RTL_USER_PROCESS_PARAMETERS: what the process was started with."""
+        system, kind = self.system, "_RTL_USER_PROCESS_PARAMETERS"
+        if kind not in system.places["structs"]:
+            return
+        folder = "C:\\WINDOWS\\system32\\"
+        line = self.recipe.get("command_line", f"{folder}{self.name} -golden {self.pid}")
+        o = system.object(self.take_user(system.struct_size(kind), 16), kind, space=self.space)
+        o.put("Length", system.struct_size(kind))
+        o.put("MaximumLength", system.struct_size(kind))
+        o.put("Flags", 1)  # its strings are addresses
+        for member, text in (("ImagePathName", folder + self.name), ("CommandLine", line),
+                             ("CurrentDirectory.DosPath", "C:\\")):
+            self.user_string(o.at(member), text, system.pointer)
+        peb.put("ProcessParameters", o.va)
+        session = tokens.KINDS[self.token.kind][5]
+        peb.put("SessionId", session)
+        if peb.known("SessionId") and "peb" not in self.recipe:
+            self.command_line, self.session = line, session
 
     def _make_wow64_part(self, exe):
         """PEB32, its loader lists, and how the process object names it in this version."""
@@ -276,6 +300,10 @@ class Process:
             truth["peb"] = hex(o.get("Peb")) if o.get("Peb") else None
         if self.system.pointer == 8:
             truth["wow64"] = self.wow64
+        if self.token:
+            truth.update(self.token.told, token=hex(self.token.va))
+        if hasattr(self, "command_line"):
+            truth.update(command_line=self.command_line, session=self.session)
         truth["threads"] = sum(1 for t in self.threads if t.recipe.get("object") != "missing" and
                                (t.truth.get("sources") or t.recipe.get("object")))
         truth["ways"] = self.ways = self._ways()

@@ -2,7 +2,9 @@
 """The second half of a thread: start, security, LPC and ALPC, I/O, TEB and the flag words."""
 import software_pte
 import stacks
+import tokens
 from synth import PAGE
+from thread_io import ThreadIo
 
 POOL_WAYS = {"used": ["pool-scan"], "freed": ["freed-pool"], "unmapped": ["unmapped-pool"], "wiped": []}
 LEVELS = ["Anonymous", "Identification", "Impersonation", "Delegation"]
@@ -10,7 +12,7 @@ TOP_LEVEL = {"FSRTL_FSP_TOP_LEVEL_IRP": 1, "FSRTL_CACHE_TOP_LEVEL_IRP": 2, "FSRT
              "FSRTL_FAST_IO_TOP_LEVEL_IRP": 4}
 
 
-class Rest:
+class Rest(ThreadIo):
     def _start(self):
         o, system, process = self.object, self.system, self.process
         kernel_start = system.base + 0x1200 + 0x10 * (self.tid // 4 % 16)
@@ -42,11 +44,18 @@ class Rest:
         if not who:
             for key in ("token", "impersonation_level", "effective_only"):
                 self.tell(key, None)
+            if self.process.token:  # its lists are told with its process
+                told = {k: v for k, v in self.process.token.told.items() if k not in ("groups", "privileges")}
+                self.truth.update(told)
+        if self.process.token and self.process.token.told:
+            self.truth["process_token"] = hex(self.process.token.va)
+            self.truth.setdefault("effective_token", hex(self.process.token.va))
         if not who and not self.recipe.get("reverted"):
             return
-        token = system.executive.make("Token", 0x200)
         level = who.get("level", 2) if who else 2
         effective = bool(who and who.get("effective_only"))
+        own = tokens.Token(system, (who or {}).get("token", "network service"), 0x20000 + self.tid, level)
+        token = own.va
         if o.has("ClientSecurity"):
             o.put("ClientSecurity", token | level | int(effective) << 2 if who else 0)
         elif o.has("ImpersonationInfo"):
@@ -60,7 +69,8 @@ class Rest:
         if who:
             o.put("ActiveImpersonationInfo", 1)
             if "_PS_IMPERSONATION_INFORMATION" not in system.places["lent"]:
-                self.truth.update(token=hex(token), impersonation_level=LEVELS[level], effective_only=effective)
+                self.truth.update(token=hex(token), impersonation_level=LEVELS[level], effective_only=effective,
+                                  effective_token=hex(token), **own.told)
 
     def _messages(self):
         o, r, system = self.object, self.recipe, self.system
@@ -116,13 +126,7 @@ class Rest:
 
     def _io(self):
         o, r, system = self.object, self.recipe, self.system
-        irps = [system.object(system.take("pool", system.struct_size("_IRP", 0x70), "Irp "), "_IRP")
-                for _ in range(r.get("irps", 0))]
-        for irp in irps:
-            irp.put("Type", 6)
-            irp.put("Size", system.struct_size("_IRP") + 0x48)
-            irp.put("StackCount", 2)
-            irp.put("Tail.Overlay.Thread", o.va)
+        irps = self._make_irps()
         system.link(o.at("IrpList"), [irp.at("ThreadListEntry") for irp in irps])
         if o.known("IrpList") and "_IRP" not in system.places["lent"]:
             self.truth["irp_list"] = [hex(irp.va) for irp in irps]
@@ -151,7 +155,8 @@ class Rest:
         o, system = self.object, self.system
         for member, name, key in (("PostBlockList", "post_blocks", "post_block_list"),
                                   ("ActiveTimerListHead", "timers", "active_timers")):
-            entries = [system.take("pool", 0x60, "CM44") + 0x20 for _ in range(self.recipe.get(name, 0))]
+            entries = self._make_timers() if name == "timers" else [
+                system.take("pool", 0x60, "CM44") + 0x20 for _ in range(self.recipe.get(name, 0))]
             if member == "PostBlockList" and o.has("ForwardLinkShadow"):
                 entries = []
             elif o.has(member):

@@ -126,7 +126,8 @@ class Thread(Rest):
 
     def _lose_second_half(self):
         """What lies behind the KTHREAD is on a page that the image does not hold."""
-        for key in sorted(BEHIND_KTHREAD & set(self.truth)):
+        whose = set(self.process.token.told) | {"effective_token"}  # whether it impersonates is told there
+        for key in sorted((BEHIND_KTHREAD | whose) & set(self.truth)):
             if self.absent.get(key) != ["not in this version", "not known"]:
                 self.tell(key, None, ["not in this image", "not known", "paged out"])
         for key in ("sources", "misc_flags", "teb_tid"):
@@ -146,6 +147,7 @@ class Thread(Rest):
         for member in ("ApcState.ApcListHead", "SavedApcState.ApcListHead"):
             second = o.at(member) + 2 * system.pointer
             system.link(second, [], system.kernel)
+        self._queue_apcs()
         cid_pid = self.recipe.get("cid_pid", self.process.pid)
         self.truth["pid"] = cid_pid
         o.put("Cid.UniqueProcess", cid_pid)

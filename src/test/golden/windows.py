@@ -15,6 +15,7 @@ import paging
 import pe
 import pool
 import software_pte
+import thread_io
 import waits
 from objects import Object, filetime, size_of
 from synth import PAGE, Labels, Physical, Ref
@@ -62,6 +63,7 @@ class System:
         self.unmapped = []
         self.executive = executive.Executive(self)
         self.waits = waits.Waits(self)
+        self.devices = thread_io.Devices(self)
         self.pages = software_pte.Pages(self)
         self._make_kernel_image()
 
