@@ -169,6 +169,10 @@ LENT_32 = {"_PEB_LDR_DATA": "_PEB_LDR_DATA32", "_LDR_DATA_TABLE_ENTRY": "_LDR_DA
 LENT_SURE = ["_KPCR", "_KPRCB"]
 LENT_PARTIAL = ["_TEB", "_PEB", "_PEB_LDR_DATA", "_LDR_DATA_TABLE_ENTRY", "_IRP", "_KUSER_SHARED_DATA",
                 "_DBGKD_GET_VERSION64", "_PS_IMPERSONATION_INFORMATION"]
+# Members of unions that a few 64-bit tables lost; wdm.h has them, and they never moved.
+WDM_64 = {"_IRP": {"Tail.Overlay.Thread": [0x98, "ptr"], "Tail.Overlay.CurrentStackLocation": [0xB8, "ptr"],
+                   "Tail.Overlay.OriginalFileObject": [0xC0, "ptr"]},
+          "_IO_STACK_LOCATION": {"Parameters.DeviceIoControl.IoControlCode": [0x18, "u32"]}}
 ENUMS = ["_KWAIT_REASON", "_KTHREAD_STATE", "_KWAIT_BLOCK_STATE"]
 SIMPLE = {"_LARGE_INTEGER": "u64", "_ULARGE_INTEGER": "u64", "_LIST_ENTRY": "list", "_UNICODE_STRING": "ustr",
           "_KSYSTEM_TIME": "ksystime", "_KSEMAPHORE": "raw", "_LIST_ENTRY32": "list"}
@@ -237,6 +241,8 @@ def distil(facts, version, version32):
     for struct, members in WANTED.items():
         if struct in structs:
             out["structs"][struct] = distil_struct(structs, struct, members.split())
+    for struct, members in WDM_64.items() if out["pointer_size"] == 8 else ():
+        out["structs"][struct]["members"] = {**members, **out["structs"][struct]["members"]}
     for struct, words in FLAG_WORDS.items():
         for word in words:
             bits = flag_bits(structs, struct, word)
