@@ -46,13 +46,20 @@ class Waits:
             assert len(out) < 100, "the ring of wait blocks does not close"
         return out
 
+    def object(self, thread, block):
+        """What a block waits for; the timer's does not say so since 8: other members of KTHREAD stand there."""
+        timer = thread + self.at("_KTHREAD", "WaitBlock") + 3 * self.members["_KWAIT_BLOCK"]["size"]
+        if block == timer and self.at("_KWAIT_BLOCK", "NextWaitBlock") is None:
+            return thread + self.at("_KTHREAD", "Timer")
+        return self.number(block + self.at("_KWAIT_BLOCK", "Object"))
+
     def check_thread(self, facts):
         thread = int(facts["object"], 16)
         if facts["state"].startswith("GateWait") and self.at("_KTHREAD", "GateObject") is not None:
             gate = self.number(thread + self.at("_KTHREAD", "GateObject"))
             found = [(thread + self.at("_KTHREAD", "WaitBlock"), gate)]
         else:
-            found = [(b, self.number(b + self.at("_KWAIT_BLOCK", "Object"))) for b in self.blocks(thread)]
+            found = [(b, self.object(thread, b)) for b in self.blocks(thread)]
         assert [o for _, o in found] == [int(t["object"], 16) for t in facts["wait_blocks"]], f"tid {facts['tid']}"
         for (block, thing), told in zip(found, facts["wait_blocks"]):
             assert self.number(block + self.at("_KWAIT_BLOCK", "Thread")) == thread

@@ -3,7 +3,8 @@
 
 A thread's wait blocks form a ring through NextWaitBlock until 7 and are an array of WaitBlockCount since 8. Up to three
 lie in the KTHREAD, more in pool; the fourth in the KTHREAD is the timeout's, on the thread's own timer, with the key
-STATUS_TIMEOUT (Windows Research Kernel, wait.c; ReactOS, ke/wait.c). From 2003 to Vista a thread in GateWait has the
+STATUS_TIMEOUT (Windows Research Kernel, wait.c; ReactOS, ke/wait.c). Since 8 that one has no Object: other members of
+KTHREAD stand there (x64 Ucb, x86 WaitTime, by the public PDBs). From 2003 to Vista a thread in GateWait has the
 gate in the place of WaitBlockList. Everything is written when all threads are made: an owner may come later.
 """
 from locks import Locks
@@ -232,12 +233,14 @@ class Waits:
     def _write(self, thread, blocks, state):
         o, system = thread.object, self.system
         states = system.places["enums"].get("_KWAIT_BLOCK_STATE")
+        own_timer = o.at("WaitBlock") + TIMER_BLOCK * system.struct_size("_KWAIT_BLOCK")
         o.put("WaitBlockList", blocks[0][1])
         o.put("WaitBlockCount", len(blocks) - (blocks[-1][2] == TIMEOUT and len(blocks) > 1))
         for i, (thing, place, key, kind) in enumerate(blocks):
             block = system.object(place, "_KWAIT_BLOCK")
             block.put("Thread", o.va)
-            block.put("Object", thing.va)
+            if block.has("NextWaitBlock") or place != own_timer:
+                block.put("Object", thing.va)
             block.put("WaitKey", key)
             block.put("WaitType", int(kind == "WaitAny"))
             block.put("NextWaitBlock", blocks[(i + 1) % len(blocks)][1])
