@@ -4,6 +4,10 @@
 For every task that three listings around the stop agree on: its kernel stack is the guest's own backtrace, function
 by function with offsets, and wchan is the guest's own. For every thread of the workload: the registers that it marked
 before it blocked. For the processors: the register dump. A zombie has no stack, and that is said.
+
+User stacks: every frame lies in code that /proc/PID/maps names, in the file that it names, with its stack pointer in
+writable memory, rising; those of the workload reach the outermost function, which is one for all processes and one for
+all threads. busybox is built without tables: what its own functions are called by is not found.
 """
 import json
 import os
@@ -182,6 +186,57 @@ def check_grouped(case, stasis, arguments, listed):
     case.check("order", order == sorted(order), f"{order}")
 
 
+UNTOLD = {"what the process maps is not known", "a page of the program that tells how to go on is not in the image"}
+
+
+def mapped(lines):
+    """[(start, end, permissions, name)] of /proc/PID/maps."""
+    found = []
+    for line in lines:
+        words = line.split()
+        start, end = (int(word, 16) for word in words[0].split("-"))
+        found.append((start, end, words[1], os.path.basename(words[5]) if len(words) > 5 else None))
+    return found
+
+
+def at(maps, va):
+    return next((area for area in maps if area[0] <= va < area[1]), (0, 0, "----", None))
+
+
+def check_frames(case, who, frames, maps):
+    sp = 0
+    for frame in frames:
+        area = at(maps, int(frame["pc"], 16))
+        case.check("user frames", area[2][2] == "x" and frame["module"] == area[3], f"{who}: {frame} is in {area}")
+        here = int(frame["sp"], 16)
+        case.check("user stack pointers", at(maps, here - 8)[2][1] == "w" and here >= sp, f"{who}: sp of {frame}")
+        sp = here
+
+
+def check_user_stacks(case, truth, threads, told_of_maps):
+    """told_of_maps: the image holds what tells (a filtered dump has no pages of users, and 32 bits need types)."""
+    outermost = {True: set(), False: set()}
+    for entry in truth["threads"]:
+        thread = threads.get(entry["tid"])
+        if not thread or not thread["user_stack"]:
+            continue
+        who = f"tid {entry['tid']} {entry['comm']!r}"
+        frames, end = thread["user_stack"], thread["user_stack_end"]
+        maps = mapped(truth.get("maps", {}).get(str(entry["tgid"]), []))
+        if not told_of_maps:
+            case.check("user stacks untold", len(frames) == 1 and end in UNTOLD, f"{who}: {len(frames)} {end}")
+            continue
+        if maps and entry["stable"]:
+            check_frames(case, who, frames, maps)
+        if frames[0]["module"] == "busybox" or frames[-1]["module"] == "busybox":
+            case.check("user stacks of busybox", end != "outermost function" and len(frames) > 1, f"{who}: {end}")
+            continue
+        case.check("user stacks to their end", end == "outermost function" and len(frames) > 2, f"{who}: {end}")
+        case.check("scanned", sum(frame["how"] == "scan" for frame in frames) <= 1, who)
+        outermost[entry["tid"] == entry["tgid"]].add(frames[-1]["pc"])
+    case.check("outermost functions", len(outermost[True]) <= 1 and len(outermost[False]) <= 1, f"{outermost}")
+
+
 # linux-x64-kdump: what "echo c > /proc/sysrq-trigger" runs through, from where the kernel saved its registers.
 CRASH = ["__crash_kexec", "panic", "sysrq_handle_crash", "__handle_sysrq.cold", "write_sysrq_trigger",
          "proc_reg_write", "vfs_write", "ksys_write", "do_syscall_64", "entry_SYSCALL_64_after_hwframe"]
@@ -208,6 +263,7 @@ def run(stasis, cache, folder, image, extra):
         stack = [frame["symbol"] for frame in threads[truth["crasher_pid"]]["stack"]]
         case.check("crash", stack == CRASH, f"{stack}")
     check_registers(case, folder, threads, truth)
+    check_user_stacks(case, truth, threads, case.named and "kdump" not in folder)
     check_processors(case, folder, threads)
     return case
 

@@ -6,7 +6,7 @@
 
 #include "fields.h"
 
-#define LINE_MAX_LEN (KALLSYMS_NAME_MAX + 128)
+#define LINE_MAX_LEN (KALLSYMS_NAME_MAX + 384) /* longer ones, of hostile files, are cut in the text */
 
 /* A stack that could not be followed to its end is said once. */
 static void note_broken(struct decode *d, const char *end)
@@ -77,6 +77,17 @@ void linux_derive_wchan(struct decode *d, struct stasis_fact *fact)
 
 /* ---- frames */
 
+static void user_named(struct decode *d, const struct linux_frame *from, struct stasis_frame *f)
+{
+        struct linux_user_name name;
+        linux_user_name(d->l, from->pc, from->exact, &name);
+        if (!name.module && !name.symbol[0])
+                return;
+        f->module = name.module ? stasis_arena_strndup(d->arena, name.module, strlen(name.module)) : NULL;
+        f->symbol = name.symbol[0] ? text_from_utf8(d->arena, (const uint8_t *)name.symbol, strlen(name.symbol)) : NULL;
+        f->offset = name.offset;
+}
+
 static void frame_named(struct decode *d, const struct linux_frame *from, bool kernel, struct stasis_frame *ret_frame)
 {
         struct linux_symbol symbol;
@@ -85,7 +96,9 @@ static void frame_named(struct decode *d, const struct linux_frame *from, bool k
         };
         /* behind a call that does not return the next function may begin */
         uint64_t asked = from->exact || from->pc == 0 ? from->pc : from->pc - 1;
-        if (kernel && linux_symbol_at(d->l, asked, &symbol)) {
+        if (!kernel) {
+                user_named(d, from, &f);
+        } else if (linux_symbol_at(d->l, asked, &symbol)) {
                 f.symbol = stasis_arena_strndup(d->arena, symbol.name, strlen(symbol.name));
                 f.module = symbol.module ? symbol.module : "vmlinux";
                 f.offset = from->pc - symbol.va;
@@ -93,15 +106,19 @@ static void frame_named(struct decode *d, const struct linux_frame *from, bool k
         *ret_frame = f;
 }
 
-/* "do_wait+0x114 (orc)", "jfs_lazycommit+0x8 [jfs] (orc)", "0x401704 (register)" */
+/* "do_wait+0x114 (orc)", "jfs_lazycommit+0x8 [jfs] (orc)", "busybox+0xbede3 (eh-frame)", "0x401704 (register)" */
 static size_t frame_text(const struct stasis_frame *f, char *buf, size_t len)
 {
         const char *how = stasis_how_name(f->how);
+        if (!f->symbol && f->module)
+                return (size_t)snprintf(buf, len, "%s+0x%" PRIx64 " (%s)", f->module, f->offset, how);
         if (!f->symbol)
                 return (size_t)snprintf(buf, len, "0x%" PRIx64 " (%s)", f->pc, how);
         if (!f->module || strcmp(f->module, "vmlinux") == 0)
                 return (size_t)snprintf(buf, len, "%s+0x%" PRIx64 " (%s)", f->symbol, f->offset, how);
-        return (size_t)snprintf(buf, len, "%s+0x%" PRIx64 " [%s] (%s)", f->symbol, f->offset, f->module, how);
+        bool bare = f->module[0] == '['; /* [vdso] */
+        return (size_t)snprintf(buf, len, "%s+0x%" PRIx64 " %s%s%s (%s)", f->symbol, f->offset, bare ? "" : "[",
+                                f->module, bare ? "" : "]", how);
 }
 
 static void stack_fact(struct decode *d, const struct linux_frame *from, size_t count, enum stasis_absence why,
@@ -119,7 +136,8 @@ static void stack_fact(struct decode *d, const struct linux_frame *from, size_t 
         for (size_t i = 0; i < count; i++) {
                 if (i)
                         text[used++] = '\n';
-                used += frame_text(&frame[i], text + used, LINE_MAX_LEN - 1);
+                size_t len = frame_text(&frame[i], text + used, LINE_MAX_LEN - 1);
+                used += len < LINE_MAX_LEN - 1 ? len : LINE_MAX_LEN - 2;
         }
         *fact = fact_derived(count);
         fact->text = text;
@@ -132,15 +150,33 @@ void linux_derive_stack(struct decode *d, struct stasis_fact *fact)
         stack_fact(d, d->frame, d->frame_count, d->frame_why, true, fact);
 }
 
+/* Found by the first row that asks. */
+static void unwind_user_side(struct decode *d)
+{
+        if (d->user_unwound)
+                return;
+        d->user_unwound = true;
+        d->user_why = STASIS_NOT_KNOWN;
+        d->user_frame = arena_array(d->arena, struct linux_frame, LINUX_FRAMES_MAX);
+        if (d->user_frame)
+                d->user_count = linux_unwind_user(d->l, d->object, d->user_frame, LINUX_FRAMES_MAX, &d->user_why,
+                                                  &d->user_end);
+}
+
 void linux_derive_user_stack(struct decode *d, struct stasis_fact *fact)
 {
-        struct linux_frame *frame = arena_array(d->arena, struct linux_frame, LINUX_FRAMES_MAX);
-        enum stasis_absence why;
-        *fact = fact_absent(STASIS_NOT_KNOWN);
-        if (!frame)
+        unwind_user_side(d);
+        stack_fact(d, d->user_frame, d->user_count, d->user_why, false, fact);
+}
+
+void linux_derive_user_stack_end(struct decode *d, struct stasis_fact *fact)
+{
+        unwind_user_side(d);
+        *fact = fact_absent(d->user_why == STASIS_PRESENT ? STASIS_NOT_KNOWN : d->user_why);
+        if (!d->user_end)
                 return;
-        size_t count = linux_unwind_user(d->l, d->object, frame, LINUX_FRAMES_MAX, &why);
-        stack_fact(d, frame, count, why, false, fact);
+        *fact = fact_derived(0);
+        fact->text = d->user_end;
 }
 
 /* ---- registers */

@@ -31,6 +31,11 @@ struct decode {
         size_t frame_count;
         enum stasis_absence frame_why;
         bool unwound;
+        struct linux_frame *user_frame; /* the same of the user stack */
+        size_t user_count;
+        enum stasis_absence user_why;
+        bool user_unwound;
+        const char *user_end; /* why it ends; NULL: there is none */
 };
 
 /* Bits of task_struct.flags that never moved. */
@@ -57,8 +62,8 @@ linux_derive_fn linux_derive_object, linux_derive_object_pa, linux_derive_ppid, 
 /* ---- derive_name.c */
 linux_derive_fn linux_derive_comm, linux_derive_comm_hex, linux_derive_name;
 /* ---- derive_stack.c: what needs the frames of the kernel stack */
-linux_derive_fn linux_derive_wchan, linux_derive_stack, linux_derive_user_stack, linux_derive_kernel_registers,
-        linux_derive_user_registers;
+linux_derive_fn linux_derive_wchan, linux_derive_stack, linux_derive_user_stack, linux_derive_user_stack_end,
+        linux_derive_kernel_registers, linux_derive_user_registers;
 /* ---- derive_file.c: paths, command line, namespaces */
 linux_derive_fn linux_derive_path, linux_derive_command_line, linux_derive_namespace, linux_derive_pid_namespace,
         linux_derive_user_namespace;

@@ -9,6 +9,7 @@
 #include "../../base/error.h"
 #include "fields.h"
 #include "system_rows.h"
+#include "user.h"
 
 static void linux_close(void *priv)
 {
@@ -22,6 +23,7 @@ static void linux_close(void *priv)
         stasis_arena_free(&l->root_name);
         linux_modules_free(&l->modules);
         linux_stacks_free(l->stacks);
+        linux_user_free(l->memory);
         stasis_layout_close(l->types);
         stasis_layout_close(l->given);
         kallsyms_close(l->kallsyms);

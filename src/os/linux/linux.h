@@ -88,6 +88,7 @@ struct linux_system {
         struct stasis_space *kernel;
         struct stasis_space *user; /* of the process that was asked for last */
         uint64_t user_mm;          /* whose; 0: none */
+        struct linux_user *memory; /* the same with what it maps; NULL: nobody asked for a user stack yet */
         uint8_t pointer_size;
         bool is64;
         bool no_memory;

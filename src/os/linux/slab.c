@@ -10,6 +10,7 @@
 
 #include "../../base/arena.h"
 #include "sources.h"
+#include "user.h"
 
 #define PAGE UINT64_C(4096)
 #define OBJECT_MAX 65536 /* kmem_cache.size of task_struct: less than 16 KiB without debugging */
@@ -49,25 +50,13 @@ struct slabs {
 
 static const struct place *either(const struct place *a, const struct place *b) { return a->has ? a : b; }
 
-/* vmemmap (x64), or mem_map where memory is flat. */
-static bool find_pages(struct slabs *s)
-{
-        static const char *const names[] = { "vmemmap_base", "mem_map" };
-        uint64_t symbol;
-        for (size_t i = 0; i < 2; i++)
-                if (linux_symbol_find(s->l, names[i], &symbol) &&
-                    linux_read_pointer(s->l, symbol, &s->pages) == STASIS_OK && linux_is_kernel_address(s->l, s->pages))
-                        return true;
-        return false;
-}
-
 static bool find_cache(struct slabs *s)
 {
         uint64_t symbol, pa;
         struct linux_system *l = s->l;
         s->page_size = stasis_layout_sizeof(l->layout, "page");
         if (!s->page_size || !s->at.head.has || !s->at.size.has || !either(&s->at.cache, &s->at.page_cache)->has ||
-            !either(&s->at.objects, &s->at.page_objects)->has || !s->at.usage.has || !find_pages(s) ||
+            !either(&s->at.objects, &s->at.page_objects)->has || !s->at.usage.has || !linux_page_array(l, &s->pages) ||
             !linux_symbol_find(l, "task_struct_cachep", &symbol) ||
             linux_read_pointer(l, symbol, &s->cache) != STASIS_OK ||
             read_place(l->kernel, s->cache, &s->at.size, &s->object_size) != STASIS_OK || s->object_size < 256 ||

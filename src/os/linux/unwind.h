@@ -5,6 +5,8 @@
 
 #include <stasis/stasis.h>
 
+#include "kallsyms.h"
+
 struct linux_system;
 struct linux_stacks;
 
@@ -27,9 +29,19 @@ struct linux_frame {
  */
 size_t linux_unwind(struct linux_system *l, uint64_t task, struct linux_frame *ret_frames, size_t max,
                     enum stasis_absence *ret_why, const char **ret_end);
-/* The same of its user stack: by frame pointers, which programs need not have. */
+/*
+ * The same of its user stack: by .eh_frame of the files mapped, else by frame pointers, which programs need not have.
+ * *ret_end: why the last frame is the last (static); NULL beside no frames.
+ */
 size_t linux_unwind_user(struct linux_system *l, uint64_t task, struct linux_frame *ret_frames, size_t max,
-                         enum stasis_absence *ret_why);
+                         enum stasis_absence *ret_why, const char **ret_end);
+struct linux_user_name {
+        const char *module; /* the file that is mapped there; NULL: not known; good until another task is asked for */
+        char symbol[KALLSYMS_NAME_MAX]; /* empty: not known */
+        uint64_t offset;                /* in the symbol, without one in the module */
+};
+/* A frame of the user stack that was asked for last. */
+void linux_user_name(struct linux_system *l, uint64_t pc, bool exact, struct linux_user_name *ret_name);
 /* Its registers on one side; absence says why there are none. */
 void linux_registers(struct linux_system *l, uint64_t task, enum linux_side side,
                      struct stasis_registers *ret_registers);

@@ -508,58 +508,6 @@ START_TEST(scan)
 }
 END_TEST
 
-/* ---- user mode */
-
-#define USER UINT64_C(0x7ffe00000000)
-#define PROGRAM UINT64_C(0x401000)
-
-START_TEST(user)
-{
-        start64();
-        world_map(&world, USER, 0x2000);
-        world_map(&world, PROGRAM, 0x1000);
-        world_put(&world, PROGRAM + 0x100, "\xe8\x01\x02\x03\x04", 5);
-        world_put(&world, PROGRAM + 0x200, "\xff\xd0", 2);
-        word(USER + 0x100, USER + 0x140);
-        word(USER + 0x108, PROGRAM + 0x105);
-        word(USER + 0x140, USER + 0x180);
-        word(USER + 0x148, PROGRAM + 0x202);
-        word(USER + 0x180, 0);
-        word(USER + 0x188, PROGRAM + 0x300); /* not behind a call */
-        struct stasis_registers r = { .width = 8, .known = 1u << REG_BP | 1u << REG_SP | 1u << REG_IP };
-        for (unsigned i = 0; i < STASIS_REGISTERS; i++)
-                r.va[i] = STASIS_NOWHERE;
-        r.cpu.rip = PROGRAM + 0x50;
-        r.cpu.gpr[REG_SP] = USER + 0xf0;
-        r.cpu.gpr[REG_BP] = USER + 0x100;
-        ck_assert_uint_eq(unwind_user(&world.space, &r, frames, 32), 3);
-        ck_assert(frames[0].pc == PROGRAM + 0x50 && frames[0].how == STASIS_HOW_REGISTER && frames[0].exact);
-        ck_assert(frames[1].pc == PROGRAM + 0x105 && frames[1].how == STASIS_HOW_FRAME_POINTER);
-        ck_assert(frames[1].slot == USER + 0x108 && frames[2].pc == PROGRAM + 0x202 && !frames[2].exact);
-        ck_assert_uint_eq(unwind_user(&world.space, &r, frames, 2), 2);
-        ck_assert_uint_eq(unwind_user(NULL, &r, frames, 32), 1);
-        r.cpu.gpr[REG_SP] = USER + 0x108; /* a chain below the stack pointer is of the past */
-        ck_assert_uint_eq(unwind_user(&world.space, &r, frames, 32), 1);
-        r.cpu.gpr[REG_SP] = USER + 0xf0;
-        r.cpu.gpr[REG_BP] = 0x5a00582e76d60005; /* anything */
-        ck_assert_uint_eq(unwind_user(&world.space, &r, frames, 32), 1);
-        r.cpu.gpr[REG_BP] = USER + 0x100;
-        word(USER + 0x140, USER + 0x140); /* does not rise */
-        ck_assert_uint_eq(unwind_user(&world.space, &r, frames, 32), 3);
-        r.known &= ~(1u << REG_BP);
-        ck_assert_uint_eq(unwind_user(&world.space, &r, frames, 32), 1);
-        /* a 32-bit program of a 64-bit kernel */
-        r.known |= 1u << REG_BP | STASIS_REGISTERS_SELECTORS;
-        r.cpu.cs = 0x23;
-        r.cpu.gpr[REG_SP] = USER + 0x800;
-        r.cpu.gpr[REG_BP] = USER + 0x804;
-        world_u(&world, USER + 0x804, 4, 0);
-        world_u(&world, USER + 0x808, 4, PROGRAM + 0x105);
-        ck_assert_uint_eq(unwind_user(&world.space, &r, frames, 32), 2);
-        ck_assert_uint_eq(frames[1].sp, USER + 0x80c);
-}
-END_TEST
-
 /* ---- registers */
 
 START_TEST(registers)
@@ -620,7 +568,6 @@ int main(void)
         tcase_add_test(tc, fp_breaks_off);
         tcase_add_test(tc, fp_64);
         tcase_add_test(tc, scan);
-        tcase_add_test(tc, user);
         tcase_add_test(tc, registers);
         suite_add_tcase(suite, tc);
         SRunner *runner = srunner_create(suite);

@@ -69,11 +69,6 @@ void unwind_fp(struct unwind *u);
 /* After a walk that broke off: words above sp on its stack that look like return addresses. */
 void unwind_scan(struct unwind *u);
 
-/*
- * User mode: the registers' own frame, then those of the chain of frame pointers. space may be NULL.
- */
-size_t unwind_user(struct stasis_space *space, const struct stasis_registers *registers, struct linux_frame *frames,
-                   size_t max);
 /* Is there a call in front of pc? */
 bool unwind_behind_call(struct stasis_space *space, uint64_t pc);
 
