@@ -112,6 +112,7 @@ def build(recipe, places=None):
     head = system.symbol("PsActiveProcessHead", 2 * system.pointer)
     system.link(head, [p.object.at("ActiveProcessLinks") for p in others if not p.recipe.get("unlinked")])
     system.waits.finish()
+    system.scheduler.finish()
     for process in others:
         process.open_handles()
     system.set_symbol("PsInitialSystemProcess", others[0].object.va)

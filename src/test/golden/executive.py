@@ -43,6 +43,7 @@ class Executive:
         self.cookie = 0xB7 if system.build >= 10240 else 0
         self.count = dict.fromkeys(self.names, 0)
         self.directories = {}
+        self.listed = {}  # by type, the links in the creator information of its objects
 
     # ------------------------------------------------------------ objects
 
@@ -53,7 +54,9 @@ class Executive:
         region = "paged" if kind in PAGED else "pool"
         if not self.known:
             return system.take(region, size + 0x30, self.tag(kind)) + 0x30
-        mask = (QUOTA if kind in ALIGNED else 0) | (NAME if name else 0)
+        # The kernel was told to keep such lists; an object that was freed is off them.
+        listed = system.recipe.get("type_list") and kind == "Thread" and pool in ("used", "wiped")
+        mask = (QUOTA if kind in ALIGNED else 0) | (NAME if name else 0) | (CREATOR if listed else 0)
         aligned = kind in ALIGNED and system.build >= 9200
         mask |= self.padding if aligned else 0
         before = self.header_size + sum(n for bit, n in self.sizes.items() if mask & bit)
@@ -94,11 +97,13 @@ class Executive:
             h.put("InfoMask", mask)
         else:
             h.put("Type", Ref(f"type {kind}"))
-            at = 0
+            at = self.sizes[CREATOR] if mask & CREATOR else 0
             for bit, member in ((NAME, "NameInfoOffset"), (QUOTA, "QuotaInfoOffset")):
                 at += self.sizes[bit] if mask & bit else 0
                 h.put(member, at if mask & bit else 0)
-        h.put("Flags", 0x20)
+        h.put("Flags", 0x24 if mask & CREATOR and not self.indexed else 0x20)
+        if mask & CREATOR:
+            self.listed.setdefault(kind, []).append(va - self.header_size - self.sizes[CREATOR])
         h.put("QuotaBlockCharged", self.system.symbol("PspDefaultQuotaBlock", 0x40))
 
     def _name(self, va, mask, name, directory):
@@ -150,3 +155,5 @@ class Executive:
         for name in self.names if self.known else []:
             kind = self.system.object(self.system.labels.at[f"type {name}"], "_OBJECT_TYPE")
             kind.put("TotalNumberOfObjects", self.count[name])
+            if name in self.listed:
+                self.system.link(kind.at("TypeList"), self.listed[name])

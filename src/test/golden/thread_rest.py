@@ -273,6 +273,8 @@ class Rest(ThreadIo):
         if not r.get("no_cid"):
             out.append("cid-table")
             self.system.cid.add(self.object.va, handle=self.tid)
+        if self.system.recipe.get("type_list") and not r.get("object") and r.get("pool", "used") in ("used", "wiped"):
+            out.append("type-list")
         if not r.get("object"):
             out += POOL_WAYS[r.get("pool", "used")]
         return out

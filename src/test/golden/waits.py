@@ -111,6 +111,7 @@ class Waits:
         for tid, held in self.mutants.items():
             owner = self.threads[tid].object
             system.link(owner.at("MutantListHead"), [t.header.at("MutantListEntry") for t in held])
+        self._ways(blocks)
         things = dict.fromkeys(thing for told in blocks.values() for thing, _ in told)
         for thing in dict.fromkeys([*self.things.values(), *things]):
             system.link(thing.header.at("WaitListHead"), thing.waiters)
@@ -118,6 +119,23 @@ class Waits:
         for thread, told in blocks.items():
             self._tell(thread, told)
         self._tell_objects()
+
+    def _ways(self, blocks):
+        """A mutant that somebody waits for leads to its owner, an object to all who wait for it, a queue to its own."""
+        waiters = {}
+        for thread, told in blocks.items():
+            for thing, block in told:
+                if block:
+                    waiters.setdefault(thing, []).append(thread)
+        for thing, threads in waiters.items():
+            if thing.owner:
+                thing.owner.ways.append("mutant-owner")
+            for thread in threads if len(threads) > 1 else []:
+                thread.ways.append("wait-block")
+            for thread in threads if "queue" in thing.kind else []:
+                thread.ways.append("queue")
+        for thread in self.threads.values():
+            thread.ways[:] = sorted(set(thread.ways))
 
     def _own(self, thing):
         """A mutant's owner and its count: 1 is free, 0 owned once, one less for each time more."""

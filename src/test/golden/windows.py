@@ -14,6 +14,7 @@ import modules
 import paging
 import pe
 import pool
+import scheduler
 import software_pte
 import thread_io
 import waits
@@ -64,6 +65,7 @@ class System:
         self.executive = executive.Executive(self)
         self.waits = waits.Waits(self)
         self.devices = thread_io.Devices(self)
+        self.scheduler = scheduler.Scheduler(self)
         self.pages = software_pte.Pages(self)
         self._make_kernel_image()
 
