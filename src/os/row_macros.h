@@ -46,6 +46,18 @@
                             .list = (r) }, \
                 .member = { __VA_ARGS__ }, .base = (b), .derive = (d) \
         }
+#define LIST_COSTLY(k, t, g, r, b, d, h, ...) \
+        { \
+                .column = { .key = (k), \
+                            .title = (t), \
+                            .group = (g), \
+                            .member = FIRST(__VA_ARGS__, NULL), \
+                            .kind = STASIS_KIND_LIST, \
+                            .help = (h), \
+                            .list = (r), \
+                            .costly = true }, \
+                .member = { __VA_ARGS__ }, .base = (b), .derive = (d) \
+        }
 #define MADE_LIST(k, t, g, r, d, h) \
         { \
                 .column = { .key = (k), \

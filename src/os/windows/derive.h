@@ -21,6 +21,9 @@ derive_fn derive_process_name, derive_process_object, derive_thread_name, derive
 derive_fn derive_attached, derive_saved_process;
 /* scheduling */
 derive_fn derive_next_processor, derive_affinity, derive_wait_age, derive_running_on, derive_base_priority_increment;
+/* waits (wait_rows.c) */
+derive_fn derive_wait_objects;
+extern const struct stasis_list_rows wait_object_rows;
 /* TEB */
 derive_fn derive_teb, derive_teb32;
 /* life */

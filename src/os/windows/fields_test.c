@@ -104,6 +104,7 @@ static const char *const derived[] = {
         "running_on",
         "affinity",
         "wait_age",
+        "wait_objects",
         "teb32",
         "create_time",
         "exit_time",

@@ -24,6 +24,7 @@ static const struct kdbg_row kdbg_rows[] = {
         { POINTER(0x048, PsLoadedModuleList) },
         { POINTER(0x050, PsActiveProcessHead) },
         { POINTER(0x058, PspCidTable) },
+        { POINTER(0x060, ExpSystemResourcesList) },
         { POINTER(0x078, KeTimeIncrement) },
         { POINTER(0x088, KiBugcheckData) },
         { POINTER(0x098, ObpRootDirectoryObject) },

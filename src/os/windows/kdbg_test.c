@@ -53,6 +53,7 @@ START_TEST(members_of_both_widths)
         ck_assert_uint_eq(kdbg.PsLoadedModuleList, base + 0x2048);
         ck_assert_uint_eq(kdbg.PsActiveProcessHead, base + 0x2050);
         ck_assert_uint_eq(kdbg.PspCidTable, base + 0x2058);
+        ck_assert_uint_eq(kdbg.ExpSystemResourcesList, base + 0x2060);
         ck_assert_uint_eq(kdbg.KeTimeIncrement, base + 0x2078);
         ck_assert_uint_eq(kdbg.KiBugcheckData, base + 0x2088);
         ck_assert_uint_eq(kdbg.ObpRootDirectoryObject, base + 0x2098);

@@ -30,8 +30,8 @@ struct kdbg {
         uint32_t size;
         uint64_t KernBase, PsLoadedModuleList, PsActiveProcessHead, PspCidTable, KiProcessorBlock, MmUnloadedDrivers,
                 NtBuildLab, CmNtCSDVersion, MmPfnDatabase, KeTimeIncrement, MmPhysicalMemoryBlock, KiBugcheckData,
-                ObpRootDirectoryObject, MmHighestUserAddress, MmSystemRangeStart, MmLoadedUserImageList, PteBase,
-                MmPagedPoolStart;
+                ObpRootDirectoryObject, ExpSystemResourcesList, MmHighestUserAddress, MmSystemRangeStart,
+                MmLoadedUserImageList, PteBase, MmPagedPoolStart;
         bool sizes; /* size is past the Offset/Size members: the next ones are there */
         uint16_t OffsetKThreadNextProcessor, OffsetKThreadTeb, OffsetKThreadKernelStack, OffsetKThreadInitialStack,
                 OffsetKThreadApcProcess, OffsetKThreadState, SizeEProcess, OffsetEprocessPeb, OffsetEprocessParentCID,

@@ -32,6 +32,14 @@ uint32_t windows_build(const struct windows *w)
 /* KTHREAD_STATE for layouts whose PDB had no such enumeration (XP and before): the numbers that no version changed. */
 NAMES(names_thread_state, VALUE(0, "Initialized"), VALUE(1, "Ready"), VALUE(2, "Running"), VALUE(3, "Standby"),
       VALUE(4, "Terminated"), VALUE(5, "Waiting"), VALUE(6, "Transition"), VALUE(7, "DeferredReady"))
+/* KOBJECTS for XP and before, whose PDB lacks it: the numbers that no version changed. */
+NAMES(names_kobjects, VALUE(0, "EventNotificationObject"), VALUE(1, "EventSynchronizationObject"),
+      VALUE(2, "MutantObject"), VALUE(3, "ProcessObject"), VALUE(4, "QueueObject"), VALUE(5, "SemaphoreObject"),
+      VALUE(6, "ThreadObject"), VALUE(7, "GateObject"), VALUE(8, "TimerNotificationObject"),
+      VALUE(9, "TimerSynchronizationObject"))
+/* WAIT_TYPE (wdm.h). */
+NAMES(names_wait_type, VALUE(0, "WaitAll"), VALUE(1, "WaitAny"), VALUE(2, "WaitNotification"), VALUE(3, "WaitDequeue"),
+      VALUE(4, "WaitDpc"))
 NAMES(names_mode, VALUE(0, "KernelMode"), VALUE(1, "UserMode"))
 NAMES(names_impersonation, VALUE(0, "Anonymous"), VALUE(1, "Identification"), VALUE(2, "Impersonation"),
       VALUE(3, "Delegation"))

@@ -10,6 +10,8 @@
 
 uint32_t windows_build(const struct windows *w); /* of the kernel, or of the layout where no witness told */
 const struct stasis_name *names_thread_state(const void *os, size_t *ret_count);
+const struct stasis_name *names_kobjects(const void *os, size_t *ret_count);
+const struct stasis_name *names_wait_type(const void *os, size_t *ret_count);
 const struct stasis_name *names_mode(const void *os, size_t *ret_count);
 const struct stasis_name *names_impersonation(const void *os, size_t *ret_count);
 const struct stasis_name *names_thread_access(const void *os, size_t *ret_count);

@@ -140,14 +140,11 @@ static bool numbers_from_process_type(struct windows *w, struct object_types *t)
         if (!type_variable(w, "PsProcessType", &object))
                 return false;
         uint64_t header = object - t->body;
-        bool found = take_numbered(w, t, object);
         if (read_place(w->kernel, header, &t->at.info_mask, &mask) != STASIS_OK || !(mask & 2))
-                return found;
+                return false;
         uint64_t info = header - (mask & 1 ? t->optional[0] : 0) - t->name_info;
-        if (read_place(w->kernel, info, &t->at.name_directory, &directory) != STASIS_OK ||
-            !is_kernel_address(w, directory))
-                return found;
-        return numbers_from_directory(w, t, directory) || found;
+        return read_place(w->kernel, info, &t->at.name_directory, &directory) == STASIS_OK &&
+               is_kernel_address(w, directory) && numbers_from_directory(w, t, directory);
 }
 
 /* Is it the type of this number, and (name not NULL) called so? */

@@ -12,6 +12,7 @@
 #include "system_rows.h"
 #include "token.h"
 #include "triage.h"
+#include "wait.h"
 
 static void windows_close(void *priv)
 {
@@ -29,6 +30,7 @@ static void windows_close(void *priv)
         windows_infer_free(w->infer);
         symbolize_free(w->symbolizer);
         object_types_free(w->types);
+        windows_waits_free(w);
         free(w->processor);
         free(w->process);
         free(w->thread);

@@ -43,7 +43,7 @@
 
 /* Values of _KOBJECTS and KTHREAD_STATE that no version changed. */
 enum { DISPATCHER_PROCESS = 3, DISPATCHER_THREAD = 6 };
-enum { THREAD_STATE_TERMINATED = 4, THREAD_STATE_WAITING = 5, THREAD_STATE_MAX = 9 };
+enum { THREAD_STATE_TERMINATED = 4, THREAD_STATE_WAITING = 5, THREAD_STATE_GATE_WAIT = 8, THREAD_STATE_MAX = 9 };
 /* Bit 7 of a dispatcher header's Type is the dispatcher lock. */
 static inline bool is_dispatcher(uint64_t type, unsigned kind) { return (type & 0x7f) == kind; }
 
@@ -98,6 +98,7 @@ struct symbolizer;   /* symbolize.h */
 struct object_types; /* object_types.h */
 struct token_cache;  /* token.h */
 struct thread_io;    /* thread_io.h */
+struct wait_state;   /* wait_internal.h */
 
 struct windows {
         struct stasis_system *system;
@@ -125,6 +126,7 @@ struct windows {
         struct infer *infer;                   /* what it shows; NULL: nobody has asked yet */
         struct symbolizer *symbolizer;         /* NULL: nothing was named yet */
         struct object_types *types;            /* NULL: no object was asked for yet */
+        struct wait_state *waits;              /* NULL: no wait was asked for yet */
         uint32_t revision[4];
         struct windows_evidence layout_evidence;
         struct windows_places at;

@@ -7,6 +7,8 @@ in a table whose first entry tells its size. Until 7 those who wait do so on an 
 guarded one from 2003 to 7 the same with a gate (wdm.h, FAST_MUTEX).
 """
 OWNED_EXCLUSIVE = 0x80
+REASON_OF = {"resource": "WrResource", "fast mutex": "WrFastMutex", "guarded mutex": "WrGuardedMutex"}
+REASONS = {"WrResource": 27, "WrFastMutex": 34, "WrGuardedMutex": 35}  # KWAIT_REASON, since 2003
 
 
 class Lock:
@@ -94,7 +96,14 @@ class Locks:
         if not lock:
             return None
         self.waiting.setdefault(lock, []).append((thread, shared))
+        self._reason(thread, REASON_OF[lock.kind])
         return lock.thing(waits, shared)
+
+    def _reason(self, thread, name):
+        """Versions that have a reason for such a lock give it; XP and before say Executive."""
+        if self.system.build >= 3790:
+            thread.object.put("WaitReason", REASONS[name])
+            thread.truth["wait_reason"] = name
 
     def finish(self, threads):
         system = self.system

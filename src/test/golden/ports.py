@@ -18,7 +18,7 @@ class Ports:
         system = self.system
         size = system.struct_size(struct)
         folder, _, name = (path or "").rpartition("\\")
-        directory = system.executive.directory(folder) if folder else None
+        directory = system.executive.directory(folder or "\\") if path else None
         va = system.executive.make(kind, size, name or None, handles=1, directory=directory)
         return system.object(va, struct)
 

@@ -24,6 +24,7 @@ import tempfile
 sys.dont_write_bytecode = True
 import build  # noqa: E402
 import formats  # noqa: E402
+import told_waits  # noqa: E402
 
 NAMED = "IMAGE"                             # stands for the path in expected output
 # A dump's header tells more, and the dump holds a decoded debugger block, which tells the exact layout.
@@ -121,7 +122,7 @@ def names(frames):
 
 def compare_facts(diff, who, truth, absent, got):
     for key, want in truth.items():
-        if key == "ways":  # where it could be found: for the suites that look there
+        if key == "ways" or key in told_waits.KEYS:  # for the suites that look there; compared apart
             continue
         if key in got and want and key.endswith(("_registers", "stack")) and isinstance(want, (dict, list)):
             (check_registers if key.endswith("_registers") else check_frames)(diff, f"{who}: {key}", want, got[key])
@@ -181,6 +182,7 @@ def check_image(binary, path, recipe, truth):
     for want, got in by_object(diff, "thread", [t["facts"] for t in threads], answer["threads"]):
         absent = next(t["absent"] for t in threads if t["facts"] is want)
         compare_facts(diff, f"tid {want['tid']}", want, absent, got)
+        told_waits.compare(diff, f"tid {want['tid']}", want, got)
     check_notes(diff, recipe, answer["notes"])
     check_processes(diff, binary, path, processes)
     check_modules(diff, binary, path, truth)

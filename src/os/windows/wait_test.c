@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What threads wait for: rings and arrays of wait blocks, whole, torn and looping; each kind of thing with an owner;
+ * and what must not be taken for one.
+ */
+#include "../../test/tiny_objects.h"
+#include "../../test/tiny_system.h"
+
+#define KEYED 21
+#define RESOURCE 27
+#define PUSH_LOCK 28
+#define FAST_MUTEX 34
+#define GUARDED_MUTEX 35
+
+static struct tiny_objects o;
+static uint64_t block_len;
+
+static void build(int is64)
+{
+        tiny_build(&t, is64);
+        tiny_objects(&t, &o);
+        block_len = t.is64 ? 0x30 : 0x18;
+}
+
+static uint64_t member(uint64_t object, const char *name) { return object + tiny_place(&t, name).at; }
+
+static uint64_t header(uint64_t at, unsigned kind, uint32_t signal)
+{
+        world_u(&t.world, at, 1, kind);
+        tiny_set(&t, at, "DISPATCHER_HEADER.SignalState", signal);
+        tiny_ring(&t, member(at, "DISPATCHER_HEADER.WaitListHead"), NULL, 0);
+        return at;
+}
+
+/* Block number i of a thread, in its own array. */
+static uint64_t block(enum tiny_thread thread, unsigned i)
+{
+        return member(t.thread[thread], "KTHREAD.WaitBlock") + i * block_len;
+}
+
+static void put_block(enum tiny_thread thread, unsigned i, uint64_t object, uint64_t next)
+{
+        uint64_t at = block(thread, i);
+        tiny_set(&t, at, "KWAIT_BLOCK.Thread", t.thread[thread]);
+        tiny_set(&t, at, "KWAIT_BLOCK.Object", object);
+        tiny_set(&t, at, "KWAIT_BLOCK.WaitKey", i);
+        tiny_set(&t, at, "KWAIT_BLOCK.WaitType", 1);
+        if (!t.is64)
+                tiny_set(&t, at, "KWAIT_BLOCK.NextWaitBlock", next);
+        else
+                tiny_set(&t, at, "KWAIT_BLOCK.BlockState", 4);
+}
+
+static void waits_on(enum tiny_thread thread, const uint64_t *object, unsigned count, unsigned reason)
+{
+        tiny_set(&t, t.thread[thread], "KTHREAD.State", 5);
+        tiny_set(&t, t.thread[thread], "KTHREAD.WaitReason", reason);
+        tiny_set(&t, t.thread[thread], "KTHREAD.WaitBlockList", block(thread, 0));
+        if (t.is64)
+                tiny_set(&t, t.thread[thread], "KTHREAD.WaitBlockCount", count);
+        for (unsigned i = 0; i < count; i++)
+                put_block(thread, i, object[i], block(thread, (i + 1) % count));
+}
+
+static const struct stasis_list *list_of(enum tiny_thread thread, size_t rows)
+{
+        const struct stasis_fact *fact = thread_fact(thread, "wait_objects");
+        ck_assert_msg(fact->absence == STASIS_PRESENT, "%s", stasis_absence_name((enum stasis_absence)fact->absence));
+        ck_assert_uint_eq(fact->list->rows, rows);
+        return fact->list;
+}
+
+static const struct stasis_fact *at(const struct stasis_list *list, size_t row, const char *key)
+{
+        for (size_t i = 0; i < list->columns; i++)
+                if (!strcmp(list->column[i].key, key))
+                        return &list->fact[row * list->columns + i];
+        ck_abort_msg("no column %s", key);
+}
+
+static void expect_owner(const struct stasis_list *list, size_t row, enum tiny_thread owner)
+{
+        expect_value(at(list, row, "owner"), t.thread[owner]);
+        expect_value(at(list, row, "owner_tid"), tiny_tid(owner));
+        expect_value(at(list, row, "owner_pid"), tiny_pid(tiny_owner(owner)));
+}
+
+/* ---------------------------------------------------------------- blocks */
+
+START_TEST(objects_and_blocks)
+{
+        build(_i);
+        uint64_t base = tiny_object(&t, &o, TINY_DIRECTORY, 0x140, "BaseNamedObjects", o.root);
+        uint64_t object[] = { header(tiny_object(&t, &o, TINY_EVENT, 0x18, "go", base), 0, 0),
+                              header(tiny_object(&t, &o, TINY_SEMAPHORE, 0x20, NULL, 0), 5, 3),
+                              header(tiny_take(&t, &o, 0x20), 1, 0) };
+        waits_on(TINY_MAIN, object, 3, 6);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 3);
+        expect_value(at(list, 0, "object"), object[0]);
+        expect_value(at(list, 0, "block"), block(TINY_MAIN, 0));
+        expect_text(at(list, 0, "kind"), "EventNotificationObject");
+        expect_text(at(list, 0, "object_type"), "Event");
+        expect_text(at(list, 0, "name"), "\\BaseNamedObjects\\go");
+        expect_text(at(list, 0, "waits_for"), "object");
+        expect_absent(at(list, 0, "owner"), STASIS_NOT_APPLICABLE);
+        expect_text(at(list, 1, "kind"), "SemaphoreObject");
+        expect_value(at(list, 1, "signal_state"), 3);
+        expect_value(at(list, 1, "wait_key"), 1);
+        expect_text(at(list, 1, "wait_type"), "WaitAny");
+        expect_text(at(list, 2, "kind"), "EventSynchronizationObject");
+        expect_absent(at(list, 2, "object_type"), STASIS_NOT_APPLICABLE);
+        if (t.is64)
+                expect_text(at(list, 2, "block_state"), "WaitBlockActive");
+        else
+                expect_absent(at(list, 2, "block_state"), STASIS_NOT_IN_VERSION);
+        ck_assert_ptr_null(sys_note("wait-blocks-torn"));
+}
+END_TEST
+
+/* The blocks of a thread that does not wait are those of its last wait. */
+START_TEST(who_does_not_wait)
+{
+        build(_i);
+        uint64_t event = header(tiny_take(&t, &o, 0x20), 1, 0);
+        waits_on(TINY_READY, &event, 1, 6);
+        tiny_set(&t, t.thread[TINY_READY], "KTHREAD.State", 1);
+        sys_open();
+        expect_absent(thread_fact(TINY_READY, "wait_objects"), STASIS_NOT_APPLICABLE);
+        expect_absent(thread_fact(TINY_RUNNER, "wait_objects"), STASIS_NOT_APPLICABLE);
+}
+END_TEST
+
+/* The timer's block: in the ring, or beside the array while the timer's list leads to it. */
+START_TEST(timeout)
+{
+        build(_i);
+        uint64_t timer = member(t.thread[TINY_MAIN], "KTHREAD.Timer");
+        uint64_t object[] = { header(tiny_take(&t, &o, 0x20), 1, 0), header(timer, 8, 0) };
+        waits_on(TINY_MAIN, object, 2, 6);
+        uint64_t last = block(TINY_MAIN, t.is64 ? 3 : 1);
+        if (t.is64) {
+                put_block(TINY_MAIN, 3, timer, 0);
+                tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitBlockCount", 1);
+                tiny_pointer(&t, member(timer, "DISPATCHER_HEADER.WaitListHead"), last);
+        }
+        tiny_set(&t, last, "KWAIT_BLOCK.WaitKey", 0x102);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 2);
+        expect_text(at(list, 1, "waits_for"), "timeout");
+        expect_value(at(list, 1, "wait_key"), 0x102);
+        expect_absent(at(list, 1, "owner"), STASIS_NOT_APPLICABLE);
+}
+END_TEST
+
+/* A block of another thread, or none, ends the list; what was read stands, and a note says so. */
+START_TEST(torn)
+{
+        build(_i);
+        uint64_t event = header(tiny_take(&t, &o, 0x20), 1, 0), object[] = { event, event, event };
+        waits_on(TINY_MAIN, object, 3, 6);
+        tiny_set(&t, block(TINY_MAIN, 2), "KWAIT_BLOCK.Thread", t.thread[TINY_CLIENT]);
+        waits_on(TINY_CLIENT, object, 1, 6);
+        tiny_set(&t, t.thread[TINY_CLIENT], "KTHREAD.WaitBlockList", t.pool + 0x800000);
+        sys_open();
+        (void)list_of(TINY_MAIN, 2);
+        ck_assert_int_eq(sys_note("wait-blocks-torn")->severity, STASIS_NOTE_MISSING);
+        expect_absent(thread_fact(TINY_CLIENT, "wait_objects"), STASIS_CONTRADICTORY);
+        ck_assert_uint_eq(sys_notes("wait-blocks-torn"), 2);
+}
+END_TEST
+
+/* A ring that never comes back to its first block, and an array that is longer than any: both are bounded. */
+START_TEST(endless)
+{
+        build(_i);
+        uint64_t event = header(tiny_take(&t, &o, 0x20), 1, 0), object[] = { event, event };
+        waits_on(TINY_MAIN, object, 2, 6);
+        if (t.is64)
+                tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitBlockCount", 255);
+        else
+                tiny_set(&t, block(TINY_MAIN, 1), "KWAIT_BLOCK.NextWaitBlock", block(TINY_MAIN, 1));
+        sys_open();
+        const struct stasis_fact *fact = thread_fact(TINY_MAIN, "wait_objects");
+        ck_assert_uint_eq(fact->list->rows, t.is64 ? 2 : 65);
+        ck_assert_ptr_nonnull(sys_note("wait-blocks-torn"));
+}
+END_TEST
+
+/* ---------------------------------------------------------------- owners */
+
+START_TEST(mutants)
+{
+        build(_i);
+        uint64_t mutant[] = { header(tiny_object(&t, &o, TINY_MUTANT, 0x38, NULL, 0), 2, 0),
+                              header(tiny_object(&t, &o, TINY_MUTANT, 0x38, NULL, 0), 2, 1),
+                              header(tiny_object(&t, &o, TINY_MUTANT, 0x38, NULL, 0), 2, 0) };
+        tiny_set(&t, mutant[0], "KMUTANT.OwnerThread", t.thread[TINY_CLIENT]);
+        tiny_set(&t, mutant[2], "KMUTANT.OwnerThread", t.pool);
+        waits_on(TINY_MAIN, mutant, 3, 6);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 3);
+        expect_text(at(list, 0, "kind"), "MutantObject");
+        expect_owner(list, 0, TINY_CLIENT);
+        expect_text(at(list, 0, "owner_from"), "_KMUTANT.OwnerThread");
+        expect_absent(at(list, 1, "owner"), STASIS_NOT_APPLICABLE);
+        expect_absent(at(list, 2, "owner"), STASIS_CONTRADICTORY);
+}
+END_TEST
+
+/* Who must end for the wait to end. */
+START_TEST(threads_and_processes)
+{
+        build(_i);
+        uint64_t object[] = { t.thread[TINY_WORKER], t.process[TINY_ALPHA] };
+        waits_on(TINY_MAIN, object, 2, 6);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 2);
+        expect_owner(list, 0, TINY_WORKER);
+        expect_value(at(list, 1, "owner"), t.process[TINY_ALPHA]);
+        expect_value(at(list, 1, "owner_pid"), tiny_pid(TINY_ALPHA));
+        expect_absent(at(list, 1, "owner_tid"), STASIS_NOT_KNOWN);
+}
+END_TEST
+
+START_TEST(suspension)
+{
+        build(_i);
+        uint64_t object = member(t.thread[TINY_MAIN], t.is64 ? "KTHREAD.SuspendEvent" : "KTHREAD.SuspendSemaphore");
+        header(object, t.is64 ? 0 : 5, 0);
+        waits_on(TINY_MAIN, &object, 1, 5);
+        sys_open();
+        expect_text(at(list_of(TINY_MAIN, 1), 0, "waits_for"), "suspension");
+}
+END_TEST
+
+/* Count, Owner, Contention, then the event. */
+static uint64_t fast_mutex(unsigned kind, uint64_t owner)
+{
+        uint64_t mutex = tiny_take(&t, &o, 0x40);
+        tiny_pointer(&t, mutex + t.pointer, owner);
+        world_u(&t.world, mutex + 2 * t.pointer, 4, 1);
+        header(mutex + 3 * t.pointer, kind, 0);
+        return mutex;
+}
+
+START_TEST(mutexes)
+{
+        build(_i);
+        uint64_t fast = fast_mutex(1, t.thread[TINY_CLIENT]), none = fast_mutex(1, 0);
+        uint64_t guarded = fast_mutex(7, t.thread[TINY_RUNNER]);
+        uint64_t event[] = { fast + 3 * t.pointer, none + 3 * t.pointer, guarded + 3 * t.pointer };
+        waits_on(TINY_MAIN, &event[0], 1, FAST_MUTEX);
+        waits_on(TINY_CLIENT, &event[1], 1, FAST_MUTEX);
+        waits_on(TINY_WORKER, &event[2], 1, GUARDED_MUTEX);
+        waits_on(TINY_ATTACHED, &event[0], 1, PUSH_LOCK);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "fast mutex");
+        expect_value(at(list, 0, "container"), fast);
+        expect_owner(list, 0, TINY_CLIENT);
+        list = list_of(TINY_CLIENT, 1);
+        expect_absent(at(list, 0, "owner"), STASIS_NOT_KNOWN);
+        expect_absent(at(list, 0, "container"), STASIS_NOT_APPLICABLE);
+        list = list_of(TINY_WORKER, 1);
+        expect_text(at(list, 0, "waits_for"), "guarded mutex");
+        expect_owner(list, 0, TINY_RUNNER);
+        list = list_of(TINY_ATTACHED, 1);
+        expect_text(at(list, 0, "waits_for"), "push lock");
+        expect_absent(at(list, 0, "owner"), STASIS_NOT_KNOWN);
+}
+END_TEST
+
+/* The same bytes before an event that somebody waits on for another reason are no mutex. */
+START_TEST(an_event_is_no_mutex)
+{
+        build(_i);
+        uint64_t event = fast_mutex(1, t.thread[TINY_CLIENT]) + 3 * t.pointer;
+        waits_on(TINY_MAIN, &event, 1, 6);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "object");
+        expect_absent(at(list, 0, "owner"), STASIS_NOT_APPLICABLE);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- resources */
+
+/* On a ring with one neighbour, waited for through these. */
+static uint64_t resource(uint64_t exclusive, uint64_t shared)
+{
+        uint64_t at_ = tiny_take(&t, &o, 0x70), head = tiny_take(&t, &o, 0x10);
+        uint64_t entry = member(at_, "ERESOURCE.SystemResourcesList");
+        tiny_ring(&t, head, &entry, 1);
+        tiny_set(&t, at_, "ERESOURCE.ExclusiveWaiters", exclusive);
+        tiny_set(&t, at_, "ERESOURCE.SharedWaiters", shared);
+        tiny_set(&t, at_, "ERESOURCE.ActiveCount", 1);
+        return at_;
+}
+
+/* The waiter's stack points to the resource. */
+static void remember(enum tiny_thread thread, uint64_t value)
+{
+        uint64_t top = tiny_get(&t, t.thread[thread], "KTHREAD.KernelStack") & ~UINT64_C(0xfff);
+        world_map(&t.world, top, 0x1000);
+        tiny_pointer(&t, top + 0xf00, value);
+}
+
+static void owns(uint64_t entry, enum tiny_thread thread, uint32_t flags)
+{
+        tiny_set(&t, entry, "OWNER_ENTRY.OwnerThread", t.thread[thread] | flags);
+        tiny_set(&t, entry, "OWNER_ENTRY.OwnerCount", 1);
+}
+
+START_TEST(exclusive_resource)
+{
+        build(_i);
+        uint64_t event = header(tiny_take(&t, &o, 0x20), 1, 0), lock = resource(event, 0);
+        tiny_set(&t, lock, "ERESOURCE.Flag", 0x80);
+        owns(member(lock, t.is64 ? "ERESOURCE.OwnerEntry" : "ERESOURCE.OwnerThreads"), TINY_CLIENT, 0);
+        waits_on(TINY_MAIN, &event, 1, RESOURCE);
+        remember(TINY_MAIN, lock);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "resource, exclusive");
+        expect_value(at(list, 0, "container"), lock);
+        expect_owner(list, 0, TINY_CLIENT);
+}
+END_TEST
+
+START_TEST(shared_resource)
+{
+        build(_i);
+        uint64_t semaphore = header(tiny_take(&t, &o, 0x20), 5, 0), lock = resource(0, semaphore);
+        uint64_t table = tiny_take(&t, &o, 0x40), size = t.is64 ? 0x10 : 8;
+        owns(member(lock, t.is64 ? "ERESOURCE.OwnerEntry" : "ERESOURCE.OwnerThreads") + (t.is64 ? 0 : size),
+             TINY_CLIENT, 0);
+        tiny_set(&t, lock, "ERESOURCE.OwnerTable", table);
+        tiny_set(&t, table, "OWNER_ENTRY.TableSize", 4);
+        owns(table + size, TINY_RUNNER, 0);
+        owns(table + 3 * size, TINY_WORKER, 3); /* an owner that is no thread */
+        waits_on(TINY_MAIN, &semaphore, 1, RESOURCE);
+        remember(TINY_MAIN, lock);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "resource, shared");
+        expect_owner(list, 0, TINY_CLIENT);
+        expect_value(at(list, 0, "owners"), 2);
+}
+END_TEST
+
+/* What only looks like one: not on any list, or waited for through another event. */
+START_TEST(no_resource)
+{
+        build(_i);
+        uint64_t event = header(tiny_take(&t, &o, 0x20), 1, 0), lock = resource(event, 0),
+                 other = resource(event + 8, 0);
+        tiny_pointer(&t, member(lock, "ERESOURCE.SystemResourcesList"), t.pool);
+        waits_on(TINY_MAIN, &event, 1, RESOURCE);
+        remember(TINY_MAIN, lock);
+        waits_on(TINY_CLIENT, &event, 1, RESOURCE);
+        remember(TINY_CLIENT, other);
+        sys_open();
+        expect_text(at(list_of(TINY_MAIN, 1), 0, "waits_for"), "object");
+        expect_text(at(list_of(TINY_CLIENT, 1), 0, "waits_for"), "object");
+}
+END_TEST
+
+/* 10: the event and the link of the chain both lie in the waiter's stack. */
+START_TEST(chained_resource)
+{
+        build(1);
+        uint64_t top = tiny_get(&t, t.thread[TINY_MAIN], "KTHREAD.KernelStack") & ~UINT64_C(0xfff),
+                 before = tiny_take(&t, &o, 16);
+        remember(TINY_MAIN, 0);
+        uint64_t event = header(top + 0xf40, 1, 0), link = top + 0xf80, lock = resource(before, 0);
+        tiny_pointer(&t, top + 0xf00, lock);
+        tiny_pointer(&t, before, link);
+        waits_on(TINY_MAIN, &event, 1, RESOURCE);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "resource, exclusive");
+        expect_value(at(list, 0, "container"), lock);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- ports */
+
+static uint64_t own_semaphore(enum tiny_thread thread)
+{
+        return header(member(t.thread[thread], "ETHREAD.KeyedWaitSemaphore"), 5, 0);
+}
+
+START_TEST(alpc)
+{
+        build(1);
+        uint64_t port = tiny_object(&t, &o, TINY_PORT, 0x1d8, "lsarpc", o.root);
+        uint64_t client = tiny_object(&t, &o, TINY_PORT, 0x1d8, NULL, 0);
+        uint64_t info = tiny_take(&t, &o, 0x50), message[] = { tiny_take(&t, &o, 0x118), tiny_take(&t, &o, 0x118) };
+        tiny_set(&t, info, "ALPC_COMMUNICATION_INFO.ConnectionPort", port);
+        tiny_set(&t, info, "ALPC_COMMUNICATION_INFO.ClientCommunicationPort", client);
+        tiny_set(&t, port, "ALPC_PORT.OwnerProcess", t.process[TINY_ALPHA] | 1);
+        static const enum tiny_thread thread[] = { TINY_MAIN, TINY_WORKER };
+        for (unsigned i = 0; i < 2; i++) {
+                uint64_t semaphore = own_semaphore(thread[i]);
+                waits_on(thread[i], &semaphore, 1, 17);
+                tiny_set(&t, t.thread[thread[i]], "ETHREAD.AlpcMessage", message[i]);
+                tiny_set(&t, message[i], "KALPC_MESSAGE.WaitingThread", t.thread[thread[i]]);
+                tiny_set(&t, message[i], "KALPC_MESSAGE.OwnerPort", client);
+                tiny_set(&t, message[i], "KALPC_MESSAGE.CommunicationInfo", info);
+        }
+        tiny_set(&t, message[1], "KALPC_MESSAGE.ServerThread", t.thread[TINY_RUNNER]);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "ALPC reply");
+        expect_text(at(list, 0, "name"), "\\lsarpc");
+        expect_value(at(list, 0, "container"), port);
+        expect_value(at(list, 0, "owner"), t.process[TINY_ALPHA]);
+        expect_absent(at(list, 0, "owner_tid"), STASIS_NOT_KNOWN);
+        list = list_of(TINY_WORKER, 1);
+        expect_owner(list, 0, TINY_RUNNER);
+        expect_text(at(list, 0, "owner_from"), "_KALPC_MESSAGE.ServerThread");
+}
+END_TEST
+
+/* A message that names another thread as the one that waits tells nothing. */
+START_TEST(alpc_of_another)
+{
+        build(1);
+        uint64_t semaphore = own_semaphore(TINY_MAIN), message = tiny_take(&t, &o, 0x118);
+        waits_on(TINY_MAIN, &semaphore, 1, 17);
+        tiny_set(&t, t.thread[TINY_MAIN], "ETHREAD.AlpcMessage", message);
+        tiny_set(&t, message, "KALPC_MESSAGE.WaitingThread", t.thread[TINY_WORKER]);
+        tiny_set(&t, message, "KALPC_MESSAGE.ServerThread", t.thread[TINY_RUNNER]);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "ALPC reply");
+        expect_absent(at(list, 0, "owner"), STASIS_NOT_KNOWN);
+}
+END_TEST
+
+START_TEST(lpc)
+{
+        build(0);
+        uint64_t port = tiny_object(&t, &o, TINY_PORT, 0xa4, "lsa", o.root),
+                 client = tiny_object(&t, &o, TINY_PORT, 0xa4, NULL, 0);
+        static const enum tiny_thread thread[] = { TINY_MAIN, TINY_WORKER };
+        tiny_set(&t, client, "LPCP_PORT_OBJECT.ConnectionPort", port);
+        tiny_set(&t, port, "LPCP_PORT_OBJECT.ServerProcess", t.process[TINY_ALPHA]);
+        for (unsigned i = 0; i < 2; i++) {
+                uint64_t semaphore = own_semaphore(thread[i]);
+                waits_on(thread[i], &semaphore, 1, 17);
+                tiny_set(&t, t.thread[thread[i]], "ETHREAD.LpcWaitingOnPort", client | 1);
+                tiny_set(&t, t.thread[thread[i]], "ETHREAD.LpcReplyMessageId", 0x50 + i);
+        }
+        tiny_set(&t, t.thread[TINY_CLIENT], "ETHREAD.LpcReceivedMessageId", 0x51);
+        tiny_set(&t, t.thread[TINY_CLIENT], "ETHREAD.LpcReceivedMsgIdValid", 1);
+        tiny_set(&t, t.thread[TINY_RUNNER], "ETHREAD.LpcReceivedMessageId", 0x50); /* stale: not valid */
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "LPC reply");
+        expect_text(at(list, 0, "name"), "\\lsa");
+        expect_value(at(list, 0, "owner"), t.process[TINY_ALPHA]);
+        expect_owner(list_of(TINY_WORKER, 1), 0, TINY_CLIENT);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- files */
+
+START_TEST(files)
+{
+        build(_i);
+        uint64_t device = tiny_object(&t, &o, TINY_DEVICE, 0x40, "NamedPipe", o.root);
+        uint64_t file = tiny_object(&t, &o, TINY_FILE, 0xd8, NULL, 0);
+        uint64_t event = header(member(file, "FILE_OBJECT.Event"), 0, 0);
+        tiny_set(&t, file, "FILE_OBJECT.DeviceObject", device);
+        tiny_string(&t, member(file, "FILE_OBJECT.FileName"), tiny_take(&t, &o, 16), "\\srv");
+        waits_on(TINY_MAIN, &event, 1, 0);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "file");
+        expect_text(at(list, 0, "name"), "\\NamedPipe\\srv");
+        expect_value(at(list, 0, "container"), file);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- critical sections, by the key */
+
+START_TEST(keyed_section)
+{
+        build(_i);
+        uint64_t section = 0x20000, debug = 0x20100, semaphore = own_semaphore(TINY_MAIN);
+        tiny_map_user(&t, TINY_BETA, 0x20000, 0x1000);
+        tiny_user_u(&t, TINY_BETA, section, t.pointer, debug);
+        tiny_user_u(&t, TINY_BETA, section + (t.is64 ? 0x10 : 0xc), t.pointer, tiny_tid(TINY_READY));
+        tiny_user_u(&t, TINY_BETA, debug + t.pointer, t.pointer, section);
+        waits_on(TINY_MAIN, &semaphore, 1, KEYED);
+        tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitMode", 1);
+        tiny_set(&t, t.thread[TINY_MAIN], "ETHREAD.KeyedWaitValue", section | 1);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "critical section");
+        expect_value(at(list, 0, "container"), section);
+        expect_owner(list, 0, TINY_READY);
+}
+END_TEST
+
+/* A key that is no critical section's stays a key. */
+START_TEST(keyed_event)
+{
+        build(_i);
+        uint64_t semaphore = own_semaphore(TINY_MAIN);
+        tiny_map_user(&t, TINY_BETA, 0x20000, 0x1000);
+        waits_on(TINY_MAIN, &semaphore, 1, KEYED);
+        tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitMode", 1);
+        tiny_set(&t, t.thread[TINY_MAIN], "ETHREAD.KeyedWaitValue", 0x20000);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "keyed event");
+        expect_value(at(list, 0, "container"), 0x20000);
+        expect_absent(at(list, 0, "owner"), STASIS_NOT_KNOWN);
+}
+END_TEST
+
+int main(void)
+{
+        const TTest *const both[] = { objects_and_blocks,
+                                      who_does_not_wait,
+                                      timeout,
+                                      torn,
+                                      endless,
+                                      mutants,
+                                      threads_and_processes,
+                                      suspension,
+                                      mutexes,
+                                      an_event_is_no_mutex,
+                                      exclusive_resource,
+                                      shared_resource,
+                                      no_resource,
+                                      files,
+                                      keyed_section,
+                                      keyed_event };
+        const TTest *const single[] = { chained_resource, alpc, alpc_of_another, lpc };
+        return sys_main("wait", both, sizeof both / sizeof *both, single, sizeof single / sizeof *single);
+}

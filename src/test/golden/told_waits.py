@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""What run.py asks of waits: each block of the truth is told, and who holds the lock or must answer.
+
+Who must end for a wait on a thread or process to end is told as the owner: that thread, or the process.
+"""
+KEYS = ("wait_blocks", "wait_lock", "wait_due", "lpc_server", "alpc_server")
+LOCKS = {"resource": ("resource, exclusive", "resource, shared"), "fast mutex": ("fast mutex",),
+         "guarded mutex": ("guarded mutex",)}
+
+
+def number(value):
+    return int(value, 16) if isinstance(value, str) and value.startswith("0x") else value
+
+
+def blocks(diff, who, want, got, held):
+    if len(want) != len(got):
+        diff.add(f"{who}: {len(want)} wait blocks, got {len(got)}")
+        return
+    for i, (block, row) in enumerate(zip(want, got)):
+        for key, value in block.items():
+            if key in ("owner", "owner_tid", "name") and held:
+                continue
+            if key == "owner" and block["kind"] in ("ThreadObject", "ProcessObject"):
+                value = block["object"]
+            if key == "owner_tid" and block["kind"] == "ThreadObject":
+                continue
+            if number(row[key]) != number(value):
+                diff.add(f"{who}: wait {i}: {key}: want {value}, got {row[key]} ({row['absent'].get(key)})")
+
+
+def lock(diff, who, want, row):
+    """Among those that share a resource any may come first."""
+    tids = want.get("sharing") or [want["owner_tid"]]
+    diff.check(f"{who}: waits for a {want['kind']}", True, row["waits_for"] in LOCKS[want["kind"]])
+    diff.check(f"{who}: lock", number(want["object"]), number(row["container"]))
+    diff.check(f"{who}: owners", (True, len(tids)), (row["owner_tid"] in tids, row["owners"]))
+
+
+def port(diff, who, want, row, kind):
+    """The server's thread where it has received the message, else its process, which any of its threads may answer for."""
+    tid = want.get("server_tid") if kind == "ALPC reply" else None
+    told = (kind, number(want["object"]), want["name"], want.get("server_pid"), tid)
+    diff.check(f"{who}: port and server", told, (row["waits_for"], number(row["container"]), row["name"],
+                                                 row["owner_pid"], row["owner_tid"]))
+
+
+def compare(diff, who, truth, got):
+    want, rows = truth.get("wait_blocks") or [], got.get("wait_objects") or []
+    held = [key for key in ("wait_lock", "lpc_server", "alpc_server") if key in truth]
+    blocks(diff, who, want, rows, bool(held))
+    if not held or not rows:
+        return
+    if "wait_lock" in truth:
+        lock(diff, who, truth["wait_lock"], rows[0])
+    for key, kind in (("lpc_server", "LPC reply"), ("alpc_server", "ALPC reply")):
+        if key in truth:
+            port(diff, who, truth[key], rows[0], kind)
