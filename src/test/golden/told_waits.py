@@ -37,7 +37,7 @@ def lock(diff, who, want, row):
 
 
 def port(diff, who, want, row, kind):
-    """The server's thread where it has received the message, else its process, which any of its threads may answer for."""
+    """The thread of the server that has received the message, else its process: any of its threads may answer."""
     tid = want.get("server_tid") if kind == "ALPC reply" else None
     told = (kind, number(want["object"]), want["name"], want.get("server_pid"), tid)
     diff.check(f"{who}: port and server", told, (row["waits_for"], number(row["container"]), row["name"],
