@@ -7,6 +7,8 @@
 
 #include "wait_internal.h"
 
+#define TIMER_BLOCK 3 /* of the four in a KTHREAD */
+
 static const struct place_row place_rows[] = {
 #define PLACE(name, ...) \
         { \
@@ -174,7 +176,7 @@ static bool take_block(const struct wait_of *of, uint64_t block, struct wait_lis
         memset(wait, 0, offsetof(struct windows_wait, owner));
         wait->block = block;
         wait->owners = wait->owners_all = 0;
-        wait->process = wait->all = false;
+        wait->process = wait->all = wait->own_timer = false;
         wait->from = wait->name = NULL;
         wait->owner_why = STASIS_NOT_KNOWN;
         (void)!wait_pointer(w, block, &at->b_object, &wait->object);
@@ -199,20 +201,26 @@ static void walk_ring(const struct wait_of *of, uint64_t first, struct wait_list
         }
 }
 
-/* The timer's own block is not counted: it is there while the timer's list of waiters leads to it. */
+/*
+ * The timer's own block is not counted: it is there while the timer's list of waiters leads to it, and does not name
+ * the timer: other members of KTHREAD (x64 Ucb, x86 WaitTime) stand in the place of its Object.
+ */
 static void take_timer(const struct wait_of *of, struct wait_list *list)
 {
         const struct windows *w = of->w;
         const struct wait_places *at = &w->waits->at;
         uint64_t head, timer = of->thread->object + at->timer.offset;
-        uint64_t block = of->thread->object + at->block.offset + 3 * (uint64_t)w->waits->block_size;
+        uint64_t block = of->thread->object + at->block.offset + TIMER_BLOCK * (uint64_t)w->waits->block_size;
+        size_t i = 0;
         if (!at->timer.has || !at->block.has || !at->waiters.has ||
             read_pointer(w, w->kernel, timer + at->waiters.offset, &head) != STASIS_OK || head != block)
                 return;
-        for (size_t i = 0; i < list->count; i++)
-                if (list->wait[i].block == block)
-                        return;
-        take_block(of, block, list);
+        while (i < list->count && list->wait[i].block != block) /* a delay has no other */
+                i++;
+        if (i == list->count && !take_block(of, block, list))
+                return;
+        list->wait[i].object = timer;
+        list->wait[i].own_timer = true;
 }
 
 /* Since 8: so many of them, one behind the other. */

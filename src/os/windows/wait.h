@@ -53,6 +53,7 @@ struct windows_wait {
         uint64_t object; /* dispatcher object; 0: not readable */
         uint64_t key;    /* of the block, 0 without one */
         bool kind_known;
+        bool own_timer;     /* since 8: object is not what the block says */
         uint8_t kind;       /* KOBJECTS */
         uint8_t what;       /* enum wait_what */
         uint64_t container; /* the lock, port or file that the object belongs to, or 0; of a critical section its

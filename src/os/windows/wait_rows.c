@@ -31,7 +31,7 @@ static void made_block(struct decode *d, struct stasis_fact *fact)
 static void made_awaited(struct decode *d, struct stasis_fact *fact)
 {
         const struct windows_wait *wait = wait_of(d);
-        if (!wait->block)
+        if (!wait->block || wait->own_timer)
                 *fact = value_or(wait->object, wait->object, STASIS_CONTRADICTORY);
         else if (fact_is(fact) && !is_kernel_address(d->w, fact->value))
                 fact->absence = STASIS_CONTRADICTORY;

@@ -140,7 +140,7 @@ START_TEST(timeout)
         waits_on(TINY_MAIN, object, 2, 6);
         uint64_t last = block(TINY_MAIN, t.is64 ? 3 : 1);
         if (t.is64) {
-                put_block(TINY_MAIN, 3, timer, 0);
+                put_block(TINY_MAIN, 3, 0x1234567, 0); /* other members stand in the place of its Object */
                 tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitBlockCount", 1);
                 tiny_pointer(&t, member(timer, "DISPATCHER_HEADER.WaitListHead"), last);
         }
@@ -148,6 +148,7 @@ START_TEST(timeout)
         sys_open();
         const struct stasis_list *list = list_of(TINY_MAIN, 2);
         expect_text(at(list, 1, "waits_for"), "timeout");
+        expect_value(at(list, 1, "object"), timer);
         expect_value(at(list, 1, "wait_key"), 0x102);
         expect_absent(at(list, 1, "owner"), STASIS_NOT_APPLICABLE);
 }
