@@ -546,9 +546,10 @@ struct stasis_pagefile {
 struct stasis_system_options {
         const char *layout_path; /* Volatility 3 ISF JSON, plain or .xz; NULL: built-in tables */
         /*
-         * Linux: files that tell types and symbols of the kernel, each known by its content (a vmlinux or .debug, BTF,
-         * a System.map, an ISF); borrowed. Types come from the first file that has them, a symbol from the first that
-         * knows it. Without, the image's own are used.
+         * Files that tell types and symbols, each known by its content; borrowed. Linux: of the kernel (a vmlinux or
+         * .debug, BTF, a System.map, an ISF); types come from the first file that has them, a symbol from the first
+         * that knows it. Without, the image's own are used. Windows: PDB and ISF files, or folders of them (plain, or a
+         * symbol store); a module's is used where GUID and age agree.
          */
         const char *const *symbols;
         size_t symbol_count;

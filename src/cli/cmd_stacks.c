@@ -69,6 +69,18 @@ static void mix_part(const struct stasis_record *record, size_t part, struct sta
 
 /* ---- gathering */
 
+/* Of what costs only the stacks that are compared; the rest a list of threads has anyway. */
+static void choose_parts(struct stacks *s)
+{
+        const char *keys[STACK_PARTS];
+        size_t count = 0;
+
+        for (size_t i = 0; i < STACK_PARTS; i++)
+                if (stack_part_wanted(s->cli, i))
+                        keys[count++] = stack_parts[i].key;
+        stasis_system_choose(s->cli->system, STASIS_THREADS, keys, count);
+}
+
 static uint64_t number_of(const struct stasis_record *record, const char *key)
 {
         const struct stasis_fact *fact = stasis_record_fact(record, key);
@@ -233,8 +245,10 @@ enum cli_exit cmd_stacks(struct cli *cli)
                 failed = list_check_state(cli);
         if (!failed && !list_column_of(cli, STASIS_THREADS, stack_parts[0].key))
                 failed = cli_fail(cli, "%s: stacks of this kind of system cannot be told", cli->image_path);
-        if (!failed)
+        if (!failed) {
+                choose_parts(&s);
                 failed = gather_all(&s);
+        }
         if (!failed && !group_all(&s))
                 failed = cli_fail(cli, "out of memory");
         if (!failed)

@@ -93,7 +93,8 @@ static struct json_object *frame(const struct stasis_frame *f)
             !add_hex_or_null(object, "slot", f->slot != STASIS_NOWHERE, f->slot) ||
             !json_add(object, "how", json_text(stasis_how_name(f->how))) ||
             !json_add(object, "trust", json_text(stasis_trust_name(f->trust))) ||
-            !json_add(object, "exact", json_object_new_boolean(f->exact)))
+            !json_add(object, "exact", json_object_new_boolean(f->exact)) ||
+            (f->symbol_from && !json_add(object, "symbol_from", json_text(f->symbol_from))))
                 return NULL;
         return steal(&object);
 }

@@ -41,9 +41,12 @@ const struct cli_option cli_options[] = {
         { "layout", 'l', "FILE", NULL, VERB_SYSTEM, TAKE_TEXT, AT(layout),
           "structure layouts from this Volatility 3 ISF file (JSON, plain or .xz); 'inferred': from no file or table, "
           "but from what must hold in the image" },
-        { "symbols", 'S', "FILE", NULL, VERB_SYSTEM, TAKE_TEXTS, AT(symbols),
-          "Linux: types and symbols of the kernel from this vmlinux, .debug, BTF, System.map or ISF file; may be given "
-          "several times" },
+        { "symbols", 'S', "PATH", NULL, VERB_SYSTEM, TAKE_TEXTS, AT(symbols),
+          "Windows: PDB and Volatility 3 ISF files, singly or in a folder or symbol store; one is used where its GUID "
+          "and "
+          "age are those of a module. Linux: types and symbols of the kernel from this vmlinux, .debug, BTF, "
+          "System.map or "
+          "ISF file. May be given several times" },
         { "pagefile", 'P', "[N=]FILE", NULL, VERB_SYSTEM, TAKE_TEXTS, AT(pagefiles),
           "Windows: page file number N (pagefile.sys as a rule 0), else the next one; may be given several times" },
         { "reader", 0, "NAME", "", VERB_ALL, TAKE_TEXT, AT(reader),

@@ -79,6 +79,9 @@ bool layout_isf_next(struct layout_walk *walk);
 enum stasis_status layout_isf_parse(struct stasis_bytes bytes, const char *name, struct stasis_layout **ret_layout,
                                     struct stasis_error *err) STASIS_MUST_CHECK;
 void layout_isf_close(struct stasis_layout *layout);
+/* The symbol at or nearest below an address (of several at one address the first by name). */
+bool layout_isf_symbol_below(const struct stasis_layout *layout, uint64_t address, const char **ret_name,
+                             uint64_t *ret_address);
 bool layout_isf_pdb(const struct stasis_layout *layout, struct stasis_pdb_id *ret_pdb);
 
 /* Version of the kernel with this PDB, from the built-in tables, and its layout; NULL where not known. */

@@ -67,6 +67,49 @@ static bool isf_symbol(const struct stasis_layout *layout, const char *symbol, u
         return true;
 }
 
+static int by_address(const void *a, const void *b)
+{
+        const struct isf_symbol *x = a, *y = b;
+        if (x->address != y->address)
+                return x->address < y->address ? -1 : 1;
+        return strcmp(x->name, y->name);
+}
+
+/* A layout belongs to one thread at a time, so that the second order may be made when it is asked for first. */
+static const struct isf_symbol *symbols_by_address(struct isf *isf)
+{
+        if (!isf->by_address && isf->symbols.count) {
+                isf->by_address = calloc(isf->symbols.count, sizeof *isf->by_address);
+                if (!isf->by_address)
+                        return NULL;
+                memcpy(isf->by_address, isf->symbols.at, isf->symbols.count * sizeof *isf->by_address);
+                qsort(isf->by_address, isf->symbols.count, sizeof *isf->by_address, by_address);
+        }
+        return isf->by_address;
+}
+
+bool layout_isf_symbol_below(const struct stasis_layout *layout, uint64_t address, const char **ret_name,
+                             uint64_t *ret_address)
+{
+        struct isf *isf = (struct isf *)(uintptr_t)layout;
+        const struct isf_symbol *at = layout->backend == &layout_isf ? symbols_by_address(isf) : NULL;
+        size_t low = 0, high = at ? isf->symbols.count : 0;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (at[middle].address <= address)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        while (low > 1 && at[low - 2].address == at[low - 1].address)
+                low--;
+        if (!low)
+                return false;
+        *ret_name = at[low - 1].name;
+        *ret_address = at[low - 1].address;
+        return true;
+}
+
 bool layout_isf_pdb(const struct stasis_layout *layout, struct stasis_pdb_id *ret_pdb)
 {
         const struct isf *isf = layout->backend == &layout_isf ? isf_of(layout) : NULL;
@@ -85,6 +128,7 @@ void layout_isf_close(struct stasis_layout *layout)
         free(isf->enums.at);
         free(isf->values.at);
         free(isf->symbols.at);
+        free(isf->by_address);
         stasis_arena_free(&isf->names);
         free(isf);
 }

@@ -46,6 +46,7 @@ struct isf {
         ISF_TABLE(struct isf_enum) enums;
         ISF_TABLE(struct stasis_name) values;
         ISF_TABLE(struct isf_symbol) symbols;
+        struct isf_symbol *by_address; /* the same once more; NULL: nobody has asked yet */
         struct stasis_pdb_id pdb;
         bool pdb_known;
 };

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "../../base/error.h"
+#include "symbol_files.h"
 #include "windows.h"
 
 #define X86_SYSTEM_START 0x80000000u
@@ -270,6 +271,9 @@ static enum stasis_status discover_virtual(struct windows *w, struct stasis_erro
                 return stasis_fail(err, STASIS_USAGE, "a triage dump has no page tables: no root can be given");
         if (!enter_virtual(w))
                 return not_found(w, err);
+        enum stasis_status status = symbol_files_open(w->system, &w->symbol_files, err);
+        if (status != STASIS_OK)
+                return status;
         windows_find_kdbg(w);
         find_version(w);
         windows_find_process_head(w);
@@ -293,6 +297,9 @@ enum stasis_status windows_discover(struct windows *w, struct stasis_error *err)
                 return discover_virtual(w, err);
         if (!find_kernel(w) && (w->system->options.root_known || !find_by_shape(w)))
                 return not_found(w, err); /* a root that was given is the only one that is tried */
+        status = symbol_files_open(w->system, &w->symbol_files, err); /* of another system they would be its own */
+        if (status != STASIS_OK)
+                return status;
         windows_find_kdbg(w);
         find_version(w);
         windows_find_process_head(w);

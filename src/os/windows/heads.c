@@ -2,7 +2,15 @@
 /* The heads of the lists, and the root to keep. What somebody tells of a head is checked against System's own links. */
 #include <inttypes.h>
 
+#include "symbol_files.h"
 #include "windows.h"
+
+const struct stasis_layout *windows_symbol_layout(const struct windows *w)
+{
+        if (!w->has_pe || !w->pe.pdb_known)
+                return NULL;
+        return symbol_files_find(w->symbol_files, w->pe.pdb_name, &w->pe.pdb).layout;
+}
 
 bool windows_symbol(const struct windows *w, const char *symbol, uint64_t *ret_va)
 {
@@ -11,6 +19,11 @@ bool windows_symbol(const struct windows *w, const char *symbol, uint64_t *ret_v
         if (!w->has_pe)
                 return false;
         if (w->own_layout && stasis_layout_symbol(w->own_layout, symbol, &isf_rva)) {
+                *ret_va = w->pe.base + isf_rva;
+                return true;
+        }
+        const struct stasis_layout *own = windows_symbol_layout(w);
+        if (own && stasis_layout_symbol(own, symbol, &isf_rva)) {
                 *ret_va = w->pe.base + isf_rva;
                 return true;
         }

@@ -149,6 +149,7 @@ static const struct windows_evidence evidence[] = {
 };
 static const struct windows_evidence evidence_reactos = { "recognised as ReactOS", "likely" };
 static const struct windows_evidence evidence_given = { "given file", "given" };
+static const struct windows_evidence evidence_symbols = { "symbol file with the kernel's GUID and age", "exact" };
 
 static void take_layout(struct windows *w, const struct stasis_layout_choice *choice,
                         const struct windows_evidence *why, uint64_t object, unsigned score)
@@ -337,6 +338,25 @@ static bool choose_given(struct windows *w)
         return true;
 }
 
+/* Types out of the very PDB of this kernel: nothing is surer, so that they come first. */
+static bool choose_symbols(struct windows *w)
+{
+        struct stasis_layout_choice choice = { .layout = windows_symbol_layout(w) };
+        uint64_t object = 0;
+        if (!choice.layout || !stasis_layout_has_types(choice.layout))
+                return false;
+        unsigned score = try_layout(w, choice.layout, &object);
+        if (!score) {
+                system_trace(w->system, "layout", false, "%s (symbol file): System's object does not fit",
+                             stasis_layout_name(choice.layout));
+                return false;
+        }
+        (void)layout_of_pdb(&w->pe.pdb, choice.revision);
+        take_layout(w, &choice, &evidence_symbols, object, score);
+        note_doubts(w);
+        return true;
+}
+
 bool windows_choose_layout(struct windows *w)
 {
         struct stasis_layout_choice choice[LAYOUTS_TRIED_MAX];
@@ -345,6 +365,8 @@ bool windows_choose_layout(struct windows *w)
                 return choose_given(w);
         if (w->system->options.infer_layout)
                 return choose_inferred(w);
+        if (choose_symbols(w))
+                return true;
         if (w->version.reactos && choose_reactos(w))
                 return true;
         kernel_id(w, &id);

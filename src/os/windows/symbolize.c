@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../layout_internal.h"
+#include "symbol_files.h"
 #include "text.h"
 
 #define TABLES_MAX 64    /* export tables kept at a time: at most 512 KiB each */
@@ -22,6 +24,7 @@ struct table {
         bool is_open;     /* its headers are there */
         struct pe_image pe;
         struct pe_exports exports;
+        struct module_symbols symbols;
 };
 
 struct memo {
@@ -44,6 +47,20 @@ void symbolize_free(struct symbolizer *s)
         for (size_t i = 0; s && i < TABLES_MAX; i++)
                 pe_exports_free(&s->table[i].exports);
         free(s);
+}
+
+static bool symbolizer_ready(struct windows *w)
+{
+        if (!w->symbolizer)
+                w->symbolizer = calloc(1, sizeof *w->symbolizer);
+        return w->symbolizer != NULL;
+}
+
+static const struct windows_module *module_of(struct windows *w, uint32_t process, uint64_t va)
+{
+        if (is_kernel_address(w, va))
+                return modules_find(&w->modules, va);
+        return process < w->process_count ? modules_find(windows_user_modules(w, process), va) : NULL;
 }
 
 /* ---------------------------------------------------------------- texts, each once */
@@ -83,7 +100,9 @@ static void table_read(struct windows *w, struct table *t)
         struct stasis_space *space = space_of(w, t->process);
 
         t->is_open = space && pe_open(space, t->base, &t->pe) == STASIS_OK;
-        if (t->is_open && pe_exports_read(space, &t->pe, &t->exports) != STASIS_OK)
+        if (t->is_open && t->pe.pdb_known)
+                t->symbols = symbol_files_find(w->symbol_files, t->pe.pdb_name, &t->pe.pdb);
+        if (t->is_open && !t->symbols.layout && pe_exports_read(space, &t->pe, &t->exports) != STASIS_OK)
                 pe_exports_free(&t->exports);
 }
 
@@ -117,7 +136,31 @@ static struct table *table_find(struct windows *w, uint32_t process, const struc
         return t->is_open || process == UINT32_MAX || is_virtual(w) ? t : table_of(w, process, module->base);
 }
 
-/* ---------------------------------------------------------------- which export */
+/* ---------------------------------------------------------------- which symbol */
+
+/* A symbol of whatever tells them here: the module's PDB or ISF file, else its exports. */
+struct candidate {
+        uint64_t rva;
+        const char *text; /* NULL: an export's, which is in the image at */
+        uint32_t name;    /* this RVA */
+};
+
+static bool below(const struct table *t, uint64_t rva, struct candidate *ret_candidate)
+{
+        *ret_candidate = (struct candidate){ 0 };
+        if (t->symbols.pdb) {
+                const struct pdb_symbol *symbol = pdb_symbol_below(t->symbols.pdb, rva);
+                if (symbol)
+                        *ret_candidate = (struct candidate){ symbol->rva, symbol->name, 0 };
+                return symbol != NULL;
+        }
+        if (t->symbols.layout)
+                return layout_isf_symbol_below(t->symbols.layout, rva, &ret_candidate->text, &ret_candidate->rva);
+        const struct pe_exported *export = pe_exports_below(&t->exports, rva);
+        if (export)
+                *ret_candidate = (struct candidate){ export->rva, NULL, export->name };
+        return export != NULL;
+}
 
 static const struct pe_section *section_of(const struct pe_image *pe, uint64_t rva)
 {
@@ -127,11 +170,11 @@ static const struct pe_section *section_of(const struct pe_image *pe, uint64_t r
         return NULL;
 }
 
-/* What the table of functions says of the nearest export below rva. */
+/* What the table of functions says of the nearest symbol below rva. */
 enum verdict { CONFIRMED, DENIED, SILENT };
 
-static enum verdict ask_functions(struct stasis_space *space, const struct table *t, uint64_t rva,
-                                  const struct pe_exported **export)
+static enum verdict ask_functions(struct stasis_space *space, const struct table *t, uint64_t rva, bool found,
+                                  struct candidate *symbol)
 {
         struct pe_function part, whole;
         enum stasis_status status = pe_function_below(space, &t->pe, rva, &part);
@@ -139,54 +182,68 @@ static enum verdict ask_functions(struct stasis_space *space, const struct table
         if (status != STASIS_OK)
                 return SILENT;
         if (rva >= part.end) /* in none: a function without a frame of its own, behind that one */
-                return *export && (*export)->rva < part.end ? DENIED : SILENT;
-        if (*export && (*export)->rva >= part.begin)
+                return found && symbol->rva < part.end ? DENIED : SILENT;
+        if (found && symbol->rva >= part.begin)
                 return CONFIRMED;
-        if (pe_function_primary(space, &t->pe, &part, &whole) != STASIS_OK)
+        if (pe_function_primary(space, &t->pe, &part, &whole) != STASIS_OK || whole.begin > rva)
                 return DENIED;
-        *export = pe_exports_below(&t->exports, whole.begin);
-        return *export && (*export)->rva == whole.begin && whole.begin <= rva ? CONFIRMED : DENIED;
+        return below(t, whole.begin, symbol) && symbol->rva == whole.begin ? CONFIRMED : DENIED;
 }
 
-static const struct pe_exported *choose(struct stasis_space *space, const struct table *t, uint64_t rva,
-                                        const char **ret_from)
+/* NULL: none; else how it is known. */
+static const char *choose(struct stasis_space *space, const struct table *t, uint64_t rva, struct candidate *symbol)
 {
-        const struct pe_exported *export = pe_exports_below(&t->exports, rva);
+        bool found = below(t, rva, symbol), all = t->symbols.layout != NULL;
+        const char *from = t->symbols.pdb ? "pdb" : all ? "isf" : "export";
         enum verdict verdict = SILENT;
 
-        *ret_from = "export";
-        if (export && export->rva == rva)
-                return export;
+        if (found && symbol->rva == rva)
+                return from;
         if (t->pe.is64)
-                verdict = ask_functions(space, t, rva, &export);
+                verdict = ask_functions(space, t, rva, found, symbol);
         if (verdict == CONFIRMED)
-                return export;
-        if (!export || verdict == DENIED || t->exports.torn || rva - export->rva >= SYMBOLIZE_NEAR ||
-            section_of(&t->pe, rva) != section_of(&t->pe, export->rva))
+                return from;
+        if (!found || verdict == DENIED || section_of(&t->pe, rva) != section_of(&t->pe, symbol->rva))
                 return NULL;
-        *ret_from = "nearest-export";
-        return export;
+        if (all) /* a file that knows every function */
+                return from;
+        return !t->exports.torn && rva - symbol->rva < SYMBOLIZE_NEAR ? "nearest-export" : NULL;
 }
 
-static void name_export(struct windows *w, uint32_t process, const struct windows_module *module, uint64_t va,
+static void name_symbol(struct windows *w, uint32_t process, const struct windows_module *module, uint64_t va,
                         struct windows_name *name)
 {
         struct table *t = table_find(w, process, module);
         struct stasis_space *space = space_of(w, t->process);
+        struct candidate symbol;
         char text[TEXT_LEN_MAX];
-        const char *from;
 
         if (!t->is_open || !space || va - t->base >= t->pe.size)
                 return;
-        const struct pe_exported *export = choose(space, t, va - t->base, &from);
-        if (!export)
+        const char *from = choose(space, t, va - t->base, &symbol);
+        if (!from)
                 return;
-        (void)text_ascii(space, t->base + export->name, text, sizeof(text));
+        if (!symbol.text)
+                (void)text_ascii(space, t->base + symbol.name, text, sizeof(text));
+        else if (t->pe.is64)
+                snprintf(text, sizeof(text), "%s", symbol.text);
+        else
+                pdb_undecorate(symbol.text, text, sizeof(text));
+        for (char *c = text; *c; c++) /* a file is no better than an image */
+                *c = *c >= 0x20 && *c < 0x7f ? *c : '?';
         name->symbol = text[0] ? intern(w, text) : NULL;
         if (!name->symbol)
                 return;
         name->symbol_from = from;
-        name->offset = va - t->base - export->rva;
+        name->offset = va - t->base - symbol.rva;
+}
+
+bool windows_frame_data(struct windows *w, uint32_t process, uint64_t va, struct pdb_frame *ret_frame)
+{
+        const struct windows_module *module = module_of(w, process, va);
+        struct table *t = module && symbolizer_ready(w) ? table_find(w, process, module) : NULL;
+
+        return t && t->is_open && t->symbols.pdb && pdb_frame_at(t->symbols.pdb, va - t->base, ret_frame);
 }
 
 /* ---------------------------------------------------------------- which module */
@@ -210,15 +267,10 @@ static void name_unloaded(struct windows *w, uint64_t va, struct windows_name *n
 
 static void name_new(struct windows *w, uint32_t process, uint64_t va, struct windows_name *name)
 {
-        bool kernel = is_kernel_address(w, va);
-        const struct windows_module *module = NULL;
+        const struct windows_module *module = module_of(w, process, va);
 
-        if (kernel)
-                module = modules_find(&w->modules, va);
-        else if (process < w->process_count)
-                module = modules_find(windows_user_modules(w, process), va);
         if (!module) {
-                if (kernel)
+                if (is_kernel_address(w, va))
                         name_unloaded(w, va, name);
                 return;
         }
@@ -226,15 +278,13 @@ static void name_new(struct windows *w, uint32_t process, uint64_t va, struct wi
         if (!name->module)
                 return;
         name->offset = va - module->base;
-        name_export(w, process, module, va, name);
+        name_symbol(w, process, module, va, name);
 }
 
 void windows_name_address(struct windows *w, uint32_t process, uint64_t va, struct windows_name *ret_name)
 {
         *ret_name = (struct windows_name){ 0 };
-        if (!w->symbolizer)
-                w->symbolizer = calloc(1, sizeof *w->symbolizer);
-        if (!w->symbolizer)
+        if (!symbolizer_ready(w))
                 return;
         struct memo *memo = &w->symbolizer->memo[(va * UINT64_C(0x9e3779b97f4a7c15) >> 40 ^ process) % MEMO_MAX];
         if (!memo->known || memo->va != va || memo->process != process) {

@@ -6,6 +6,8 @@
  *
  *   "export"          the address is the export's own, or the image's table of functions (x64, .pdata) says that the
  *                     function which the address lies in begins there
+ *   "pdb", "isf"      a symbol of the module's own PDB or ISF file (--symbols), which name every function: the nearest
+ *                     below in the same section, unless .pdata tells that the function begins elsewhere
  *   "nearest-export"  nobody says where the function begins: the nearest export below, in the same section and less
  *                     than SYMBOLIZE_NEAR bytes away
  *
@@ -14,6 +16,7 @@
 #ifndef STASIS_OS_WINDOWS_SYMBOLIZE_H
 #define STASIS_OS_WINDOWS_SYMBOLIZE_H
 
+#include "../pdb.h"
 #include "windows.h"
 
 #define SYMBOLIZE_NEAR 0x1000 /* half of a kernel's functions are below 0x100 bytes, hardly one is longer than this */
@@ -36,6 +39,8 @@ void windows_name_address(struct windows *w, uint32_t process, uint64_t va, stru
  * "0xfffff80000001234". Returns the length that the whole text has, as snprintf does.
  */
 size_t windows_name_text(const struct windows_name *name, uint64_t va, char *buf, size_t len);
+/* Frame data of the code at va, from the PDB of its module; x86 code alone has such. False where there is none. */
+bool windows_frame_data(struct windows *w, uint32_t process, uint64_t va, struct pdb_frame *ret_frame);
 void symbolize_free(struct symbolizer *s); /* NULL is ignored */
 
 #endif

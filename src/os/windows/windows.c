@@ -8,6 +8,7 @@
 #include "../../base/error.h"
 #include "fields.h"
 #include "object_header.h"
+#include "symbol_files.h"
 #include "symbolize.h"
 #include "system_rows.h"
 #include "token.h"
@@ -29,6 +30,7 @@ static void windows_close(void *priv)
         stasis_layout_close(w->inferred_layout);
         windows_infer_free(w->infer);
         symbolize_free(w->symbolizer);
+        symbol_files_close(w->symbol_files);
         object_types_free(w->types);
         windows_waits_free(w);
         free(w->processor);
@@ -69,6 +71,20 @@ static void read_modules(struct windows *w)
                             "the list of kernel modules is torn: %zu modules were reached", w->modules.count);
 }
 
+/* A file that is given by itself and of no module of the kernel's may be of a user module; it is said all the same. */
+static void note_unused_symbols(struct windows *w)
+{
+        struct pe_image pe;
+        for (size_t i = 0; i < w->modules.count && symbol_files_unused(w->symbol_files, 0); i++)
+                if (pe_open(w->kernel, w->modules.module[i].base, &pe) == STASIS_OK && pe.pdb_known)
+                        (void)symbol_files_find(w->symbol_files, pe.pdb_name, &pe.pdb);
+        const char *path;
+        for (size_t i = 0; (path = symbol_files_unused(w->symbol_files, i)); i++)
+                system_note(w->system, STASIS_NOTE_WARNING, "symbols-unused", 0, -1, -1,
+                            "%s belongs to no module of this kernel: it is used for user modules with its GUID alone",
+                            path);
+}
+
 static enum stasis_status windows_open(struct stasis_system *system, void **ret_priv, struct stasis_error *err)
 {
         struct windows *w = calloc(1, sizeof *w);
@@ -90,6 +106,7 @@ static enum stasis_status windows_open(struct stasis_system *system, void **ret_
                 return status;
         pager_attach(w->pager, w->kernel, w->system_object, &w->kernel_view);
         read_modules(w);
+        note_unused_symbols(w);
         return bind(w, err);
 }
 

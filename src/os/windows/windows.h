@@ -16,6 +16,7 @@
  *   handle_table.c  handle tables and PspCidTable: entries of every form, tables of every depth
  *   unloaded.c      drivers that were unloaded
  *   report.c        their sightings merged, checked, sorted
+ *   symbol_files.h  PDB and ISF files that were given
  *   symbolize.h     what an address is called
  *   thread_io.h     IRPs, APCs and timers that are queued on a thread
  *   token.c, sid.c  access tokens and the SIDs in them
@@ -93,8 +94,9 @@ struct windows_thread {
         bool decoded; /* once before: its notes are there */
 };
 
-struct infer;        /* infer.h */
-struct symbolizer;   /* symbolize.h */
+struct infer;      /* infer.h */
+struct symbolizer; /* symbolize.h */
+struct symbol_files;
 struct object_types; /* object_types.h */
 struct token_cache;  /* token.h */
 struct thread_io;    /* thread_io.h */
@@ -124,6 +126,7 @@ struct windows {
         struct stasis_layout *own_layout;      /* from a file, to be closed */
         struct stasis_layout *inferred_layout; /* made of what the image shows, to be closed */
         struct infer *infer;                   /* what it shows; NULL: nobody has asked yet */
+        struct symbol_files *symbol_files;     /* what --symbols gives; NULL: nothing */
         struct symbolizer *symbolizer;         /* NULL: nothing was named yet */
         struct object_types *types;            /* NULL: no object was asked for yet */
         struct wait_state *waits;              /* NULL: no wait was asked for yet */
@@ -181,8 +184,10 @@ char *read_unicode_string(struct stasis_space *space, uint64_t va, uint8_t point
 enum stasis_status windows_discover(struct windows *w, struct stasis_error *err) STASIS_MUST_CHECK;
 /* w->kdbg, by every way there is; w->kdbg_form says which it was. */
 void windows_find_kdbg(struct windows *w);
-/* RVA of the layout file or the built-in tables, as an address. */
+/* RVA of the layout file, of the kernel's own PDB or ISF file, or of the built-in tables, as an address. */
 bool windows_symbol(const struct windows *w, const char *symbol, uint64_t *ret_va);
+/* Types and symbols of the kernel, from the files that --symbols gives; NULL: there is none of this very kernel. */
+const struct stasis_layout *windows_symbol_layout(const struct windows *w);
 /* w->layout and w->system_object, by the strongest evidence that System confirms. */
 bool windows_choose_layout(struct windows *w);
 void windows_find_process_head(struct windows *w);    /* as told; before the layout is known */

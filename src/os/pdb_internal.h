@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A PDB inside. pdb_msf.c: streams out of blocks; pdb_open.c: identity and the directory of the rest (DBI);
+ * pdb_types.c: records of types by number and by name; pdb_layout.c: they answer as a layout; pdb_symbols.c: publics;
+ * pdb_frames.c: frame data.
+ */
+#ifndef STASIS_OS_PDB_INTERNAL_H
+#define STASIS_OS_PDB_INTERNAL_H
+
+#include "../base/arena.h"
+#include "../base/bytes.h"
+#include "layout_internal.h"
+#include "pdb.h"
+
+/* ---- pdb_msf.c */
+
+#define MSF_NO_STREAM 0xffff
+
+struct msf {
+        struct stasis_bytes file;
+        const char *name;
+        uint32_t block_size, block_count, stream_count;
+        uint8_t *directory; /* numbers of 32 bits: how many streams, their lengths, the blocks of each */
+        size_t directory_words;
+        uint32_t *first; /* of each stream: number of the word that names its first block */
+        uint64_t budget; /* bytes that may still be gathered: all streams together are no longer than the file */
+};
+
+/* A stream in one piece: of the mapping where its blocks lie in a row, else gathered. */
+struct msf_stream {
+        struct stasis_bytes bytes;
+        uint8_t *copy; /* to be freed, or NULL */
+};
+
+enum stasis_status msf_open(struct stasis_bytes file, const char *name, struct msf *ret_msf,
+                            struct stasis_error *err) STASIS_MUST_CHECK;
+void msf_close(struct msf *msf);
+/* what: "TPI"; for messages. A stream that was deleted is empty. */
+enum stasis_status msf_stream(struct msf *msf, uint32_t index, const char *what, struct msf_stream *ret_stream,
+                              struct stasis_error *err) STASIS_MUST_CHECK;
+/* "NAME: stream 2 (TPI): " and the rest; STASIS_CORRUPT. */
+enum stasis_status msf_damage(const struct msf *msf, uint32_t index, const char *what, struct stasis_error *err,
+                              const char *fmt, ...) STASIS_PRINTF(5, 6);
+
+/* ---- the file */
+
+enum { PDB_STREAM_INFO = 1, PDB_STREAM_TPI = 2, PDB_STREAM_DBI = 3 };
+
+/* Streams that the DBI stream's last part names, in its order. */
+enum pdb_debug {
+        PDB_DEBUG_FPO,
+        PDB_DEBUG_OMAP_FROM_SRC = 4,
+        PDB_DEBUG_SECTIONS = 5,
+        PDB_DEBUG_NEW_FPO = 9,
+        PDB_DEBUG_SECTIONS_ORIGINAL = 10,
+        PDB_DEBUG_COUNT
+};
+
+struct pdb_dbi {
+        bool there;
+        uint32_t age;
+        uint16_t machine;
+        uint16_t globals, publics, records;
+        uint16_t debug[PDB_DEBUG_COUNT]; /* MSF_NO_STREAM: none */
+};
+
+struct pdb_record {
+        uint16_t kind;
+        struct stasis_bytes data; /* behind the kind */
+};
+
+struct pdb_name { /* of a structure, union or enumeration that is defined */
+        const char *name;
+        uint32_t type;
+};
+
+struct pdb_section {
+        uint32_t rva, len;
+};
+
+struct pdb {
+        struct stasis_layout layout; /* first */
+        struct stasis_arena arena;
+        struct msf msf;
+        struct stasis_pdb_id id;
+        struct pdb_dbi dbi;
+        uint32_t names_stream; /* "/names"; UINT32_MAX: none */
+
+        struct msf_stream types;
+        uint32_t type_begin, type_end;
+        uint32_t *type_at; /* place of each record in the stream */
+        struct pdb_name *name;
+        size_t name_count;
+
+        struct msf_stream records;
+        struct pdb_symbol *symbol; /* by address, then name */
+        size_t symbol_count;
+        struct pdb_name *by_name; /* type: index into symbol; sorted by name */
+
+        struct msf_stream fpo, new_fpo, strings;
+};
+
+/* pdb_open.c: what stands in front */
+enum stasis_status pdb_read_info(struct msf *msf, struct stasis_pdb_id *ret_id, uint32_t *ret_names,
+                                 struct stasis_error *err) STASIS_MUST_CHECK;
+enum stasis_status pdb_read_dbi(struct msf *msf, struct pdb_dbi *ret_dbi, struct stasis_error *err) STASIS_MUST_CHECK;
+
+/* pdb_types.c */
+enum stasis_status pdb_types_read(struct pdb *pdb, struct stasis_error *err) STASIS_MUST_CHECK;
+/* False: no such type (a simple one, or past the end). */
+bool pdb_type(const struct pdb *pdb, uint32_t type, struct pdb_record *ret_record);
+
+struct pdb_udt {
+        bool forward, is_enum;
+        uint32_t fields; /* its LF_FIELDLIST; 0: none */
+        uint32_t base;   /* of an enumeration: what it is stored in */
+        uint64_t size;
+        const char *name;
+};
+/* A structure, class, union, interface or enumeration; false where the record is none, or cut off. */
+bool pdb_udt(const struct pdb_record *record, struct pdb_udt *ret_udt);
+/* The definition that a declaration of this name has. */
+bool pdb_defined(const struct pdb *pdb, const char *name, size_t len, uint32_t *ret_type);
+/* Number of 1 to 8 bytes that begins with a leaf; a negative one as two's complement. */
+bool pdb_numeric(struct stasis_cursor *c, uint64_t *ret_value);
+/* A terminated text inside the cursor; NULL where it does not end there. */
+const char *pdb_text(struct stasis_cursor *c);
+
+/* pdb_layout.c */
+extern const struct layout_backend layout_pdb;
+
+/* pdb_symbols.c, pdb_frames.c */
+enum stasis_status pdb_symbols_read(struct pdb *pdb, struct stasis_error *err) STASIS_MUST_CHECK;
+enum stasis_status pdb_frames_read(struct pdb *pdb, struct stasis_error *err) STASIS_MUST_CHECK;
+
+#endif
