@@ -39,9 +39,14 @@ derive_fn derive_process_token, derive_effective_token, derive_user, derive_user
 /* LPC, I/O, rest */
 derive_fn derive_lpc_reply_message, derive_lpc_waiting_on_port, derive_alpc_message, derive_keyed_wait_value,
         derive_irp_list, derive_post_block_list, derive_termination_port, derive_reaper_link;
+extern const struct stasis_list_rows tls_list_rows;
+derive_fn derive_tls_slots, derive_fiber_data;
 derive_fn derive_irps, derive_apcs, derive_timers;
 /* processes */
 derive_fn derive_process_path, derive_process_exit_time, derive_process_wow64, derive_process_peb32,
-        derive_process_threads_found, derive_process_sources, derive_command_line, derive_session;
+        derive_process_threads_found, derive_process_sources, derive_command_line, derive_session,
+        derive_command_line32, derive_image_path, derive_current_directory, derive_window_title, derive_desktop,
+        derive_being_debugged, derive_ppid, derive_parent, derive_process_created, derive_process_exited,
+        derive_handles;
 
 #endif

@@ -12,6 +12,7 @@ static const char *const key_names[FACT_KEYS] = {
         [FACT_CREATE_TIME] = "create_time",
         [FACT_IMPERSONATING] = "impersonating",
         [FACT_TOKEN] = "token",
+        [FACT_FIBER] = "fiber",
 };
 
 /* A place that Microsoft never moved (32-bit TEB), for layouts that have no such structure. */

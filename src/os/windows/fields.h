@@ -48,6 +48,7 @@ enum fact_key {
         FACT_CREATE_TIME,
         FACT_IMPERSONATING,
         FACT_TOKEN,
+        FACT_FIBER,
         FACT_KEYS
 };
 

@@ -293,6 +293,12 @@ static const char *const of_token[] = {
         "privileges",
 };
 
+/* Of its process, and slots: context_test.c. */
+static const char *const of_context[] = {
+        "ppid",  "parent",     "session",   "command_line", "process_created", "process_exited",
+        "fiber", "fiber_data", "tls_slots", "tls_pointer",  "fls_data",
+};
+
 /* What is queued on it: thread_io_test.c. */
 static const char *const queued[] = {
         "irps",
@@ -319,6 +325,8 @@ static size_t in_tables(const char *key)
                 found += !strcmp(derived[i], key);
         for (size_t i = 0; i < COUNT(of_token); i++)
                 found += !strcmp(of_token[i], key);
+        for (size_t i = 0; i < COUNT(of_context); i++)
+                found += !strcmp(of_context[i], key);
         for (size_t i = 0; i < COUNT(queued); i++)
                 found += !strcmp(queued[i], key);
         return found;

@@ -77,6 +77,9 @@ NAMES(names_ntstatus, VALUE(0, "STATUS_SUCCESS"), VALUE(0x102, "STATUS_TIMEOUT")
       VALUE(0xc000041d, "STATUS_FATAL_USER_CALLBACK_EXCEPTION"), VALUE(0xc0000602, "STATUS_FAIL_FAST_EXCEPTION"),
       VALUE(0xe06d7363, "C++ exception (0xe06d7363)"))
 
+/* PS_PROTECTION: Type 1 is a light one, 2 a full one; Signer by PS_PROTECTED_SIGNER. */
+NAMES(names_protection, { .name = "Type", .bit = 0, .len = 3 }, BIT(3, "Audit"),
+      { .name = "Signer", .bit = 4, .len = 4 })
 NAMES(names_apc_environment, VALUE(0, "OriginalApcEnvironment"), VALUE(1, "AttachedApcEnvironment"),
       VALUE(2, "CurrentApcEnvironment"), VALUE(3, "InsertApcEnvironment"))
 /* wdm.h */

@@ -20,6 +20,7 @@ const struct stasis_name *names_rundown(const void *os, size_t *ret_count);
 const struct stasis_name *names_ntstatus(const void *os, size_t *ret_count);
 const struct stasis_name *names_product(const void *os, size_t *ret_count);
 const struct stasis_name *names_apc_state(const void *os, size_t *ret_count);
+const struct stasis_name *names_protection(const void *os, size_t *ret_count);
 const struct stasis_name *names_apc_environment(const void *os, size_t *ret_count);
 const struct stasis_name *names_major_function(const void *os, size_t *ret_count);
 const struct stasis_name *names_integrity(const void *os, size_t *ret_count);

@@ -24,44 +24,6 @@ void derive_process_path(struct decode *d, struct stasis_fact *fact)
         fact->absence = (uint8_t)why;
 }
 
-static struct stasis_fact peb_member(struct decode *d, const char *path, uint32_t x86_place)
-{
-        struct stasis_member m = { .offset = x86_place, .size = d->w->pointer_size };
-        const struct windows_process *p = &d->w->process[d->process];
-        struct stasis_space *space = p->peb ? windows_user_space(d->w, d->process) : NULL;
-        if (!stasis_layout_member(d->w->layout, path, &m) && d->w->is64)
-                return fact_absent(STASIS_NOT_KNOWN);
-        return space ? load_at(space, p->peb + m.offset, m.size) : fact_absent(STASIS_NOT_APPLICABLE);
-}
-
-void derive_command_line(struct decode *d, struct stasis_fact *fact)
-{
-        struct stasis_member m = { .offset = 0x40 };
-        enum stasis_absence why;
-        *fact = peb_member(d, "_PEB.ProcessParameters", 0x10);
-        derive_zero_is_none(d, fact);
-        if (!fact_is(fact))
-                return;
-        if (!stasis_layout_member(d->w->layout, "_RTL_USER_PROCESS_PARAMETERS.CommandLine", &m) && d->w->is64)
-                m.offset = 0x70;
-        struct stasis_space *space = windows_user_space(d->w, d->process);
-        fact->va = fact->value + m.offset;
-        if (space->image->is_virtual || stasis_space_pa(space, fact->va, &fact->pa) != STASIS_OK)
-                fact->pa = STASIS_NOWHERE;
-        fact->text = read_unicode_string(space, fact->va, d->w->pointer_size, d->arena, &why);
-        fact->absence = (uint8_t)why;
-}
-
-void derive_session(struct decode *d, struct stasis_fact *fact)
-{
-        struct stasis_member m;
-        if (!stasis_layout_member(d->w->layout, "_PEB.SessionId", &m)) {
-                *fact = fact_absent(STASIS_NOT_KNOWN);
-                return;
-        }
-        *fact = peb_member(d, "_PEB.SessionId", m.offset);
-}
-
 void derive_process_exit_time(struct decode *d, struct stasis_fact *fact)
 {
         (void)d;
@@ -97,8 +59,17 @@ const struct row process_rows[] = {
         MADE("name", "Name", IDENTITY, TEXT, derive_process_name, "ImageFileName, at most 15 bytes"),
         ROW_D("path", "Image path", IDENTITY, TEXT, ON_OBJECT, derive_process_path, "as audited at creation",
               "_EPROCESS.SeAuditProcessCreationInfo.ImageFileName"),
+        MADE("image_path", "Image path, its own", IDENTITY, TEXT, derive_image_path,
+             "from the process's own memory: it may lie"),
         MADE("command_line", "Command line", IDENTITY, TEXT, derive_command_line,
              "from the process's own memory: it may lie"),
+        MADE("command_line32", "Command line (32-bit)", IDENTITY, TEXT, derive_command_line32,
+             "that of the 32-bit half of a WoW64 process"),
+        MADE("current_directory", "Current directory", IDENTITY, TEXT, derive_current_directory, "likewise"),
+        MADE("window_title", "Window title", IDENTITY, TEXT, derive_window_title, "as given at creation; likewise"),
+        MADE("desktop", "Desktop", IDENTITY, TEXT, derive_desktop, "window station and desktop; likewise"),
+        MADE("parent", "Parent", IDENTITY, TEXT, derive_parent,
+             "name of the process with the parent's id, if it is older than this one"),
         MADE("session", "Session", IDENTITY, NUMBER, derive_session, "PEB.SessionId"),
         MADE("sources", "Seen by", IDENTITY, TEXTS, derive_process_sources, ""),
 
@@ -110,6 +81,13 @@ const struct row process_rows[] = {
         MADE("threads", "Threads found", LIFE, NUMBER, derive_process_threads_found, "terminated ones included"),
         ROW("active_threads", "Active threads", LIFE, NUMBER, ON_OBJECT, "as the process counts them",
             "_EPROCESS.ActiveThreads"),
+        MADE_COSTLY("handles", "Handles", LIFE, NUMBER, derive_handles, "in use, counted in its handle table"),
+        ROW_D("job", "Job", LIFE, ADDRESS, ON_OBJECT, derive_zero_is_none, "", "_EPROCESS.Job"),
+        ROW_N("protection", "Protection", LIFE, FLAGS, ON_OBJECT, names_protection, "since 8.1",
+              "_EPROCESS.Protection.Level", "_EPROCESS.Protection"),
+        ROW_D("debug_port", "Debug port", LIFE, ADDRESS, ON_OBJECT, derive_zero_is_none, "a debugger is attached",
+              "_EPROCESS.DebugPort"),
+        MADE("being_debugged", "Being debugged", LIFE, BOOL, derive_being_debugged, "PEB.BeingDebugged"),
         ROW("base_priority", "Base priority", LIFE, SIGNED, ON_OBJECT, "", "_KPROCESS.BasePriority"),
 
         ROW("directory_table_base", "Directory table base", MEMORY, PHYSICAL, ON_OBJECT, "",

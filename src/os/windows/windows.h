@@ -58,6 +58,9 @@ struct windows_places {
                 start_address_invalid, lpc_message_valid, keyed_in_use, keyed_semaphore, wait_block_list,
                 wait_block_object, irp_link, wow_teb_offset, teb_thread, impersonation_token, impersonation_copy,
                 impersonation_effective, impersonation_level;
+        /* of a process, for its threads' records */
+        struct place process_parent, process_created, process_exited, process_handles, teb_tls_expansion,
+                hide_from_debugger, debug_active, old_debug_active, vad_protection;
         /* of an access token, and of who has one */
         struct place process_token, token_user_count, token_users, token_restricted_count, token_restricted,
                 token_capability_count, token_capabilities, token_owner_index, token_type, token_privileges_present,
