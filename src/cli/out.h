@@ -62,6 +62,8 @@ void put_heading(struct cli *cli);
 void put_detail(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t chosen_count);
 /* Notes of the system and gaps of the image; nothing where there are none. */
 void put_notes(struct cli *cli);
+/* The same; below a table without what is merely worth knowing of single threads. */
+void put_notes_below(struct cli *cli, bool table);
 /* "  Title      value" of a report. */
 void put_pair(struct cli *cli, const char *title, const char *value);
 /* A line of its own in bold (colours) and safe. */

@@ -292,7 +292,7 @@ static void end(struct list *list)
                 if (table->unknown && !list->cli->quiet)
                         fputs("'?' stands for what cannot be told: '--all-columns' gives the reasons.\n",
                               list->cli->out);
-                put_notes(list->cli);
+                put_notes_below(list->cli, !table->blocks);
                 text_free(&table->cells);
                 free(table->width);
         }

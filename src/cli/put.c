@@ -140,12 +140,19 @@ static size_t notes_before(const struct stasis_note *note, size_t index)
         return count;
 }
 
-static size_t put_notes_of(struct cli *cli, const struct stasis_note *note, size_t count, enum stasis_severity severity)
+/* What is merely worth knowing of one thread stands with the thread, not below a table of all. */
+static bool of_one_thread(const struct stasis_note *note)
+{
+        return note->severity == STASIS_NOTE_INFO && note->tid >= 0;
+}
+
+static size_t put_notes_of(struct cli *cli, const struct stasis_note *note, size_t count, enum stasis_severity severity,
+                           bool table)
 {
         size_t left_out = 0;
 
         for (size_t i = 0; i < count; i++) {
-                if (note[i].severity != severity)
+                if (note[i].severity != severity || (table && of_one_thread(&note[i])))
                         continue;
                 if (notes_before(note, i) >= NOTES_A_CODE)
                         left_out++;
@@ -169,22 +176,26 @@ static void put_gaps(struct cli *cli)
         text_free(&line);
 }
 
-void put_notes(struct cli *cli)
+void put_notes(struct cli *cli) { put_notes_below(cli, false); }
+
+void put_notes_below(struct cli *cli, bool table)
 {
-        size_t count = 0, gaps = image_missing(cli->image).count, missing = 0, left_out;
+        size_t count = 0, gaps = image_missing(cli->image).count, missing = 0, shown = 0, left_out;
         const struct stasis_note *note = cli->system ? stasis_system_notes(cli->system, &count) : NULL;
 
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
                 missing += note[i].severity == STASIS_NOTE_MISSING;
-        if (gaps + (cli->quiet ? missing : count) == 0)
+                shown += !table || !of_one_thread(&note[i]);
+        }
+        if (gaps + (cli->quiet ? missing : shown) == 0)
                 return;
         putc('\n', cli->out);
         put_title(cli, "Notes");
         put_gaps(cli);
-        left_out = put_notes_of(cli, note, count, STASIS_NOTE_MISSING);
+        left_out = put_notes_of(cli, note, count, STASIS_NOTE_MISSING, table);
         if (!cli->quiet) {
-                left_out += put_notes_of(cli, note, count, STASIS_NOTE_WARNING);
-                left_out += put_notes_of(cli, note, count, STASIS_NOTE_INFO);
+                left_out += put_notes_of(cli, note, count, STASIS_NOTE_WARNING, table);
+                left_out += put_notes_of(cli, note, count, STASIS_NOTE_INFO, table);
         }
         if (left_out)
                 fprintf(cli->out, "  and %zu more of these kinds; '--format json' gives all\n", left_out);

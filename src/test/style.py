@@ -103,6 +103,14 @@ def direction(root, path, text):
             complain(path, number, f"{home} may not include {target}")
 
 
+def checks(root):
+    """docs/NOTES.md has a row for each check of a thread, with its severity."""
+    table = re.findall(r'\{ "([a-z-]+)",\s+STASIS_NOTE_([A-Z]+),', read(root, "src/os/windows/checks.c"))
+    told = re.findall(r"^\| `([a-z-]+)` \| ([a-z]+) \|", read(root, "docs/NOTES.md"), re.M)
+    if [(code, severity.lower()) for code, severity in table] != told:
+        complain("docs/NOTES.md", 1, "not the checks of src/os/windows/checks.c, in their order")
+
+
 def documents(root, names):
     """What has to be said twice is the same twice."""
     build = read(root, "meson.build")
@@ -147,6 +155,7 @@ def main():
         if path.endswith((".c", ".h")):
             direction(root, path, text)
     documents(root, names)
+    checks(root)
     print(f"{len(names)} files, {bad} breaches of style")
     sys.exit(1 if bad else 0)
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../../base/error.h"
+#include "checks.h"
 #include "fields.h"
 #include "object_header.h"
 #include "symbol_files.h"
@@ -41,6 +42,7 @@ static void windows_close(void *priv)
                 stasis_arena_free(&w->token->arena);
         free(w->token);
         free(w->io);
+        free(w->checks);
         free(w->kernel);
         free(w->user);
         free(w);
@@ -146,6 +148,8 @@ static const struct stasis_record *decode_thread(struct windows *w, struct windo
                             .quiet = t->decoded };
         stasis_arena_reset(d.arena);
         fields_decode(&d);
+        if (!t->decoded)
+                thread_checks(&d);
         t->decoded = true;
         return &d.set->record;
 }

@@ -18,6 +18,7 @@
  *   report.c        their sightings merged, checked, sorted
  *   symbol_files.h  PDB and ISF files that were given
  *   symbolize.h     what an address is called
+ *   checks.h        notes on what is worth a second look about a thread
  *   thread_io.h     IRPs, APCs and timers that are queued on a thread
  *   token.c, sid.c  access tokens and the SIDs in them
  *   fields.c        tables of facts bound to the layout; *_rows.c: the tables; derive*.c: what is more than a load
@@ -44,7 +45,14 @@
 
 /* Values of _KOBJECTS and KTHREAD_STATE that no version changed. */
 enum { DISPATCHER_PROCESS = 3, DISPATCHER_THREAD = 6 };
-enum { THREAD_STATE_TERMINATED = 4, THREAD_STATE_WAITING = 5, THREAD_STATE_GATE_WAIT = 8, THREAD_STATE_MAX = 9 };
+enum {
+        THREAD_STATE_INITIALIZED = 0,
+        THREAD_STATE_RUNNING = 2,
+        THREAD_STATE_TERMINATED = 4,
+        THREAD_STATE_WAITING = 5,
+        THREAD_STATE_GATE_WAIT = 8,
+        THREAD_STATE_MAX = 9
+};
 /* Bit 7 of a dispatcher header's Type is the dispatcher lock. */
 static inline bool is_dispatcher(uint64_t type, unsigned kind) { return (type & 0x7f) == kind; }
 
@@ -104,6 +112,7 @@ struct object_types; /* object_types.h */
 struct token_cache;  /* token.h */
 struct thread_io;    /* thread_io.h */
 struct wait_state;   /* wait_internal.h */
+struct checks;       /* checks.c */
 
 struct windows {
         struct stasis_system *system;
@@ -160,6 +169,7 @@ struct windows {
         size_t unloaded_count;
         bool unloaded_known;
         struct thread_io *io;      /* NULL: not asked for yet */
+        struct checks *checks;     /* likewise */
         struct token_cache *token; /* never NULL */
         bool show_user_modules;    /* STASIS_MODULES answers user_modules */
 
