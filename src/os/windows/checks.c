@@ -16,12 +16,11 @@
 
 #define TEXT_MAX 256
 #define SYSTEM_SID "S-1-5-18"
-#define NO_CODE_BELOW 0x10000 /* never mapped; until 2003, and in ReactOS without a sign, an LPC message id lies there */
+#define NO_CODE_BELOW 0x10000 /* never mapped; until 2003 an LPC message id lies there by turns */
 #define LEVEL_IMPERSONATION 2
 #define REGISTER_SP 7    /* of struct stasis_registers */
 #define DR7_ENABLED 0xff /* the enable bits, local and global, of four breakpoints */
-#define MM_EXECUTE 2 /* bit of the five-bit protection codes that can be executed (Windows Research Kernel, mm/mi.h) \
-                      */
+#define MM_EXECUTE 2     /* set in protection codes that allow it (Windows Research Kernel, mm/mi.h) */
 
 /* Facts that the checks read, by key: found once a system. */
 enum check_fact {

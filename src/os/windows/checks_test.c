@@ -123,7 +123,16 @@ END_TEST
 START_TEST(stray_start)
 {
         build(_i, 0x600000);
-        expect_said(TINY_MAIN, "start-outside-modules", "0x600000, in no module of its process, where");
+        expect_said(TINY_MAIN, "start-outside-modules",
+                    "0x600000, in no module of its process, where its process has no");
+        sys_close();
+        tiny_build(&t, _i);
+        put_loader();
+        put_vad(6);
+        world_u(&t.world, t.pool + TINY_POOL_FREE + at[_i].vad_flags, 4, 0); /* a file, say */
+        tiny_set(&t, t.thread[TINY_MAIN], "ETHREAD.Win32StartAddress", PRIVATE);
+        sys_open();
+        expect_said(TINY_MAIN, "start-outside-modules", "where something is mapped");
 }
 END_TEST
 
@@ -158,7 +167,7 @@ START_TEST(start_not_claimed)
         tiny_build(&t, _i);
         put_loader();
         tiny_set(&t, t.thread[TINY_MAIN], "ETHREAD.Win32StartAddress", 0x600000);
-        tiny_user_u(&t, TINY_BETA, LOADER + 0x200, t.pointer, 0x90000); /* torn */
+        tiny_user_u(&t, TINY_BETA, LOADER + 0x200, t.pointer, LOADER + 0x200); /* torn: it names itself */
         sys_open();
         ck_assert_ptr_null(said(TINY_MAIN, "start-outside-modules"));
 }
@@ -211,6 +220,8 @@ START_TEST(kernel_stack)
         uint64_t base = tiny_get(&t, t.thread[TINY_MAIN], "KTHREAD.StackBase");
         tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.KernelStackResident", 1);
         tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.KernelStack", base + t.pointer);
+        tiny_set(&t, t.thread[TINY_RUNNER], "KTHREAD.KernelStackResident", 1);
+        tiny_set(&t, t.thread[TINY_DEAD], "KTHREAD.KernelStackResident", 1);
         tiny_set(&t, t.thread[TINY_RUNNER], "KTHREAD.KernelStack", 0x1000); /* running: stale */
         tiny_set(&t, t.thread[TINY_DEAD], "KTHREAD.KernelStack", 0x1000);   /* dead: reused */
         tiny_set(&t, t.thread[TINY_READY], "KTHREAD.KernelStack", 0x1000);  /* not resident */
