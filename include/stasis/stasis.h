@@ -640,6 +640,19 @@ STASIS_API const struct stasis_column *stasis_system_fact_column_at(const char *
 /* User modules (native and WoW64) of one process, in place of the kernel's, in later STASIS_MODULES questions. */
 STASIS_API enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64_t pid,
                                                        struct stasis_error *err) STASIS_MUST_CHECK;
+/* The PDB that a module's image names (its CodeView record), and whether it is among the files that were given. */
+struct stasis_debug {
+        char pdb[64]; /* name of the file, printable; "": not told */
+        bool known;   /* the next two */
+        uint8_t guid[16];
+        uint32_t age;
+        const char *found; /* the PDB or ISF file with this GUID and age; NULL: none was given, or it is not there */
+        const char *why;   /* where it is not known: the reason, as a phrase; else NULL */
+};
+/* Of module number index, as STASIS_MODULES counts them. STASIS_UNSUPPORTED: such a system has no PDBs. */
+STASIS_API enum stasis_status stasis_system_module_debug(struct stasis_system *system, size_t index,
+                                                         struct stasis_debug *ret_debug,
+                                                         struct stasis_error *err) STASIS_MUST_CHECK;
 /* What the kernel remembers of modules that are no longer loaded, newest first where it tells; borrowed. */
 STASIS_API const struct stasis_unloaded *stasis_system_unloaded(struct stasis_system *system, size_t *ret_count);
 /* The processor blocks that were found, with the threads they name; 0 where a block names none, or is not readable. */

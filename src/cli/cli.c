@@ -40,6 +40,11 @@ const struct cli_verb cli_verbs[] = {
         { "modules", VERB_MODULES, "IMAGE...", "the kernel's modules, or those of a process",
           "Lists the modules of the kernel, or with --process the user modules of that process.", STASIS_MODULES,
           TABLES, 0, 0, cmd_modules },
+        { "symbols", VERB_SYMBOLS, "IMAGE...", "the PDB of each module, ready to be fetched elsewhere",
+          "Tells of each module the PDB that its image names: file, GUID and age, as the path that a symbol store or "
+          "server has it under, and whether it is among what --symbols gives. Of a module whose debug record is not in "
+          "the image, that is said. With --format raw: the paths alone, of those that were not found, a line each.",
+          STASIS_MODULES, TABLES | 1u << CLI_RAW, 0, 0, cmd_symbols },
         { "translate", VERB_TRANSLATE, "IMAGE VA...", "virtual addresses to physical ones",
           "Translates virtual addresses: hexadecimal, with or without 0x; '-' reads them from the standard input. An "
           "address that is not mapped is an answer; a page table that the image does not hold makes the exit status "

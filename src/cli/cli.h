@@ -36,8 +36,9 @@ enum cli_verb_bit {
         VERB_TRANSLATE = 1 << 5,
         VERB_READ = 1 << 6,
         VERB_STACKS = 1 << 7,
+        VERB_SYMBOLS = 1 << 9,
         VERB_LISTS = VERB_PROCESSES | VERB_THREADS | VERB_THREAD | VERB_MODULES,
-        VERB_ALL = (1 << 8) - 1
+        VERB_ALL = (1 << 10) - 1
 };
 
 /* A number that may have been given or not. */
@@ -67,7 +68,7 @@ struct cli {
 
         /* filled through the table of options */
         int format, color; /* enum cli_format, enum cli_color */
-        bool help, quiet, trace, evidence, explain, reverse, physical, all_columns, user;
+        bool help, quiet, trace, evidence, explain, reverse, physical, all_columns, user, all;
         const char *reader, *layout, *mode, *output, *columns, *state;
         struct cli_texts symbols, pagefiles;
         const char *tmp;
@@ -104,6 +105,7 @@ enum cli_exit cmd_info(struct cli *cli);
 enum cli_exit cmd_processes(struct cli *cli);
 enum cli_exit cmd_threads(struct cli *cli);
 enum cli_exit cmd_stacks(struct cli *cli);
+enum cli_exit cmd_symbols(struct cli *cli);
 enum cli_exit cmd_thread(struct cli *cli);
 enum cli_exit cmd_modules(struct cli *cli);
 enum cli_exit cmd_translate(struct cli *cli);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The verb stacks against the double: threads 0 and 2 have the same stack, thread 1 has none. */
+/* The verbs stacks and symbols against the double. Threads 0 and 2 have the same stack, thread 1 has none. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +127,50 @@ START_TEST(many)
 }
 END_TEST
 
+/* ---- the verb symbols: one module, of the kernel and of process 4 */
+
+#define STORE "nt.pdb/030201000504070608090A0B0C0D0E0F1B/nt.pdb"
+
+START_TEST(symbols)
+{
+        double_case.noted = false;
+        expect("symbols mem --quiet", 0, "ntoskrnl.exe  " STORE "\n", "");
+        expect("symbols mem --quiet --symbols here", 0, "ntoskrnl.exe  " STORE "  is here\n", "");
+        expect("symbols mem --format raw", 0, STORE "\n", "");
+        expect("symbols mem --format raw --symbols here", 0, "", "");
+        expect("symbols mem --format csv --process 4", 0,
+               "module,base,pid,pdb,guid,age,path,found,why\r\n"
+               "ntoskrnl.exe,0x804d7000,4,nt.pdb,030201000504070608090A0B0C0D0E0F,27," STORE ",,\r\n",
+               "");
+        expect("symbols mem --process 5", 2, "", "no process of that id");
+        expect("symbols mem --process 4 --all", 1, "", "contradict");
+        struct json_object *doc = document("symbols mem --format json", 0);
+        ck_assert_str_eq(text_at(doc, "schema"), "stasis/symbols/1");
+        ck_assert_int_eq(number_at(doc, "known"), 1);
+        ck_assert_str_eq(text_at(doc, "modules[0].path"), STORE);
+        ck_assert_int_eq(number_at(doc, "modules[0].age"), 27);
+        ck_assert_ptr_null(at(doc, "modules[0].pid"));
+        ck_assert_ptr_null(at(doc, "modules[0].found"));
+        json_object_put(doc);
+}
+END_TEST
+
+START_TEST(symbols_that_are_not_told)
+{
+        double_case.noted = false;
+        double_case.gap = true;
+        double_case.symbols[0] = '\0';
+        struct json_object *doc = document("symbols mem --format json", 3);
+        ck_assert_ptr_null(at(doc, "modules[0].guid"));
+        ck_assert_str_eq(text_at(doc, "modules[0].why"), "its record, \"RSDS\", is gone");
+        json_object_put(doc);
+        struct ran ran = run("symbols mem --quiet");
+        ck_assert_ptr_nonnull(strstr(ran.out, "ntoskrnl.exe  nt.pdb  <its record, \"RSDS\", is gone>\n"));
+        ran_free(&ran);
+        expect("symbols mem --format raw", 3, "", "");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("stacks");
@@ -140,6 +184,8 @@ int main(void)
         tcase_add_test(tcase, json);
         tcase_add_test(tcase, json_lines);
         tcase_add_test(tcase, many);
+        tcase_add_test(tcase, symbols);
+        tcase_add_test(tcase, symbols_that_are_not_told);
         suite_add_tcase(suite, tcase);
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

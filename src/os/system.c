@@ -214,6 +214,21 @@ enum stasis_status stasis_system_modules_of(struct stasis_system *system, uint64
         return system->os->modules_of(system->priv, pid, err);
 }
 
+enum stasis_status stasis_system_module_debug(struct stasis_system *system, size_t index,
+                                              struct stasis_debug *ret_debug, struct stasis_error *err)
+{
+        size_t count;
+        enum stasis_status status = stasis_system_count(system, STASIS_MODULES, &count, err);
+        if (status != STASIS_OK)
+                return status;
+        if (!system->os->module_debug)
+                return stasis_fail(err, STASIS_UNSUPPORTED, "modules of %s have no PDBs", system->os->title);
+        if (index >= count)
+                return stasis_fail(err, STASIS_USAGE, "no module %zu: there are %zu", index, count);
+        system->os->module_debug(system->priv, index, ret_debug);
+        return STASIS_OK;
+}
+
 const struct stasis_unloaded *stasis_system_unloaded(struct stasis_system *system, size_t *ret_count)
 {
         *ret_count = 0;

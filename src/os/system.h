@@ -44,6 +44,8 @@ struct stasis_os {
         enum stasis_status (*thread_at)(void *priv, uint64_t object, const struct stasis_record **ret_record,
                                         struct stasis_error *err);
         struct stasis_space *(*space)(void *priv);
+        /* Of module number index, which STASIS_MODULES has. NULL: the system has no such thing. */
+        void (*module_debug)(void *priv, size_t index, struct stasis_debug *ret_debug);
         /* Either may be NULL where the system has no such thing. */
         const struct stasis_unloaded *(*unloaded)(void *priv, size_t *ret_count);
         const struct stasis_processor *(*processors)(void *priv, size_t *ret_count);

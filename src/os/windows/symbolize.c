@@ -102,7 +102,7 @@ static void table_read(struct windows *w, struct table *t)
         t->is_open = space && pe_open(space, t->base, &t->pe) == STASIS_OK;
         if (t->is_open && t->pe.pdb_known)
                 t->symbols = symbol_files_find(w->symbol_files, t->pe.pdb_name, &t->pe.pdb);
-        if (t->is_open && !t->symbols.layout && pe_exports_read(space, &t->pe, &t->exports) != STASIS_OK)
+        if (t->is_open && pe_exports_read(space, &t->pe, &t->exports) != STASIS_OK)
                 pe_exports_free(&t->exports);
 }
 
@@ -138,24 +138,27 @@ static struct table *table_find(struct windows *w, uint32_t process, const struc
 
 /* ---------------------------------------------------------------- which symbol */
 
-/* A symbol of whatever tells them here: the module's PDB or ISF file, else its exports. */
+/* Who tells symbols of a module: its PDB or ISF file, and its exports. */
+enum teller { TELLER_FILE, TELLER_EXPORTS };
+
 struct candidate {
         uint64_t rva;
         const char *text; /* NULL: an export's, which is in the image at */
         uint32_t name;    /* this RVA */
 };
 
-static bool below(const struct table *t, uint64_t rva, struct candidate *ret_candidate)
+static bool below(const struct table *t, enum teller teller, uint64_t rva, struct candidate *ret_candidate)
 {
         *ret_candidate = (struct candidate){ 0 };
-        if (t->symbols.pdb) {
+        if (teller == TELLER_FILE && t->symbols.pdb) {
                 const struct pdb_symbol *symbol = pdb_symbol_below(t->symbols.pdb, rva);
                 if (symbol)
                         *ret_candidate = (struct candidate){ symbol->rva, symbol->name, 0 };
                 return symbol != NULL;
         }
-        if (t->symbols.layout)
-                return layout_isf_symbol_below(t->symbols.layout, rva, &ret_candidate->text, &ret_candidate->rva);
+        if (teller == TELLER_FILE)
+                return t->symbols.layout &&
+                       layout_isf_symbol_below(t->symbols.layout, rva, &ret_candidate->text, &ret_candidate->rva);
         const struct pe_exported *export = pe_exports_below(&t->exports, rva);
         if (export)
                 *ret_candidate = (struct candidate){ export->rva, NULL, export->name };
@@ -173,8 +176,8 @@ static const struct pe_section *section_of(const struct pe_image *pe, uint64_t r
 /* What the table of functions says of the nearest symbol below rva. */
 enum verdict { CONFIRMED, DENIED, SILENT };
 
-static enum verdict ask_functions(struct stasis_space *space, const struct table *t, uint64_t rva, bool found,
-                                  struct candidate *symbol)
+static enum verdict ask_functions(struct stasis_space *space, const struct table *t, enum teller teller, uint64_t rva,
+                                  bool found, struct candidate *symbol)
 {
         struct pe_function part, whole;
         enum stasis_status status = pe_function_below(space, &t->pe, rva, &part);
@@ -187,27 +190,46 @@ static enum verdict ask_functions(struct stasis_space *space, const struct table
                 return CONFIRMED;
         if (pe_function_primary(space, &t->pe, &part, &whole) != STASIS_OK || whole.begin > rva)
                 return DENIED;
-        return below(t, whole.begin, symbol) && symbol->rva == whole.begin ? CONFIRMED : DENIED;
+        return below(t, teller, whole.begin, symbol) && symbol->rva == whole.begin ? CONFIRMED : DENIED;
 }
 
 /* NULL: none; else how it is known. */
-static const char *choose(struct stasis_space *space, const struct table *t, uint64_t rva, struct candidate *symbol)
+static const char *choose_of(struct stasis_space *space, const struct table *t, enum teller teller, uint64_t rva,
+                             struct candidate *symbol)
 {
-        bool found = below(t, rva, symbol), all = t->symbols.layout != NULL;
-        const char *from = t->symbols.pdb ? "pdb" : all ? "isf" : "export";
+        bool found = below(t, teller, rva, symbol), all = teller == TELLER_FILE;
+        const char *from = !all ? "export" : t->symbols.pdb ? "pdb" : "isf";
         enum verdict verdict = SILENT;
 
         if (found && symbol->rva == rva)
                 return from;
         if (t->pe.is64)
-                verdict = ask_functions(space, t, rva, found, symbol);
+                verdict = ask_functions(space, t, teller, rva, found, symbol);
         if (verdict == CONFIRMED)
                 return from;
         if (!found || verdict == DENIED || section_of(&t->pe, rva) != section_of(&t->pe, symbol->rva))
                 return NULL;
-        if (all) /* a file that knows every function */
+        if (all) /* it knows every function */
                 return from;
         return !t->exports.torn && rva - symbol->rva < SYMBOLIZE_NEAR ? "nearest-export" : NULL;
+}
+
+/* A file that knows less than the exports do is asked first all the same, and the nearer of both is the answer. */
+static const char *choose(struct stasis_space *space, const struct table *t, uint64_t rva, struct candidate *symbol)
+{
+        struct candidate exported;
+        bool has_file = t->symbols.layout && stasis_layout_has_symbols(t->symbols.layout);
+        const char *from = has_file ? choose_of(space, t, TELLER_FILE, rva, symbol) : NULL;
+
+        if (from && symbol->rva == rva)
+                return from;
+        const char *other = choose_of(space, t, TELLER_EXPORTS, rva, &exported);
+        if (!other || (from && exported.rva <= symbol->rva))
+                return from;
+        if (has_file && !from && strcmp(other, "nearest-export") == 0)
+                return NULL; /* the file would know a function there */
+        *symbol = exported;
+        return other;
 }
 
 static void name_symbol(struct windows *w, uint32_t process, const struct windows_module *module, uint64_t va,

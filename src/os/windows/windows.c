@@ -7,6 +7,7 @@
 
 #include "../../base/error.h"
 #include "checks.h"
+#include "debug_info.h"
 #include "fields.h"
 #include "object_header.h"
 #include "symbol_files.h"
@@ -291,6 +292,13 @@ static enum stasis_status windows_thread_at(void *priv, uint64_t object, const s
         return STASIS_OK;
 }
 
+static void module_debug(void *priv, size_t index, struct stasis_debug *ret_debug)
+{
+        struct windows *w = priv;
+        windows_module_debug(w, w->show_user_modules ? w->modules_process : UINT32_MAX,
+                             &shown_modules(w)->module[index], ret_debug);
+}
+
 static const struct stasis_processor *windows_processor_list(void *priv, size_t *ret_count)
 {
         struct windows *w = priv;
@@ -344,6 +352,7 @@ const struct stasis_os stasis_os_windows = {
         .fact_column_at = system_column_at,
         .modules_of = windows_modules_of,
         .thread_at = windows_thread_at,
+        .module_debug = module_debug,
         .unloaded = windows_unloaded,
         .processors = windows_processor_list,
         .space = windows_space,

@@ -78,9 +78,9 @@ class Check:
         status, text, errors = run.stasis(self.binary, "threads", self.image, "--format", "json", *options)
         return status, json.loads(text) if text else None, errors
 
-    def same(self, name, notes):
+    def same(self, name, notes, option="--layout", evidence="given file", layout=None):
         """The same as without a layout, but for where the layout is from, and these notes."""
-        status, answer, errors = self.threads("--layout", name)
+        status, answer, errors = self.threads(option, name)
         if "built without liblzma" in errors:
             print("built without liblzma: the packed file is left out")
             return
@@ -89,8 +89,8 @@ class Check:
             return
         without = self.plain[1]
         self.diff.check(f"{name}: exit status", self.plain[0], status)
-        self.diff.check(f"{name}: layout", name, answer["system"]["layout"])
-        self.diff.check(f"{name}: evidence", "given file", answer["system"]["layout_evidence"])
+        self.diff.check(f"{name}: layout", layout or name, answer["system"]["layout"])
+        self.diff.check(f"{name}: evidence", evidence, answer["system"]["layout_evidence"])
         more = [note for note in answer["notes"] if note not in without["notes"]]
         self.diff.check(f"{name}: notes", notes, [(note["severity"], note["code"]) for note in more])
         answer["notes"] = without["notes"]
