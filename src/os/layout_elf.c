@@ -122,6 +122,28 @@ static enum stasis_status types_read(const struct elf *elf, struct stasis_layout
         return STASIS_ABSENT;
 }
 
+/* Notes: name, description, type, padded to 4 bytes; NT_GNU_BUILD_ID is 3, of "GNU". (gABI, "Note Section") */
+static struct stasis_bytes build_id(const struct elf *elf)
+{
+        struct section section;
+        for (uint64_t i = 0; i < elf->count; i++) {
+                if (!section_at(elf, i, &section) || section.type != 7)
+                        continue;
+                struct stasis_bytes left = section.bytes;
+                while (left.len >= 12) {
+                        uint64_t name = load_le32(left.at), len = load_le32(left.at + 4);
+                        uint64_t from = 12 + (name + 3) / 4 * 4, next = from + (len + 3) / 4 * 4;
+                        struct stasis_bytes id = bytes_slice(left, from, len);
+                        if (id.at && load_le32(left.at + 8) == 3 && name == 4 && memcmp(left.at + 12, "GNU", 4) == 0)
+                                return id;
+                        if (next > left.len)
+                                break;
+                        left = bytes_slice(left, next, left.len - next);
+                }
+        }
+        return (struct stasis_bytes){ NULL, 0 };
+}
+
 enum stasis_status elf_symbols_read(struct stasis_bytes bytes, const char *path, struct symbol_file *ret_file,
                                     struct stasis_error *err)
 {
@@ -135,9 +157,11 @@ enum stasis_status elf_symbols_read(struct stasis_bytes bytes, const char *path,
         if (status == STASIS_ABSENT)
                 status = file.types ? STASIS_OK
                                     : stasis_fail(err, STASIS_ABSENT, "%s: ELF without BTF, DWARF and symbols", path);
-        if (status == STASIS_OK)
+        if (status == STASIS_OK) {
+                file.build_id = build_id(&elf);
                 *ret_file = file;
-        else
+        } else {
                 stasis_layout_close(file.types);
+        }
         return status;
 }

@@ -117,6 +117,27 @@ static const struct layout_backend layout_set = {
         .close = set_close,
 };
 
+static void file_told(const struct symbol_file *file, struct layout_file *ret)
+{
+        bool has_types = file->types && stasis_layout_has_types(file->types);
+        const struct stasis_layout *both = file->types && stasis_layout_has_symbols(file->types) ? file->types : NULL;
+        *ret = (struct layout_file){ .types = has_types ? file->types : NULL,
+                                     .symbols = file->symbols ? file->symbols : both,
+                                     .build_id = file->build_id };
+        ret->path = stasis_layout_name(file->types ? file->types : file->symbols);
+}
+
+bool layout_symbols_file(const struct stasis_layout *layout, size_t index, struct layout_file *ret_file)
+{
+        const struct symbol_file alone = { .types = (struct stasis_layout *)(uintptr_t)layout };
+        if (!layout || (layout->backend != &layout_set && index))
+                return false;
+        if (layout->backend == &layout_set && index >= set_of(layout)->count)
+                return false;
+        file_told(layout->backend == &layout_set ? &set_of(layout)->file[index] : &alone, ret_file);
+        return ret_file->types || ret_file->symbols;
+}
+
 static enum stasis_status width_add(struct set *set, const struct stasis_layout *part, struct stasis_error *err)
 {
         uint8_t *size = &set->layout.pointer_size;

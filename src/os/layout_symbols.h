@@ -42,7 +42,16 @@ enum stasis_status system_map_read(struct stasis_bytes bytes, const char *name, 
 /* What one file tells; NULL where it does not. */
 struct symbol_file {
         struct stasis_layout *types, *symbols;
+        struct stasis_bytes build_id; /* of an ELF file that has one */
 };
+
+/* The same of file number i of those that a layout came from; an ISF has both in one. False past the last. */
+struct layout_file {
+        const char *path;
+        const struct stasis_layout *types, *symbols;
+        struct stasis_bytes build_id;
+};
+bool layout_symbols_file(const struct stasis_layout *layout, size_t index, struct layout_file *ret_file);
 
 /* An ELF file: .BTF, else DWARF; .symtab. STASIS_ABSENT where it has none of these. */
 enum stasis_status elf_symbols_read(struct stasis_bytes bytes, const char *path, struct symbol_file *ret_file,

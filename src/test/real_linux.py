@@ -228,8 +228,27 @@ def check(stasis, cache, folder, file, options, typed):
           f"pagemap, {addresses} addresses of QEMU")
 
 
+SYMBOLS = ("686-pae.btf", "System.map-686-pae", "686.btf", "System.map-686", "System.map-amd64")
+
+
+def check_other_builds(stasis, cache, folder, file, own):
+    """Every symbol file of another kernel is refused, with one line that says why."""
+    image = images.need(cache, f"{folder}/{file}")[0]
+    for symbols in SYMBOLS:
+        path = images.need(cache, f"linux-symbols/{symbols}")[0]
+        status, _, err = ask(stasis, "info", image, "--symbols", path)
+        refused = status == 2 and "of another kernel than the image's" in err and err.count("\n") == 1
+        if refused == (symbols in own) or (not refused and status not in (0, 3)):
+            wrong(f"{folder}/{file} {symbols}: exit status {status}: {err[:300]}")
+    print(f"{folder}/{file}: {len(SYMBOLS) - len(own)} symbol files of other kernels refused")
+
+
 def main():
     stasis, cache = sys.argv[1:3]
+    if len(sys.argv) == 3:
+        for folder, file, own in (("linux-x64", "mem.raw", SYMBOLS[4:]), ("linux-i386-pae", "mem.raw", SYMBOLS[:2]),
+                                  ("linux-i386-nopae", "mem.raw", SYMBOLS[2:4])):
+            check_other_builds(stasis, cache, folder, file, own)
     for folder, file, options, typed in GUESTS:
         if len(sys.argv) == 3 or folder in sys.argv[3:]:
             check(stasis, cache, folder, file, options, typed)

@@ -7,6 +7,7 @@
 
 #include "../../base/bytes.h"
 #include "../../base/error.h"
+#include "given.h"
 #include "infer.h"
 #include "search.h"
 
@@ -192,16 +193,23 @@ enum stasis_status linux_choose_layout(struct linux_system *l, struct stasis_err
         enum stasis_status status = open_given(l, err);
         if (status != STASIS_OK)
                 return status;
-        if (l->given && stasis_layout_has_types(l->given)) {
+        find_btf(l); /* beside types that were given it is a witness */
+        if (l->given)
+                status = linux_given_check(l, err);
+        if (status != STASIS_OK)
+                return status;
+        bool given = l->given && stasis_layout_has_types(l->given);
+        if (given)
                 use_layout(l, l->given, "given", "given");
-        } else {
-                find_btf(l);
-                if (l->types)
-                        use_layout(l, l->types, "BTF of the image", "exact");
-        }
+        else if (l->types)
+                use_layout(l, l->types, "BTF of the image", "exact");
         if (l->no_memory)
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         find_init_task(l);
+        if (given)
+                status = linux_given_fits(l, err);
+        if (status != STASIS_OK)
+                return status;
         (void)linux_symbol_find(l, "__per_cpu_offset", &l->percpu_base);
         if (!l->layout && linux_infer(l, &l->types)) {
                 l->inferred = true;

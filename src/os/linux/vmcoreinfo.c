@@ -55,16 +55,26 @@ bool vmcoreinfo_number(struct stasis_bytes text, const char *name, int64_t *ret_
         return true;
 }
 
-bool vmcoreinfo_offset(struct stasis_bytes text, const char *member, uint64_t *ret_value)
+static bool count(struct stasis_bytes text, const char *kind, const char *name, uint64_t *ret_value)
 {
         char digits[32], *end;
-        if (!value(text, "OFFSET", member, digits, sizeof digits))
+        if (!value(text, kind, name, digits, sizeof digits))
                 return false;
         uint64_t number = strtoull(digits, &end, 10);
         if (*end)
                 return false;
         *ret_value = number;
         return true;
+}
+
+bool vmcoreinfo_size(struct stasis_bytes text, const char *name, uint64_t *ret_value)
+{
+        return count(text, "SIZE", name, ret_value);
+}
+
+bool vmcoreinfo_offset(struct stasis_bytes text, const char *member, uint64_t *ret_value)
+{
+        return count(text, "OFFSET", member, ret_value);
 }
 
 size_t vmcoreinfo_length(struct stasis_bytes text)
