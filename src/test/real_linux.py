@@ -222,8 +222,7 @@ def check(stasis, cache, folder, file, options, typed):
     if file in ("mem.raw", "mem.lime"):
         pairs = check_pagemaps(stasis, name, image, options, truth)
         addresses = check_addresses(stasis, name, image, options, folder, cache)
-    if typed:
-        check_modules(stasis, name, image, options, truth)
+    check_modules(stasis, name, image, options, truth)
     print(f"{name}: {tasks} of {len(truth['threads'])} tasks, {facts} facts, {pages} pages, {pairs} pairs of "
           f"pagemap, {addresses} addresses of QEMU")
 

@@ -45,9 +45,9 @@ SCHEDULER = ("__schedule", "schedule", "schedule_timeout", "schedule_hrtimeout",
 
 
 class Case:
-    def __init__(self, name, named):
+    def __init__(self, name, typed):
         self.name = name
-        self.named = named  # modules are known
+        self.typed = typed
         self.bad = []
         self.count = {}
 
@@ -77,13 +77,6 @@ def ours(thread):
     return frames
 
 
-def agree(case, frames, want):
-    """Without types there is no list of modules: their functions have an address and no name."""
-    if case.named:
-        return frames == want
-    return len(frames) == len(want) and all(a == b or (b[2] and a[0] is None) for a, b in zip(frames, want))
-
-
 def check_stack(case, truth, thread):
     who = f"tid {truth['tid']} {truth['comm']!r} ({truth['state']})"
     if truth["state"].startswith(("Z", "X")):
@@ -93,12 +86,11 @@ def check_stack(case, truth, thread):
     if truth["state"].startswith("R") or truth["stack"] in ("", None):
         return
     frames, want = ours(thread), told(truth["stack"])
-    case.check("stack", agree(case, frames, want),
+    case.check("stack", frames == want,
                f"{who}\n  is  {frames}\n  not {want}\n  {thread['absent'].get('stack')}")
     case.check("how", all(f["how"] in ("register", "orc", "frame-pointer") for f in thread["stack"] or []),
                f"{who}: a scanned frame")
-    unnamed = not case.named and want[0][2] and thread["wchan"] is None
-    case.check("wchan", unnamed or thread["wchan"] == truth["wchan"], f"{who}: {thread['wchan']}, not {truth['wchan']}")
+    case.check("wchan", thread["wchan"] == truth["wchan"], f"{who}: {thread['wchan']}, not {truth['wchan']}")
 
 
 NAMES64 = {"ax": "rax", "bx": "rbx", "cx": "rcx", "dx": "rdx", "si": "rsi", "di": "rdi", "bp": "rbp", "sp": "rsp",
@@ -263,7 +255,7 @@ def run(stasis, cache, folder, image, extra):
         stack = [frame["symbol"] for frame in threads[truth["crasher_pid"]]["stack"]]
         case.check("crash", stack == CRASH, f"{stack}")
     check_registers(case, folder, threads, truth)
-    check_user_stacks(case, truth, threads, case.named and "kdump" not in folder)
+    check_user_stacks(case, truth, threads, case.typed and "kdump" not in folder)
     check_processors(case, folder, threads)
     return case
 

@@ -174,6 +174,97 @@ START_TEST(facts_of_every_kind)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- modules that no symbol leads to */
+
+#define MODULES_VA(t) ((t)->text + 0x49000) /* the head, in the kernel's data */
+#define MODULE(t, i) ((t)->direct + 0x100000 + 0x2000 * (uint64_t)(i) + 0x1100)
+
+static void put_bytes(uint64_t va, const char *bytes, size_t len)
+{
+        for (size_t i = 0; i < len; i++)
+                tl_put(&t, va + i, 1, (uint8_t)bytes[i]);
+}
+
+/* state, list, name; core_layout at 0x100, core_kallsyms at 0x180; two pages each, the structure in the second. */
+static void put_module(unsigned i, unsigned count, const char *name)
+{
+        uint64_t m = MODULE(&t, i), w = t.pointer, base = m - 0x1100, symbol = base + 0x1800;
+        uint64_t next = i + 1 < count ? MODULE(&t, i + 1) + w : MODULES_VA(&t);
+        tl_put(&t, m + w, (unsigned)w, next);
+        tl_put(&t, m + 2 * w, (unsigned)w, i ? MODULE(&t, i - 1) + w : MODULES_VA(&t));
+        put_bytes(m + 3 * w, name, strlen(name) + 1);
+        tl_put(&t, m + 0x100, (unsigned)w, base);
+        tl_put(&t, m + 0x100 + w, 4, 0x2000);
+        tl_put(&t, m + 0x104 + w, 4, 0x1000);
+        tl_put(&t, m + 0x180, (unsigned)w, symbol);
+        tl_put(&t, m + 0x180 + w, 4, 2);
+        tl_put(&t, m + 0x180 + 2 * w, (unsigned)w, symbol + 0x100);
+        tl_put(&t, symbol + (w == 8 ? 24 : 16), 4, 1);
+        put_bytes(symbol + 0x101, "f", 2);
+        if (i == 0)
+                tl_put(&t, MODULES_VA(&t), (unsigned)w, m + w);
+        if (i + 1 == count)
+                tl_put(&t, MODULES_VA(&t) + w, (unsigned)w, m + w);
+}
+
+static const struct tl_kind unsymbolised[] = { { PT_PAE, KSYMS_BEFORE, false, false, true, true, 0 },
+                                               { PT_X64, KSYMS_BEFORE, false, true, true, true, SLIDE } };
+
+static void with_modules(int kind)
+{
+        teardown();
+        tl_build(&t, &unsymbolised[kind]);
+        put_module(0, 2, "first");
+        put_module(1, 2, "second_one");
+}
+
+static bool no_modules(void)
+{
+        start();
+        return note("modules-missing") && !count(STASIS_MODULES);
+}
+
+START_TEST(modules_by_shape)
+{
+        const struct stasis_record *record;
+        with_modules(_i);
+        start();
+        ck_assert_uint_eq(count(STASIS_MODULES), 2);
+        ck_assert(!note("modules-missing") && traced("modules", true, "module.core_layout.base at 0x100"));
+        ck_assert(traced("modules", true, "module.core_kallsyms at 0x180"));
+        for (unsigned i = 0; i < 2; i++) {
+                ck_assert_int_eq(stasis_system_record(sys, STASIS_MODULES, i, &record, &err), STASIS_OK);
+                ck_assert_str_eq(stasis_record_fact(record, "name")->text, i ? "second_one" : "first");
+                ck_assert_uint_eq(stasis_record_fact(record, "base")->value, MODULE(&t, i) - 0x1100);
+                ck_assert_uint_eq(stasis_record_fact(record, "size")->value, 0x2000);
+        }
+        uint64_t w = t.pointer;
+        with_modules(_i); /* a link that does not lead back */
+        tl_put(&t, MODULE(&t, 1) + 2 * w, (unsigned)w, MODULES_VA(&t));
+        ck_assert(no_modules());
+        with_modules(_i);
+        put_bytes(MODULE(&t, 1) + 3 * w, "no name", 8);
+        ck_assert(no_modules());
+        with_modules(_i);
+        tl_put(&t, MODULE(&t, 1), 4, 4); /* state */
+        ck_assert(no_modules());
+        with_modules(_i); /* right for one module only */
+        tl_put(&t, MODULE(&t, 1) + 0x100 + w, 4, 0x1000);
+        ck_assert(no_modules());
+        with_modules(_i); /* right in two places */
+        for (unsigned i = 0; i < 2; i++) {
+                tl_put(&t, MODULE(&t, i) + 0x140, (unsigned)w, MODULE(&t, i) - 0x1100);
+                tl_put(&t, MODULE(&t, i) + 0x140 + w, 4, 0x2000);
+        }
+        ck_assert(no_modules());
+        with_modules(_i); /* no symbols: the modules are there all the same */
+        tl_put(&t, MODULE(&t, 0) + 0x180 + w, 4, 1);
+        start();
+        ck_assert_uint_eq(count(STASIS_MODULES), 2);
+        ck_assert(traced("modules", false, "module.core_kallsyms"));
+}
+END_TEST
+
 /* ---------------------------------------------------------------- damage */
 
 static const struct tl_kind x64 = { PT_X64, KSYMS_BEFORE, true, true, false, true, SLIDE };
@@ -344,6 +435,7 @@ int main(void)
         tcase_add_checked_fixture(tcase, NULL, teardown);
         tcase_add_loop_test(tcase, every_kind, 0, KINDS);
         tcase_add_loop_test(tcase, facts_of_every_kind, 0, KINDS);
+        tcase_add_loop_test(tcase, modules_by_shape, 0, 2);
         tcase_add_test(tcase, torn_task_list);
         tcase_add_test(tcase, unlinked_task);
         tcase_add_test(tcase, thread_list_torn);

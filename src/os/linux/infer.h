@@ -48,5 +48,7 @@ bool linux_infer(struct linux_system *l, struct stasis_layout **ret_layout);
 void infer_add(struct infer *n, const char *structure, const char *name, uint32_t offset, uint32_t size);
 /* Every rule, in its order. */
 void infer_rules(struct infer *n);
+/* A rule's evidence, as 'stasis info' lists it; its texts are kept. Lost where memory is exhausted. */
+void infer_keep(struct linux_system *l, const struct stasis_inference *evidence);
 
 #endif

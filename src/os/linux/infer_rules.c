@@ -364,26 +364,37 @@ static const struct rule {
 
 static uint32_t known(const struct infer *n, size_t member) { return *(const uint32_t *)((const char *)n + member); }
 
+void infer_keep(struct linux_system *l, const struct stasis_inference *evidence)
+{
+        struct stasis_system *system = l->system;
+        size_t count = system->inference_count;
+        struct stasis_inference *all = arena_array(&system->arena, struct stasis_inference, count + 1);
+        if (!all)
+                return;
+        if (count)
+                memcpy(all, system->inference, count * sizeof *all);
+        all[count] = *evidence;
+        system->inference = all;
+        system->inference_count = count + 1;
+}
+
 /* What 'stasis info' lists; the trace has it too, in the order of the attempts. */
 static void keep_evidence(struct infer *n, const struct rule *r, unsigned places, uint32_t found, uint32_t other)
 {
-        struct stasis_system *system = n->l->system;
-        if (!system->inference)
-                system->inference = arena_array(&system->arena, struct stasis_inference, sizeof rules / sizeof *rules);
-        char *member = stasis_arena_printf(&system->arena, "%s.%s", r->structure, r->name);
-        if (!system->inference || !member)
+        const char *member = stasis_arena_printf(&n->l->system->arena, "%s.%s", r->structure, r->name);
+        if (!member)
                 return;
-        system->inference[system->inference_count++] = (struct stasis_inference){
-                .member = member,
-                .verdict = places == 1 ? "found"
-                           : places    ? "ambiguous"
-                                       : "thin",
-                .rule = r->why,
-                .offset = places ? found : 0,
-                .other = places > 1 ? other : 0,
-                .agreed = places == 1 ? (uint32_t)n->count : 0,
-                .of = (uint32_t)n->count,
-        };
+        infer_keep(n->l, &(struct stasis_inference){
+                                 .member = member,
+                                 .verdict = places == 1 ? "found"
+                                            : places    ? "ambiguous"
+                                                        : "thin",
+                                 .rule = r->why,
+                                 .offset = places ? found : 0,
+                                 .other = places > 1 ? other : 0,
+                                 .agreed = places == 1 ? (uint32_t)n->count : 0,
+                                 .of = (uint32_t)n->count,
+                         });
 }
 
 static void try_rule(struct infer *n, const struct rule *r)

@@ -112,14 +112,23 @@ static bool accept(void *ctx, uint64_t entry)
         return linux_is_kernel_address(l, entry);
 }
 
+static void sort(struct linux_modules *modules)
+{
+        if (modules->count)
+                qsort(modules->module, modules->count, sizeof *modules->module, by_base);
+}
+
 enum stasis_status linux_modules_find(struct linux_system *l)
 {
         struct module_places at;
         struct list_walk walk;
         uint64_t head;
         places_bind(l->layout, rows, sizeof rows / sizeof *rows, &at);
-        if (!linux_symbol_find(l, "modules", &head) || !at.list.has || !at.name.has)
-                return STASIS_ABSENT;
+        if (!linux_symbol_find(l, "modules", &head) || !at.list.has || !at.name.has) {
+                enum stasis_status status = linux_modules_infer(l);
+                sort(&l->modules);
+                return status;
+        }
         struct list_options options = {
                 .pointer_size = l->pointer_size, .max = LINUX_MODULES_MAX, .accept = accept, .ctx = l
         };
@@ -132,8 +141,7 @@ enum stasis_status linux_modules_find(struct linux_system *l)
                 if (!add_module(l, &at, walk.entry[i] - at.list.offset))
                         status = STASIS_NOMEM;
         list_free(&walk);
-        if (l->modules.count)
-                qsort(l->modules.module, l->modules.count, sizeof *l->modules.module, by_base);
+        sort(&l->modules);
         return status;
 }
 

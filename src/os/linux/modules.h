@@ -23,9 +23,12 @@ struct linux_modules {
         struct linux_module *module; /* sorted by base */
         size_t count, capacity;
         bool known, torn;
+        bool inferred; /* the list by its shape, members by what must hold */
 };
 
 enum stasis_status linux_modules_find(struct linux_system *l) STASIS_MUST_CHECK;
+/* modules_infer.c: where nothing tells the list, or the members. STASIS_ABSENT: it was not found. */
+enum stasis_status linux_modules_infer(struct linux_system *l) STASIS_MUST_CHECK;
 void linux_modules_free(struct linux_modules *modules);
 /* The symbol of the module that va lies in; the module alone (its name as the symbol) where its table is not readable.
  */
