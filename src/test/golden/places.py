@@ -172,6 +172,7 @@ LENT_PARTIAL = ["_TEB", "_PEB", "_PEB_LDR_DATA", "_LDR_DATA_TABLE_ENTRY", "_IRP"
 # Members of unions that a few 64-bit tables lost; wdm.h has them, and they never moved.
 WDM_64 = {"_IRP": {"Tail.Overlay.Thread": [0x98, "ptr"], "Tail.Overlay.CurrentStackLocation": [0xB8, "ptr"],
                    "Tail.Overlay.OriginalFileObject": [0xC0, "ptr"]},
+          "_KAPC": {"KernelRoutine": [0x20, "ptr"], "RundownRoutine": [0x28, "ptr"], "NormalRoutine": [0x30, "ptr"]},
           "_IO_STACK_LOCATION": {"Parameters.DeviceIoControl.IoControlCode": [0x18, "u32"]}}
 ENUMS = ["_KWAIT_REASON", "_KTHREAD_STATE", "_KWAIT_BLOCK_STATE"]
 SIMPLE = {"_LARGE_INTEGER": "u64", "_ULARGE_INTEGER": "u64", "_LIST_ENTRY": "list", "_UNICODE_STRING": "ustr",
