@@ -152,18 +152,20 @@ class Stacks64(Stacks):
         self._trap_frame(self.trap, kept, INTERRUPT if interrupted else SERVICE).put("PreviousMode", 1)
         volatile = ["rax", "rcx", "rdx", "r8", "r9", "r10", "r11"]
         user.regs.update({r: kept[r] for r in volatile})
-        surely = ["rbx", "rbp", "rsi", "rdi", "rsp"] + (volatile if interrupted else [])
+        surely = ["rbp", "rsp"] + (volatile if interrupted else ["rbx", "rsi", "rdi"])
         told["user_registers"] = registers(user, surely, [r for r in code64.REGS if r not in surely], rip=user.pc,
                                            rflags=FLAGS, cs=0x33, ss=0x2B)
         if not interrupted:
             self.run(kernel, self.recipe.get("kernel") or ["NtWaitForSingleObject"], "nt")
 
     def _trap_frame(self, va, regs, active):
-        """What the entry code stores besides: of a service only what must be kept, of an interrupt everything."""
+        """What the entry code stores besides rbp: of a service what must be kept, of an interrupt or an exception what
+        need not be; the rest is then in the frames of the functions that it calls (ReactOS, amd64/trap.S)."""
         frame = self.system.object(va, "_KTRAP_FRAME")
-        volatile = ["Rax", "Rcx", "Rdx", "R8", "R9", "R10", "R11"] if active != SERVICE else []
-        for name in ["Rbx", "Rdi", "Rsi"] + volatile:
-            frame.put(name, regs[name.lower()])
+        volatile, kept = ["Rax", "Rcx", "Rdx", "R8", "R9", "R10", "R11"], ["Rbx", "Rdi", "Rsi"]
+        for name in volatile + kept:  # what it does not store is what was there before
+            stored = (name in kept) == (active == SERVICE)
+            frame.put(name, regs[name.lower()] if stored else 0xDEAD0000 + frame.place(name)[0])
         frame.put("MxCsr", 0x1F80)
         frame.put("ExceptionActive", active)
         return frame
