@@ -121,11 +121,18 @@ WHERE(where_wait_reason)
         return count;
 }
 
+/* A byte of WaitListEntry can be as small as a reason, where pool and processor blocks lie so. */
+static bool is_in_pointer(const struct infer *s, const struct infer_object *o, uint32_t at)
+{
+        uint32_t word = at - at % s->pointer;
+        return infer_holds(o, word, s->pointer) && infer_is_kernel(s, infer_word(o, word, s->pointer));
+}
+
 /* Who waits on a queue waits for that reason, and who has that reason waits on a queue. */
 VOTE(vote_wait_reason)
 {
         uint64_t reason = infer_word(o, at, 1), block, object, type;
-        if (reason > REASON_MAX)
+        if (reason > REASON_MAX || is_in_pointer(s, o, at))
                 return VOTE_NO;
         if (!waits(s, o))
                 return VOTE_NONE;

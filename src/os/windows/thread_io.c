@@ -31,6 +31,7 @@ static const struct place_row io_places[] = {
         PLACE(apc_state, "_KTHREAD.ApcState"),
         PLACE(saved_apc_state, "_KTHREAD.SavedApcState"),
         PLACE(timer_type, "_DISPATCHER_HEADER.Type"),
+        PLACE(timer_waiters, "_DISPATCHER_HEADER.WaitListHead"),
 #undef PLACE
 };
 

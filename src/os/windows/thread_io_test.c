@@ -260,6 +260,7 @@ START_TEST(timers)
         const uint64_t entry[] = { link, stray };
         tiny_ring(&t, t.thread[TINY_MAIN] + tiny_place(&t, "ETHREAD.ActiveTimerListHead").at, entry, 2);
         world_u(&t.world, object, 1, 9);
+        tiny_ring(&t, object + 8, NULL, 0); /* whose low byte, at the next address, may look like a timer's type */
         world_u(&t.world, object + timer[_i].due, 8, SHARED_INTERRUPT_TIME + 15000000);
         world_u(&t.world, object + timer[_i].period, 4, 250);
         world_u(&t.world, at_apc, 1, 0x12);

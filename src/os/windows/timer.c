@@ -12,16 +12,30 @@
 #define APC_OBJECT 18
 enum { TIMER_NOTIFICATION = 8, TIMER_SYNCHRONIZATION = 9 }; /* _KOBJECTS */
 
+/*
+ * A dispatcher header of a timer, whose list of waiters comes back to it: a pointer's size into one stands an address,
+ * whose low byte may be that of a timer.
+ */
+static bool is_timer(const struct decode *d, const struct thread_io *io, uint64_t timer)
+{
+        const struct windows *w = d->w;
+        uint64_t header, flink, back, head = timer + io->timer_waiters.offset;
+        return read_place(w->kernel, timer, &io->timer_type, &header) == STASIS_OK &&
+               (is_dispatcher(header, TIMER_NOTIFICATION) || is_dispatcher(header, TIMER_SYNCHRONIZATION)) &&
+               (!io->timer_waiters.has || (read_pointer(w, w->kernel, head, &flink) == STASIS_OK &&
+                                           read_pointer(w, w->kernel, flink + w->pointer_size, &back) == STASIS_OK &&
+                                           back == head));
+}
+
 /* From the link back to the ETIMER, and from there to its APC, where this is such a timer. */
 static bool find_timer(const struct decode *d, const struct thread_io *io, uint64_t link, uint64_t *ret_timer,
                        uint64_t *ret_apc)
 {
         for (unsigned lock = 0; lock <= d->w->pointer_size; lock += d->w->pointer_size) {
                 uint64_t apc = link - io->dpc_size - io->apc_size, timer = apc - lock - io->timer_size;
-                uint64_t type, header;
+                uint64_t type;
                 if (read_place(d->w->kernel, apc, &io->apc_type, &type) == STASIS_OK && (type & 0xff) == APC_OBJECT &&
-                    read_place(d->w->kernel, timer, &io->timer_type, &header) == STASIS_OK &&
-                    (is_dispatcher(header, TIMER_NOTIFICATION) || is_dispatcher(header, TIMER_SYNCHRONIZATION))) {
+                    is_timer(d, io, timer)) {
                         *ret_timer = timer;
                         *ret_apc = apc;
                         return true;

@@ -300,7 +300,7 @@ class Process:
             truth["peb"] = hex(o.get("Peb")) if o.get("Peb") else None
         if self.system.pointer == 8:
             truth["wow64"] = self.wow64
-        if self.token:
+        if self.token and self.token.told:
             truth.update(self.token.told, token=hex(self.token.va))
         if hasattr(self, "command_line"):
             truth.update(command_line=self.command_line, session=self.session)
