@@ -449,14 +449,14 @@ struct stasis_frame {
 
 /* Numbers of registers: 0 to 15 as in stasis_cpu.gpr, then these. */
 enum { STASIS_REGISTER_RIP = 16, STASIS_REGISTER_RFLAGS, STASIS_REGISTERS };
-#define STASIS_REGISTERS_SELECTORS (1u << STASIS_REGISTERS) /* in known: cs ss, of a 32-bit one ds es fs gs too */
+#define STASIS_REGISTERS_SELECTORS (1u << STASIS_REGISTERS) /* in known: cs ss; see cpu.known for ds es fs gs */
 
 struct stasis_registers {
         uint32_t known;                /* bit i: register i; one that is not known is 0, which means nothing */
         uint8_t width;                 /* of a register in bytes: 4 or 8 */
         uint64_t va[STASIS_REGISTERS]; /* where each was read; STASIS_NOWHERE: not in memory, or not known */
         /* origin: what was read; its own `known` is that of a processor, else of what of it is known beside the above:
-         * STASIS_CPU_DEBUG and, for mxcsr alone, STASIS_CPU_VECTOR */
+         * STASIS_CPU_SEGMENT (ds es fs gs), _DEBUG and, for mxcsr alone, _VECTOR */
         struct stasis_cpu cpu;
         uint32_t xmm_known; /* bit i: cpu.xmm[i] */
         uint64_t xmm_va[16];

@@ -119,7 +119,8 @@ static bool add_selectors(struct json_object *object, const struct stasis_regist
         size_t count = r->width == 4 || r->cpu.known & STASIS_CPU_SEGMENT ? 6 : 2;
 
         for (size_t i = 0; i < count; i++)
-                if (!add_hex_or_null(object, selectors[i].name, r->known & STASIS_REGISTERS_SELECTORS,
+                if (!add_hex_or_null(object, selectors[i].name,
+                                     i < 2 ? r->known & STASIS_REGISTERS_SELECTORS : r->cpu.known & STASIS_CPU_SEGMENT,
                                      selectors[i].value))
                         return false;
         return true;

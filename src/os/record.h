@@ -23,6 +23,9 @@ static inline bool fact_is(const struct stasis_fact *fact) { return fact->absenc
 /* Each frame's trust, by how it and those before it were found; a trap frame stands where its thread says. */
 void frames_trust(struct stasis_frame *frame, size_t count);
 
+/* Those that are known, a line each; NULL where memory is exhausted. */
+char *registers_text(struct stasis_arena *arena, const struct stasis_registers *registers);
+
 /* UTF-16LE as it lies in memory to UTF-8; lone surrogates become U+FFFD; ends at a zero unit. NULL where memory is
  * exhausted. */
 char *text_from_utf16(struct stasis_arena *arena, const uint8_t *units, size_t len);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What frames and registers are called, and what frames are worth. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include <stasis/stasis.h>
 
 #include "record.h"
@@ -63,4 +66,16 @@ uint64_t stasis_register_value(const struct stasis_registers *registers, unsigne
                : number == STASIS_REGISTER_RIP    ? registers->cpu.rip
                : number == STASIS_REGISTER_RFLAGS ? registers->cpu.rflags
                                                   : 0;
+}
+
+char *registers_text(struct stasis_arena *arena, const struct stasis_registers *r)
+{
+        char *text = stasis_arena_alloc(arena, STASIS_REGISTERS * 32);
+        size_t used = 0;
+        for (unsigned i = 0; text && i < STASIS_REGISTERS; i++)
+                if (r->known >> i & 1)
+                        used += (size_t)sprintf(text + used, "%s%-6s 0x%0*" PRIx64, used ? "\n" : "",
+                                                stasis_register_name(r->width, i), r->width * 2,
+                                                stasis_register_value(r, i));
+        return text;
 }

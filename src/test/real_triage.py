@@ -102,8 +102,23 @@ def check_threads(stasis, path):
     for key, (va, off) in EVIDENCE.items():
         expect(f"evidence of {key}", {"va": va, "pa": None, "off": off}, thread["evidence"][key])
     notes = [(note["severity"], note["code"]) for note in answer["notes"]]
-    if notes != [("missing", "triage-dump")]:
+    if notes != [("missing", "triage-dump"), ("warning", "stack-broken")]:
         sys.exit(f"notes: {notes}")
+    check_stack(thread)
+
+
+def check_stack(thread):
+    """
+    The dump has the stack, and around its return addresses a little code, but no unwind data: the place where the
+    exception was raised is proved, all else a guess and called one.
+    """
+    first, *others = thread["stack"]
+    expect("first frame", {"pc": CPU["rip"], "how": "register", "trust": "proved", "module": "amdppm.sys"}, first)
+    if len(others) < 20 or any(frame["trust"] != "guess" for frame in others):
+        sys.exit("the other frames are no guesses, or hardly any")
+    if not all(frame["how"] in ("scan", "call-checked") and frame["module"] for frame in others):
+        sys.exit("a guess without a module, or of another kind")
+    expect("registers", {"rip": CPU["rip"], "origin": "dump header CONTEXT"}, thread["kernel_registers"])
 
 
 def check_lists(stasis, path):

@@ -181,18 +181,6 @@ void linux_derive_user_stack_end(struct decode *d, struct stasis_fact *fact)
 
 /* ---- registers */
 
-static char *registers_text(struct decode *d, const struct stasis_registers *r)
-{
-        char *text = stasis_arena_alloc(d->arena, STASIS_REGISTERS * 32);
-        size_t used = 0;
-        for (unsigned i = 0; text && i < STASIS_REGISTERS; i++)
-                if (r->known >> i & 1)
-                        used += (size_t)sprintf(text + used, "%s%-6s 0x%0*" PRIx64, used ? "\n" : "",
-                                                stasis_register_name(r->width, i), r->width * 2,
-                                                stasis_register_value(r, i));
-        return text;
-}
-
 static void registers_fact(struct decode *d, enum linux_side side, struct stasis_fact *fact)
 {
         struct stasis_registers *r = arena_new(d->arena, struct stasis_registers);
@@ -200,7 +188,7 @@ static void registers_fact(struct decode *d, enum linux_side side, struct stasis
         if (!r)
                 return;
         linux_registers(d->l, d->object, side, r);
-        char *text = r->absence == STASIS_PRESENT ? registers_text(d, r) : NULL;
+        char *text = r->absence == STASIS_PRESENT ? registers_text(d->arena, r) : NULL;
         *fact = text ? fact_derived(r->cpu.rip) : fact_absent(r->absence);
         fact->text = text;
         fact->registers = r;

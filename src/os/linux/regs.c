@@ -104,6 +104,8 @@ void regs_load(struct stasis_space *space, const struct regs_shape *shape, uint6
                         *selector(&r.cpu, i) = (uint16_t)value;
                 if (i == REG_CS)
                         r.known |= STASIS_REGISTERS_SELECTORS;
+                if (i == REG_DS)
+                        r.cpu.known |= STASIS_CPU_SEGMENT;
         }
         *ret_registers = r;
 }

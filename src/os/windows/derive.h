@@ -24,6 +24,10 @@ derive_fn derive_next_processor, derive_affinity, derive_wait_age, derive_runnin
 /* waits (wait_rows.c) */
 derive_fn derive_wait_objects;
 extern const struct stasis_list_rows wait_object_rows;
+/* stacks and registers */
+derive_fn derive_stack, derive_user_stack, derive_wow64_stack, derive_stack_end, derive_user_stack_end,
+        derive_wow64_stack_end;
+derive_fn derive_kernel_registers, derive_user_registers, derive_wow64_registers;
 /* TEB */
 derive_fn derive_teb, derive_teb32;
 /* life */

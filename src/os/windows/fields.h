@@ -32,9 +32,10 @@ struct decode {
         enum stasis_absence inner_why;
         uint8_t which; /* of several lists */
         bool terminated;
-        bool quiet;              /* decoded before: its notes are there already */
-        const struct decode *of; /* of a list's row: the object that the list is of, */
-        const void *item;        /* and whatever list_add was given; else NULL */
+        struct thread_stand *stand; /* stand.h, as long as texts; NULL: nobody has asked */
+        bool quiet;                 /* decoded before: its notes are there already */
+        const struct decode *of;    /* of a list's row: the object that the list is of, */
+        const void *item;           /* and whatever list_add was given; else NULL */
 };
 
 /* Rows that others build on, found once when the table is bound. */

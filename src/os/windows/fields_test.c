@@ -299,6 +299,12 @@ static const char *const of_context[] = {
         "fiber", "fiber_data", "tls_slots", "tls_pointer",  "fls_data",
 };
 
+/* Registers and stacks: unwind_x64_test.c, unwind_x86_test.c, and the truth of the golden systems. */
+static const char *const of_stacks[] = {
+        "kernel_registers", "user_registers", "wow64_registers", "stack",           "stack_end",
+        "user_stack",       "user_stack_end", "wow64_stack",     "wow64_stack_end",
+};
+
 /* What is queued on it: thread_io_test.c. */
 static const char *const queued[] = {
         "irps",
@@ -327,6 +333,8 @@ static size_t in_tables(const char *key)
                 found += !strcmp(of_token[i], key);
         for (size_t i = 0; i < COUNT(of_context); i++)
                 found += !strcmp(of_context[i], key);
+        for (size_t i = 0; i < COUNT(of_stacks); i++)
+                found += !strcmp(of_stacks[i], key);
         for (size_t i = 0; i < COUNT(queued); i++)
                 found += !strcmp(queued[i], key);
         return found;

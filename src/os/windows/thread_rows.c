@@ -14,6 +14,7 @@
 #define CONTEXT "process context"
 #define SCHEDULING "scheduling"
 #define STACKS "stacks"
+#define REGISTERS "call stacks and registers"
 #define TEB "TEB"
 #define LIFE "life"
 #define START "start"
@@ -163,6 +164,24 @@ const struct row thread_rows[] = {
         ROW("peb32", "PEB32", TEB, ADDRESS, ON_TEB32, "", "@0x30:4"),
         ROW("teb32_last_error", "Last error (32-bit)", TEB, HEX, ON_TEB32, "", "@0x34:4"),
         ROW("teb32_last_status", "Last status (32-bit)", TEB, HEX, ON_TEB32, "", "@0xbf4:4"),
+
+        MADE_COSTLY("stack", "Kernel stack", REGISTERS, STACK, derive_stack,
+                    "kernel frames, innermost first, each with how it was found and what it is worth"),
+        MADE_COSTLY("stack_end", "  ends", REGISTERS, TEXT, derive_stack_end,
+                    "how it ended: at user mode, at the outermost function, or what broke it off"),
+        MADE_COSTLY("user_stack", "User stack", REGISTERS, STACK, derive_user_stack,
+                    "frames of user mode; of a WoW64 thread the 64-bit ones"),
+        MADE_COSTLY("user_stack_end", "  ends", REGISTERS, TEXT, derive_user_stack_end, ""),
+        MADE_COSTLY("wow64_stack", "WoW64 stack", REGISTERS, STACK, derive_wow64_stack,
+                    "the 32-bit frames of a WoW64 thread"),
+        MADE_COSTLY("wow64_stack_end", "  ends", REGISTERS, TEXT, derive_wow64_stack_end, ""),
+        MADE_COSTLY("kernel_registers", "Kernel registers", REGISTERS, REGISTERS, derive_kernel_registers,
+                    "of its processor, or as the switch to another thread left them; x64: rbx rsi rdi r12-r15 as the "
+                    "caller of KiSwapContext had them"),
+        MADE_COSTLY("user_registers", "User registers", REGISTERS, REGISTERS, derive_user_registers,
+                    "of its processor, or as it entered the kernel last; what that entry did not save is not known"),
+        MADE_COSTLY("wow64_registers", "WoW64 registers", REGISTERS, REGISTERS, derive_wow64_registers,
+                    "of the 32-bit code of a WoW64 thread"),
 
         ROW_D("create_time", "Created", LIFE, TIME, ON_OBJECT, derive_create_time,
               "XP and 2003 keep it shifted left by three bits; ReactOS does not", "_ETHREAD.CreateTime"),

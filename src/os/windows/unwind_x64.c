@@ -191,6 +191,7 @@ struct walk {
         struct x64_registers *r;
         uint64_t frame;
         uint64_t machine; /* X64_NOWHERE: none was met */
+        bool by_register; /* the stack pointer came out of a frame register */
         const char *why;
 };
 
@@ -215,6 +216,7 @@ static bool undo(struct walk *w, const struct x64_info *info, const struct x64_c
                 if (!(r->known >> info->frame_register & 1))
                         return fail(w, "its frame register is not known");
                 x64_set(r, X64_RSP, r->gpr[info->frame_register] - info->frame_offset, X64_NOWHERE);
+                w->by_register = true;
                 break;
         case UWOP_SAVE_NONVOL:
         case UWOP_SAVE_NONVOL_FAR: good = restore(w->memory, r, c->info, w->frame + c->operand); break;
@@ -359,7 +361,8 @@ struct x64_step x64_unwind(const struct x64_memory *memory, struct x64_registers
         if (w.machine != X64_NOWHERE)
                 step.machine = w.machine;
         step.why = w.why;
-        if (step.way != X64_BROKEN && step.way != X64_MACHINE_FRAME && next.gpr[X64_RSP] <= r->gpr[X64_RSP]) {
+        if (step.way != X64_BROKEN && step.way != X64_MACHINE_FRAME && !w.by_register &&
+            next.gpr[X64_RSP] <= r->gpr[X64_RSP]) {
                 step.way = X64_BROKEN;
                 step.why = "the stack pointer does not rise";
         }

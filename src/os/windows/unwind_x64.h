@@ -67,7 +67,8 @@ void x64_start(struct x64_registers *r, uint64_t rip, uint64_t rsp, bool exact);
 void x64_set(struct x64_registers *r, unsigned reg, uint64_t value, uint64_t at);
 /*
  * One step. A caller of a function keeps what the function must (rbx rbp rsi rdi r12-r15 xmm6-xmm15); the others are no
- * longer known. The stack pointer always rises, but for a machine frame, which may lead anywhere.
+ * longer known. The stack pointer rises, but for a machine frame and a frame register, which may lead anywhere (to
+ * another stack): whoever follows sees to it that he does not go in circles.
  */
 struct x64_step x64_unwind(const struct x64_memory *memory, struct x64_registers *r);
 

@@ -11,6 +11,7 @@
 #include "fields.h"
 #include "object_header.h"
 #include "symbol_files.h"
+#include "stand.h"
 #include "symbolize.h"
 #include "system_rows.h"
 #include "token.h"
@@ -33,6 +34,7 @@ static void windows_close(void *priv)
         windows_infer_free(w->infer);
         symbolize_free(w->symbolizer);
         symbol_files_close(w->symbol_files);
+        frames_free(w->frames);
         object_types_free(w->types);
         windows_waits_free(w);
         free(w->processor);

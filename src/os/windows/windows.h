@@ -19,6 +19,8 @@
  *   symbol_files.h  PDB and ISF files that were given
  *   symbolize.h     what an address is called
  *   checks.h        notes on what is worth a second look about a thread
+ *   stand.h         where a thread stands; registers.h, stacks.h: what that gives (docs/STACKS.md)
+ *   unwind_x64.h    one step of a stack by tables, unwind_x86.h: without; stack_walk*.c: step by step
  *   thread_io.h     IRPs, APCs and timers that are queued on a thread
  *   token.c, sid.c  access tokens and the SIDs in them
  *   fields.c        tables of facts bound to the layout; *_rows.c: the tables; derive*.c: what is more than a load
@@ -42,6 +44,7 @@
 #define WINDOWS_PROCESSES_MAX 65536
 #define WINDOWS_THREADS_MAX 1048576
 #define WINDOWS_PROCESSORS_MAX 2048
+#define WINDOWS_STACK_LEN_MAX 0x100000 /* of a kernel stack; the largest, of x64 GUI threads, have 0x1a000 */
 
 /* Values of _KOBJECTS and KTHREAD_STATE that no version changed. */
 enum { DISPATCHER_PROCESS = 3, DISPATCHER_THREAD = 6 };
@@ -105,6 +108,7 @@ struct windows_thread {
         bool decoded; /* once before: its notes are there */
 };
 
+struct frames;     /* stand.h */
 struct infer;      /* infer.h */
 struct symbolizer; /* symbolize.h */
 struct symbol_files;
@@ -171,6 +175,7 @@ struct windows {
         struct thread_io *io;      /* NULL: not asked for yet */
         struct checks *checks;     /* likewise */
         struct token_cache *token; /* never NULL */
+        struct frames *frames;     /* stand.h; NULL: nobody has asked for registers or stacks yet */
         bool show_user_modules;    /* STASIS_MODULES answers user_modules */
 
         struct field_set *fields[3];    /* by enum stasis_what */

@@ -32,9 +32,11 @@ HEADER_FACTS = {"kdbg", "kdbg_form", "system_time", "up_time", "build_lab", "ser
                 "layout_evidence", "layout_confidence"}
 SAMPLE = 200                                # addresses a process
 SHOWN = 25                                  # differences of one image
+OF_PROCESSOR = {"kernel_registers", "user_registers", "wow64_registers"} | {
+    key + end for key in ("stack", "user_stack", "wow64_stack") for end in ("", "_end")}
 
 
-FREE_REGISTERS = {"origin", "ds", "es", "fs", "gs", "mxcsr", "xmm", "dr0", "dr1", "dr2", "dr3", "dr6", "dr7"}
+FREE_REGISTERS = {"origin", "ds", "es", "fs", "gs", "mxcsr", "xmm", *(f"dr{n}" for n in (0, 1, 2, 3, 6, 7))}
 UNASKED = set()                            # keys of the truth that this command does not know yet
 
 
@@ -106,14 +108,26 @@ def check_registers(diff, who, want, got):
             diff.add(f"{who}: {name}: want {' or '.join(map(str, allowed))}, got {told}")
 
 
-def check_frames(diff, who, want, got):
+def is_cut(who, end):
+    """Did it end because the memory that leads on is not there? Code without a page file, or a page of the stack."""
+    return end and end.startswith("broken off") and ("without page file" in who or "not in the image" in end)
+
+
+def check_frames(diff, who, want, got, end):
+    if got and len(got) < len(want) and is_cut(who, end):
+        want = [{"pc": frame["pc"], "symbol": frame["symbol"], "offset": frame["offset"]} for frame in want[:len(got)]]
+        if "without page file" in who:  # nor are there names
+            want = [{"pc": frame["pc"], "symbol": None, "offset": None} if ours["symbol"] is None else frame
+                    for frame, ours in zip(want, got)]
+            got = [{**frame, "offset": frame["offset"] if frame["symbol"] else None} for frame in got]
     if got is None or len(want) != len(got):
         diff.add(f"{who}: want {len(want)} frames, got {got and len(got)}: {names(want)} against {names(got or [])}")
         return
     for i, (w, g) in enumerate(zip(want, got)):
         for key, value in w.items():
             if not same(value, g.get(key)):
-                diff.add(f"{who}: frame {i} ({w['symbol']}+{w['offset']:#x}): {key}: want {value}, got {g.get(key)}")
+                place = f"{who}: frame {i} ({w['symbol']}+{w['offset'] or 0:#x})"
+                diff.add(f"{place}: {key}: want {value}, got {g.get(key)}")
 
 
 def names(frames):
@@ -125,7 +139,10 @@ def compare_facts(diff, who, truth, absent, got):
         if key == "ways" or key in told_waits.KEYS:  # for the suites that look there; compared apart
             continue
         if key in got and want and key.endswith(("_registers", "stack")) and isinstance(want, (dict, list)):
-            (check_registers if key.endswith("_registers") else check_frames)(diff, f"{who}: {key}", want, got[key])
+            if key.endswith("_registers"):
+                check_registers(diff, f"{who}: {key}", want, got[key])
+            else:
+                check_frames(diff, f"{who}: {key}", want, got[key], got.get(key + "_end"))
             continue
         if key not in got:
             UNASKED.add(key)
@@ -322,6 +339,16 @@ def comparable(answer):
     """What must not depend on the container."""
     out = {k: v for k, v in answer.items() if k != "image"}
     out["system"] = {k: v for k, v in answer["system"].items() if k not in HEADER_FACTS}
+    out["threads"] = [without_processor(thread) for thread in answer.get("threads", [])]
+    return out
+
+
+def without_processor(thread):
+    """What ran has the registers of its processor, which not every container holds, and the stacks that they begin."""
+    if thread["state"] != "Running":
+        return thread
+    out = {k: v for k, v in thread.items() if k not in OF_PROCESSOR}
+    out["absent"] = {k: v for k, v in thread["absent"].items() if k not in OF_PROCESSOR}
     return out
 
 
