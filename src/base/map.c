@@ -17,7 +17,7 @@
  * One touch of a page that lies in the page cache maps its neighbours too (Linux' fault-around, 64 KiB by default;
  * MADV_RANDOM stops read-ahead from the disk and not this). Residency is therefore counted in such windows.
  */
-enum { PAGE_SHIFT = 12, WINDOW_SHIFT = 16, WINDOWS_MAX = 256 /* 16 MiB */ };
+enum { PAGE_SHIFT = 12, WINDOW_SHIFT = 16, WINDOWS_MAX = 256 /* 16 MiB */, READ_AHEAD = 64 << 10 };
 
 static enum stasis_status size_of(int fd, const char *path, uint64_t *ret_size, struct stasis_error *err)
 {
@@ -167,6 +167,14 @@ static void count_window(struct stasis_map *map, uint64_t window)
         atomic_store_explicit(&map->fresh, 1, memory_order_relaxed);
 }
 
+/* Who touches much at once reads it from end to end: one request to the disk instead of one a page. */
+static void read_ahead(const struct stasis_map *map, uint64_t off, uint64_t len)
+{
+        uint64_t first = off & ~(uint64_t)((1 << PAGE_SHIFT) - 1);
+        if (map->owned && len >= READ_AHEAD)
+                (void)madvise((void *)(map->bytes.at + first), (size_t)(off - first + len), MADV_WILLNEED);
+}
+
 void stasis_map_touch(struct stasis_map *map, uint64_t off, uint64_t len)
 {
         if (off >= map->bytes.len || len == 0)
@@ -174,6 +182,7 @@ void stasis_map_touch(struct stasis_map *map, uint64_t off, uint64_t len)
         if (len > map->bytes.len - off)
                 len = map->bytes.len - off;
         uint64_t last = off + len - 1;
+        read_ahead(map, off, len);
         for (uint64_t page = off >> PAGE_SHIFT; page <= last >> PAGE_SHIFT; page++)
                 count_page(map, page);
         if (!map->window)

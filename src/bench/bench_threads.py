@@ -29,17 +29,20 @@ def make(folder, ram):
     return path
 
 
-def listed(stasis, image):
-    """One listing: seconds, largest resident size in bytes."""
-    command = [stasis, "threads", image, "--format", "json"]
+def timed(command):
+    """One run: seconds, largest resident size in bytes."""
     start = time.monotonic()
-    child = os.posix_spawn(stasis, command, os.environ,
+    child = os.posix_spawn(command[0], command, os.environ,
                            file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
     _, status, usage = os.wait4(child, 0)
     seconds = time.monotonic() - start
     if os.waitstatus_to_exitcode(status) not in (0, 3):
         sys.exit(f"{' '.join(command)}: exit status {os.waitstatus_to_exitcode(status)}")
     return seconds, usage.ru_maxrss * 1024
+
+
+def listed(stasis, image):
+    return timed([stasis, "threads", image, "--format", "json"])
 
 
 def described(pages, image):
@@ -68,4 +71,5 @@ def main():
     sys.exit(0 if good else 1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ unpacked once into a cache folder, and the raw form of an ELF is laid out there.
 """
 import lzma
 import os
+import re
 import shutil
 import struct
 import sys
@@ -26,6 +27,30 @@ def lay_out(elf_path, to):
                 elf.seek(offset)
                 to.seek(address)
                 to.write(elf.read(size))
+
+
+def vmcore(elf, path):
+    """QEMU's core of a machine as Linux' /proc/vmcore would have it, with the virtual addresses that peers want."""
+    with open(elf, "rb") as file, open(path, "wb") as to:
+        head = file.read(65536)
+        table, = struct.unpack_from("<Q", head, 32)
+        rows = [struct.unpack_from("<IIQQQQQQ", head, table + 56 * i) for i in range(head[56])]
+        note, ram = (next(row for row in rows if row[0] == kind and row[4] == 0) for kind in (4, 1))
+        notes = head[note[2]:note[2] + note[5]]
+        stext = int(re.search(rb"SYMBOL\(_stext\)=(\w+)", notes)[1], 16)
+        text = stext - 0xFFFFFFFF80000000 + int(re.search(rb"phys_base\)=(-?\d+)", notes)[1])
+        start = (4096 + len(notes) + 4095) & ~4095
+        loads = [(4, 0, 4096, 0, 0, len(notes), len(notes), 0),
+                 (1, 7, start + text, stext, text, 40 << 20, 40 << 20, 0),
+                 (1, 7, start, 0xFFFF888000000000, 0, ram[5], ram[5], 0)]
+        to.write(struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 4, 62, 1, 0, 64, 0, 0, 64, 56, 3, 0, 0, 0))
+        to.write(b"".join(struct.pack("<IIQQQQQQ", *load) for load in loads))
+        to.seek(4096)
+        to.write(notes)
+        to.seek(start)
+        file.seek(ram[2])
+        for _ in range(ram[5] >> 20):
+            to.write(file.read(1 << 20))
 
 
 def find(cache, name):

@@ -9,7 +9,6 @@ writes them, flattened too. Exit status: 0 all agree, 1 not, 77 no images.
 """
 import json
 import os
-import re
 import shutil
 import struct
 import subprocess
@@ -129,34 +128,11 @@ def kdumps(stasis, cache, tool, made):
             wrong(f"kdump, {name}: other facts than of the plain file")
 
 
-def vmcore(elf, path):
-    """QEMU's core of a machine as Linux' /proc/vmcore would have it, which makedumpfile wants: addresses for all."""
-    with open(elf, "rb") as file:
-        data = file.read()
-    table, = struct.unpack_from("<Q", data, 32)
-    rows = [struct.unpack_from("<IIQQQQQQ", data, table + 56 * i) for i in range(data[56])]
-    note = next(row for row in rows if row[0] == 4)
-    notes = data[note[2]:note[2] + note[5]]
-    stext = int(re.search(rb"SYMBOL\(_stext\)=(\w+)", notes)[1], 16)
-    text = stext - 0xFFFFFFFF80000000 + int(re.search(rb"phys_base\)=(-?\d+)", notes)[1])
-    ram = next(row for row in rows if row[0] == 1 and row[4] == 0)
-    start = (4096 + len(notes) + 4095) & ~4095
-    loads = [(4, 0, 4096, 0, 0, len(notes), len(notes), 0), (1, 7, start + text, stext, text, 40 << 20, 40 << 20, 0),
-             (1, 7, start, 0xFFFF888000000000, 0, ram[5], ram[5], 0)]
-    with open(path, "wb") as to:
-        to.write(struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 4, 62, 1, 0, 64, 0, 0, 64, 56, 3, 0, 0, 0))
-        to.write(b"".join(struct.pack("<IIQQQQQQ", *load) for load in loads))
-        to.seek(4096)
-        to.write(notes)
-        to.seek(start)
-        to.write(data[ram[2]:ram[2] + ram[5]])
-
-
 def elfs(stasis, cache, made):
     elf, = images.need(cache, "linux-x64/mem.elf")
     truth = truth_of(cache, "linux-x64")
     core, filtered, flat = (os.path.join(made, name) for name in ("vmcore", "filtered", "flattened"))
-    vmcore(elf, core)
+    images.vmcore(elf, core)
     first = told_threads(stasis, "ELF as /proc/vmcore", truth, [core])
     if not shutil.which("makedumpfile"):
         print("makedumpfile is not installed: its ELF cores are left out")
@@ -185,4 +161,5 @@ def main():
     sys.exit(1 if real_linux.bad else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
