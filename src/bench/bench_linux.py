@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """
-bench_linux.py STASIS BENCH_PAGES CACHE: every task of the real x64 guest with its stacks, out of raw memory, from a cold
-page cache and from a warm one: time, resident memory, pages touched. Where drgn is installed and $STASIS_VMLINUX names
-the guest's vmlinux with DWARF (Debian: linux-image-6.1.0-56-amd64-dbg), drgn does the same in the same run, out of an
-ELF core of the same memory, as it reads no raw one. Exit status 1 where a limit is broken.
+bench_linux.py STASIS BENCH_PAGES CACHE: every task of the real x64 guest with its stacks, out of raw memory, from a
+cold page cache and from a warm one: time, resident memory, pages touched. Where drgn is installed and $STASIS_VMLINUX
+names the guest's vmlinux with DWARF (Debian: linux-image-6.1.0-56-amd64-dbg), drgn does the same in the same run, out
+of an ELF core of the same memory, as it reads no raw one. Exit status 1 where a limit is broken.
 """
 import os
 import statistics

@@ -69,6 +69,14 @@ static void find_place(struct linux_system *l, struct task_stack *t)
 
 /* ---- its registers at the top of its stack */
 
+/* The frame below them is the outermost one: its frame pointer is none, or these registers (encoded: unwind_fp.c). */
+static bool is_outermost(struct linux_system *l, uint64_t regs)
+{
+        uint64_t bp, pc, encoded = l->is64 ? regs | 1 : regs & 0x7fffffff;
+        return linux_read_pointer(l, regs - 2u * l->pointer_size, &bp) == STASIS_OK && (bp == 0 || bp == encoded) &&
+               linux_read_pointer(l, regs - l->pointer_size, &pc) == STASIS_OK && linux_is_text(l, pc);
+}
+
 /* TOP_OF_KERNEL_STACK_PADDING depends on the configuration (VM86, FRED). thread.sp0 tells it on 32 bits. */
 static void find_regs(struct linux_system *l, const struct linux_stacks *s, struct task_stack *t)
 {
@@ -81,6 +89,9 @@ static void find_regs(struct linux_system *l, const struct linux_stacks *s, stru
                 t->regs = sp0 - s->regs.size;
         for (size_t i = 0; !t->regs && i < 3; i++)
                 if (regs_are_user(l->kernel, &s->regs, t->high - paddings[l->is64][i] - s->regs.size))
+                        t->regs = t->high - paddings[l->is64][i] - s->regs.size;
+        for (size_t i = 0; !t->regs && t->kernel_thread && i < 3; i++) /* they are there all the same, and empty */
+                if (is_outermost(l, t->high - paddings[l->is64][i] - s->regs.size))
                         t->regs = t->high - paddings[l->is64][i] - s->regs.size;
         t->user_regs = t->regs && !t->kernel_thread && regs_are_user(l->kernel, &s->regs, t->regs);
 }

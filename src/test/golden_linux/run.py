@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""
+Linux systems made from recipes, against the command: run.py STASIS [CASE...] [--update] [--keep FOLDER]
+
+Each case of testdata/linux, as raw memory, as LiME and with LiME's ranges joined: exactly its tasks, what the recipe says of
+each, the ways that saw it, exit status, notes and the lines of the trace that the recipe asks for; of each process the page
+that says whose it is. NAME.txt is what `threads` prints of the raw form. Exit status: 0 all as it should be, 1 not.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+
+sys.dont_write_bytecode = True
+import kernel  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+CASES = os.path.join(ROOT, "testdata", "linux")
+SHOWN = 40
+bad = 0
+
+
+def check(where, want, got):
+    global bad
+    if want != got:
+        bad += 1
+        if bad <= SHOWN:
+            print(f"  {where}: want {want!r}, got {got!r}")
+
+
+def load(name):
+    with open(os.path.join(CASES, name + ".toml"), "rb") as file:
+        recipe = tomllib.load(file)
+    with open(os.path.join(CASES, "cast.toml"), "rb") as file:
+        recipe["task"] = tomllib.load(file)["task"] + recipe.get("task", [])
+    return recipe
+
+
+def ask(stasis, *words):
+    done = subprocess.run([stasis, *words], capture_output=True, check=False)
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+
+def comm_of(task):
+    return bytes.fromhex(task["comm_hex"]) if "comm_hex" in task else task["comm"].encode()
+
+
+def told(task, inferred):
+    """What the recipe says, under the keys of our JSON."""
+    tid = task["tid"]
+    yield "pid", task.get("pid", tid)
+    yield "comm_hex", comm_of(task).hex()
+    yield "state_letter", task["state"] if tid else "R"
+    yield "kernel_thread", bool(task["flags"] & kernel.PF_KTHREAD)
+    yield "rt_priority", task.get("rt", 0)
+    yield "policy", "SCHED_FIFO" if task.get("rt") else "SCHED_NORMAL"
+    yield "exit_code", hex(task.get("exit_code", 0))
+    yield "page_table_root", hex(task["root"]) if "root" in task else None
+    if tid:
+        yield "ppid", task["ppid"]
+        yield "start_boottime", 10**9 + 500 + tid * 10000037
+    if not inferred:
+        yield "uid", task.get("uid", 0)
+    yield "cpu", task.get("cpu", 0)
+    if task["state"] in "SDIT":
+        yield "wchan", "wait_for_something"
+
+
+def check_tasks(where, made, document, expect):
+    want = {task["at"]: task for task in made.recipe["task"] if not task.get("freed")}
+    inferred = "layout-inferred" in expect.get("notes", [])
+    if expect.get("second_idle", True) is False:
+        want = {key: task for key, task in want.items() if not task.get("idle")}
+    got = {int(thread["object"], 16): thread for thread in document["threads"]}
+    check(f"{where}: tasks", sorted(task["tid"] for task in want.values()), sorted(t["tid"] for t in got.values()))
+    for at, task in want.items():
+        if at not in got:
+            check(f"{where}: tid {task['tid']}", hex(at), "not there")
+            continue
+        absent = got[at]["absent"]
+        for key, value in told(task, inferred):
+            if key == "page_table_root" and task.get("pid", task["tid"]) != task["tid"]:
+                continue
+            if not (inferred and absent.get(key) == "not known"):
+                check(f"{where}: tid {task['tid']}: {key}", value, got[at][key])
+        if task["state"] in "SDIT":
+            names = [frame["symbol"] for frame in got[at]["stack"] or []]
+            check(f"{where}: tid {task['tid']}: stack", list(kernel.FRAMES), names)
+        if not inferred and not made.recipe.get("damage") and made.k.get("data_symbols", True):
+            ways = [way for way in got[at]["sources"] if way not in ("thread-group", "slab")]
+            check(f"{where}: tid {task['tid']}: sources", sorted(task["ways"]), sorted(ways))
+            slab = "slab" in got[at]["sources"]
+            check(f"{where}: tid {task['tid']}: slab", (task["tid"], task.get("idle", 0)) != (0, 0), slab)
+
+
+def check_pages(where, stasis, path, made):
+    for task in made.recipe["task"]:
+        if "root" not in task or task.get("hidden") or task.get("freed"):
+            continue
+        text = f"page of pid {task['tid']}\n".encode()
+        status, out, err = ask(stasis, "read", path, "0x400000", str(len(text)), "--process", str(task["tid"]),
+                               "--format", "raw")
+        check(f"{where}: page of {task['tid']} {err.strip()[:100]}", (0, text), (status, out))
+
+
+def check_form(stasis, path, name, form, made, expect):
+    where = f"{name}, {form}"
+    made.write(path, form)
+    status, out, err = ask(stasis, "threads", path, "--format", "json")
+    check(f"{where}: exit status ({err.strip()[:200]})", expect.get("status", 0), status)
+    if "error" in expect:
+        check(f"{where}: the account", True, expect["error"] in err)
+    elif out:
+        document = json.loads(out)
+        system = document["system"]
+        check(f"{where}: banner", made.banner, system["banner"])
+        check(f"{where}: version", made.release, system["version"])
+        check(f"{where}: root", hex(made.image + kernel.ROOT), system["root"])
+        check(f"{where}: mode", made.mode, system["paging"])
+        check(f"{where}: kernel", (hex(made.text), hex(made.image)), (system["kernel_base"], system["kernel_base_pa"]))
+        notes = sorted(expect.get("notes", []) + ["ranges-joined"] * (form == "lime-raw"))
+        check(f"{where}: notes", notes, sorted(note["code"] for note in document["notes"]))
+        check_tasks(where, made, document, expect)
+    if form == "raw":
+        _, out, _ = ask(stasis, "info", "--trace", path, "--format", "json")
+        lines = [f"{'yes' if t['success'] else 'no'} {t['step']}: {t['text']}" for t in json.loads(out)["trace"]]
+        for line in expect.get("trace", []):
+            check(f"{where}: trace has {line!r} (one of {len(lines)})", True,
+                  any(text.startswith(line.split(":")[0]) and line.split(": ", 1)[1] in text for text in lines))
+
+
+def check_case(stasis, name, folder, update):
+    recipe = load(name)
+    made, expect = kernel.Kernel(recipe), recipe["expect"]
+    path = os.path.join(folder, name + ".img")
+    before = bad
+    for form in ("lime", "lime-raw", "raw"):
+        check_form(stasis, path, name, form, made, expect)
+    if "error" not in expect:
+        check_pages(name, stasis, path, made)
+    _, out, err = ask(stasis, "threads", path)
+    text = (out.decode() + err).replace(path, "IMAGE")
+    kept = os.path.join(CASES, name + ".txt")
+    if update:
+        with open(kept, "w", encoding="utf-8") as file:
+            file.write(text)
+    else:
+        with open(kept, encoding="utf-8") as file:
+            check(f"{name}: {name}.txt", file.read(), text)
+    print(f"{name}: {'as the recipe says' if bad == before else 'WRONG'}, {len(recipe['task'])} tasks in 3 forms")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("stasis")
+    parser.add_argument("case", nargs="*")
+    parser.add_argument("--update", action="store_true")
+    parser.add_argument("--keep")
+    options = parser.parse_args()
+    names = options.case or sorted(n[:-5] for n in os.listdir(CASES) if n.endswith(".toml") and n != "cast.toml")
+    with tempfile.TemporaryDirectory() as folder:
+        if options.keep:
+            os.makedirs(options.keep, exist_ok=True)
+        for name in names:
+            check_case(os.path.abspath(options.stasis), name, options.keep or folder, options.update)
+    sys.exit(1 if bad else 0)
+
+
+main()
