@@ -19,6 +19,8 @@
 #define MODULES_AT 0x49000u
 #define NR_CPU_IDS_AT 0x4a000u
 #define UTS_AT 0x4b000u
+#define PAGES_AT 0x4c000u /* the pointers vmemmap_base and task_struct_cachep: null until tl_slab */
+#define CACHE_AT 0x4d000u
 
 /* In physical memory. */
 #define TABLES_PA 0x500000u
@@ -67,7 +69,7 @@ static void put_p(struct tl *t, uint64_t va, uint64_t value) { tl_put(t, va, t->
 
 /* ---------------------------------------------------------------- structures */
 
-enum shape { LONG, INT, U64, POINTER, LIST, HLIST, COMM };
+enum shape { LONG, INT, U64, POINTER, LIST, HLIST, COMM, ATOMIC };
 
 static const struct {
         const char *name; /* as BTF names it; members of the same embedded structure follow each other */
@@ -77,7 +79,7 @@ static const struct {
         [TL_CPU] = { "cpu", INT },
         [TL_STATE] = { "__state", INT },
         [TL_STACK] = { "stack", POINTER },
-        [TL_USAGE] = { "usage", INT },
+        [TL_USAGE] = { "usage", ATOMIC },
         [TL_FLAGS] = { "flags", INT },
         [TL_PRIO] = { "prio", INT },
         [TL_STATIC_PRIO] = { "static_prio", INT },
@@ -113,7 +115,8 @@ static const struct {
 static uint32_t size_of(const struct tl *t, enum shape shape)
 {
         switch (shape) {
-        case INT: return 4;
+        case INT:
+        case ATOMIC: return 4;
         case U64: return 8;
         case COMM: return 16;
         case LIST:
@@ -128,7 +131,7 @@ static void lay_out(struct tl *t)
         uint32_t at = 0x80;
         for (int i = 0; i < TL_MEMBERS; i++) {
                 uint32_t size = size_of(t, members[i].shape);
-                uint32_t align = members[i].shape == INT ? 4 : members[i].shape == COMM ? 1 : t->pointer;
+                uint32_t align = size == 4 ? 4 : members[i].shape == COMM ? 1 : t->pointer;
                 at = (at + align - 1) & ~(align - 1);
                 t->offset[i] = at;
                 t->size[i] = size;
@@ -206,12 +209,14 @@ static void write_btf(struct tl *t)
         uint32_t hlist = type(&b, "hlist_node", 4, 2, 2 * p);
         member(&b, "next", pointer, 0);
         member(&b, "pprev", pointer, p);
+        uint32_t atomic = type(&b, "atomic", 4, 1, 4);
+        member(&b, "counter", u32, 0);
         uint32_t head = type(&b, "hlist_head", 4, 1, p);
         member(&b, "first", pointer, 0);
         uint32_t comm = array(&b, u8, u32, 16), links = array(&b, hlist, u32, 1), heads = array(&b, head, u32, 1);
         uint32_t slots = array(&b, pointer, u32, 64);
-        const uint32_t of[] = { [LONG] = ulong, [INT] = u32,     [U64] = u64,  [POINTER] = pointer,
-                                [LIST] = list,  [HLIST] = links, [COMM] = comm };
+        const uint32_t of[] = { [LONG] = ulong, [INT] = u32,     [U64] = u64,   [POINTER] = pointer,
+                                [LIST] = list,  [HLIST] = links, [COMM] = comm, [ATOMIC] = atomic };
         (void)type(&b, "task_struct", 4, TL_MEMBERS, 0x1000);
         for (int i = 0; i < TL_MEMBERS; i++)
                 member(&b, members[i].name, of[members[i].shape], t->offset[i]);
@@ -233,6 +238,12 @@ static void write_btf(struct tl *t)
         member(&b, "slots", slots, 8);
         (void)type(&b, "pid", 4, 1, 0x40);
         member(&b, "tasks", heads, 8);
+        (void)type(&b, "page", 4, 3, 0x40);
+        member(&b, "compound_head", ulong, 8);
+        member(&b, "slab_cache", pointer, 0x18);
+        member(&b, "objects", u32, 0x28);
+        (void)type(&b, "kmem_cache", 4, 1, 0x40);
+        member(&b, "size", u32, 8);
         uint8_t *to = t->mem + TL_TEXT_PA + BTF_AT;
         const uint32_t header[] = { 0x0001eb9f, 24, 0, b.type_len, b.type_len, b.text_len };
         for (unsigned i = 0; i < 24; i++)
@@ -266,6 +277,7 @@ static void write_symbols(struct tl *t)
                 { 'D', "init_task", t->text + INIT_TASK_AT }, { 'D', "__per_cpu_offset", t->text + PERCPU_OFFSET_AT },
                 { 'D', "init_pid_ns", t->text + PID_NS_AT },  { 'D', "vmcoreinfo_data", t->text + VMCOREINFO_AT },
                 { 'D', "modules", t->text + MODULES_AT },     { 'D', "nr_cpu_ids", t->text + NR_CPU_IDS_AT },
+                { 'D', "vmemmap_base", t->text + PAGES_AT },  { 'D', "task_struct_cachep", t->text + CACHE_AT },
         };
         for (size_t i = 0; t->kind.data_symbols && i < sizeof data / sizeof *data; i++)
                 if (t->kind.btf || i >= 2)
@@ -477,4 +489,34 @@ void tl_build(struct tl *t, const struct tl_kind *kind)
         write_processors(t);
         if (kind->vmcoreinfo)
                 write_vmcoreinfo(t);
+}
+
+/* Of struct page only those of the heap are there; the tasks' is one slab, in which every object is in use. */
+void tl_slab(struct tl *t)
+{
+        enum { PAGES_PA = 0x490000, CACHE_PA = 0x4c0000, PAGE_LEN = 0x40, TASK_LEN = 0x2000 };
+        uint64_t pages = t->direct + PAGES_PA, first = pages + (HEAP_PA >> 12) * PAGE_LEN;
+        put_p(t, t->text + PAGES_AT, pages);
+        put_p(t, t->text + CACHE_AT, t->direct + CACHE_PA);
+        tl_put(t, t->direct + CACHE_PA + 8, 4, TASK_LEN);
+        put_p(t, first + 0x18, t->direct + CACHE_PA);
+        tl_put(t, first + 0x28, 4, TL_TASKS_COUNT);
+        for (unsigned i = 1; i < TL_TASKS_COUNT * TASK_LEN / 4096; i++)
+                put_p(t, first + i * PAGE_LEN + 8, first + 1);
+}
+
+static void unlink_entry(struct tl *t, uint64_t entry)
+{
+        uint64_t next = tl_get(t, entry, t->pointer), prev = tl_get(t, entry + t->pointer, t->pointer);
+        put_p(t, prev, next);
+        put_p(t, next + t->pointer, prev);
+}
+
+void tl_hide(struct tl *t, enum tl_task task)
+{
+        static const enum tl_member links[] = { TL_TASKS, TL_SIBLING, TL_THREAD_NODE };
+        for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+                unlink_entry(t, tl_at(t, task, links[i]));
+        uint64_t pid = t->direct + SMALL_PA(task) + 0x200;
+        put_p(t, pid + 8, 0);
 }

@@ -100,6 +100,10 @@ struct tl {
 };
 
 void tl_build(struct tl *t, const struct tl_kind *kind);
+/* The allocator's view of the tasks; without it there is none. */
+void tl_slab(struct tl *t);
+/* Takes the leader of a group of one task off every list, out of the tree of ids, away from its parent. */
+void tl_hide(struct tl *t, enum tl_task task);
 /* A word at a virtual address of the image or the direct map. */
 void tl_put(struct tl *t, uint64_t va, unsigned size, uint64_t value);
 uint64_t tl_get(const struct tl *t, uint64_t va, unsigned size);

@@ -310,6 +310,28 @@ START_TEST(unlinked_task)
 }
 END_TEST
 
+/* Nothing but the allocator knows of it; a freed one beside it, which looks the same, has no user left. */
+START_TEST(hidden_task)
+{
+        tl_build(&t, &x64);
+        tl_hide(&t, TL_WORKER);
+        tl_hide(&t, TL_MIGRATION);
+        start();
+        ck_assert_uint_eq(count(STASIS_THREADS), 11);
+        ck_assert(traced("tasks", false, "slab: 0 sightings (not known where to look)"));
+        teardown();
+        tl_slab(&t);
+        tl_put(&t, tl_at(&t, TL_MIGRATION, TL_USAGE), 4, 0);
+        start();
+        ck_assert_uint_eq(count(STASIS_THREADS), 12);
+        expect_text(6, "sources", "slab");
+        expect_text(6, "state_letter", "I");
+        ck_assert_ptr_null(thread(5));
+        expect_seen_by(100, "slab", true);
+        expect_seen_by(100, "task-list", true);
+}
+END_TEST
+
 START_TEST(thread_list_torn)
 {
         tl_build(&t, &x64);
@@ -438,6 +460,7 @@ int main(void)
         tcase_add_loop_test(tcase, modules_by_shape, 0, 2);
         tcase_add_test(tcase, torn_task_list);
         tcase_add_test(tcase, unlinked_task);
+        tcase_add_test(tcase, hidden_task);
         tcase_add_test(tcase, thread_list_torn);
         tcase_add_test(tcase, cut_btf);
         tcase_add_test(tcase, stale_vmcoreinfo);
