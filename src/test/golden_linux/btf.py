@@ -12,7 +12,7 @@ KIND_INT, KIND_PTR, KIND_ARRAY, KIND_STRUCT, KIND_CONST, KIND_TYPEDEF = 1, 2, 3,
 
 class Structures:
     def __init__(self, pointer, declared, sizes):
-        """declared: {name: members}, each after those that it holds; sizes: {name: size} where it has more than that."""
+        """declared: {name: members}, each after those that it holds; sizes: {name: size} where it has more."""
         self.pointer, self.declared, self.sizes, self.laid = pointer, declared, sizes, {}
         for name, members in declared.items():
             self.laid[name] = self.lay_out(members)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-kallsyms' tables as scripts/kallsyms.c writes them: names packed by the pairs of codes that occur most often, where codes
-that no name uses stand for what was packed.
+kallsyms' tables as scripts/kallsyms.c writes them: names packed by the pairs of codes that occur most often, where
+codes that no name uses stand for what was packed.
 
 Orders: "absolute" (to 4.5: whole addresses before the names), "relative" (4.6 to 6.3: offsets and their base before
 them), "moved" (from 6.4: offsets, base and the order of the names behind the tokens).

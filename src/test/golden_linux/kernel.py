@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """
-A Linux in 24 MiB, from a recipe (docs/GOLDEN-LINUX.md): a kernel's image with kallsyms, BTF and VMCOREINFO, page tables,
-resources, processors, slabs, tasks. Names, orders and meanings are those of the kernel's own sources; where members
+A Linux in 24 MiB, from a recipe (docs/GOLDEN-LINUX.md): a kernel's image with kallsyms, BTF and VMCOREINFO, page
+tables, resources, processors, slabs, tasks. Names, orders and meanings are those of the kernel's own sources; where
+members
 lie is this builder's choice, as a configuration would choose it, and BTF tells it. Nothing is shared with the decoder.
 """
 import struct
@@ -47,10 +48,12 @@ def task_members(old):
 
 
 def declared(old, pointer):
-    signal = [("sigcnt", "int"), ("live", "int"), ("nr_threads", "int"), *([] if old else [("thread_head", "list_head")])]
+    signal = [("sigcnt", "int"), ("live", "int"), ("nr_threads", "int")]
+    signal += [] if old else [("thread_head", "list_head")]
     return {
         "list_head": [("next", "*"), ("prev", "*")], "hlist_node": [("next", "*"), ("pprev", "*")],
-        "hlist_head": [("first", "*")], "module_memory": [("base", "*"), ("size", "u32")], "atomic": [("counter", "int")], "refcount_struct": [("refs", "atomic")],
+        "hlist_head": [("first", "*")], "module_memory": [("base", "*"), ("size", "u32")],
+        "atomic": [("counter", "int")], "refcount_struct": [("refs", "atomic")],
         "thread_info": [("flags", "long"), ("status", "u32"), ("cpu", "u32")],
         "thread_struct": [("tls_array", ("u64", 3)), ("sp", "long")],
         "pt_regs": [(name, "long") for name in REGS[pointer]],
@@ -216,7 +219,8 @@ class Kernel:
         mm = leader.get("mm") if user and tid != tgid else self.memory_of(task) if user else 0
         facts = {
             "thread_info.cpu": task.get("cpu", 0), "state" if self.old else "__state": word, "flags": flags,
-            "stack": 0 if zombie else task["stack"], "usage.refs.counter": 0 if task.get("freed") else 2, "prio": 99 - rt if rt else 120,
+            "stack": 0 if zombie else task["stack"], "usage.refs.counter": 0 if task.get("freed") else 2,
+            "prio": 99 - rt if rt else 120,
             "on_cpu": task["state"] == "R" and task.get("current", False), "static_prio": 120,
             "normal_prio": 99 - rt if rt else 120, "rt_priority": rt, "policy": 1 if rt else 0, "mm": mm,
             "active_mm": mm or (self.idle_memory() if tid == 0 else 0),

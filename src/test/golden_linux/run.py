@@ -3,9 +3,10 @@
 """
 Linux systems made from recipes, against the command: run.py STASIS [CASE...] [--update] [--keep FOLDER]
 
-Each case of testdata/linux, as raw memory, as LiME and with LiME's ranges joined: exactly its tasks, what the recipe says of
-each, the ways that saw it, exit status, notes and the lines of the trace that the recipe asks for; of each process the page
-that says whose it is. NAME.txt is what `threads` prints of the raw form. Exit status: 0 all as it should be, 1 not.
+Each case of testdata/linux, as raw memory, as LiME and with LiME's ranges joined: exactly its tasks, what the recipe
+says of each, the ways that saw it, exit status, notes and the lines of the trace that the recipe asks for; of each
+process the page that says whose it is. NAME.txt is what `threads` prints of the raw form. Exit status: 0 all as it
+should be, 1 not.
 """
 import argparse
 import json
