@@ -28,7 +28,8 @@ const struct cli_verb cli_verbs[] = {
           STASIS_THREADS, TABLES, 0, 0, cmd_threads },
         { "thread", VERB_THREAD, "IMAGE...", "everything about one thread",
           "Tells every fact about the threads with the id of --tid, or about the thread object at the address of "
-          "--object.",
+          "--object. Text is a page: what it does and waits for, its stacks and registers, for whom it acts, what is "
+          "queued on it, what was noticed about it; then all other facts. With --evidence it is a plain list of facts.",
           STASIS_THREADS, TABLES, 0, 0, cmd_thread },
         { "stacks", VERB_STACKS, "IMAGE...", "all stacks, identical ones grouped",
           "Groups the threads whose kernel stacks are the same, most threads first. What is the same in two processes "

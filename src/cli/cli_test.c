@@ -295,7 +295,7 @@ START_TEST(detail)
         ck_assert_ptr_nonnull(
                 strstr(ran.out, "  Exit status               0x103\n    from  va 0x81230240  pa 0x6000\n"));
         ran_free(&ran);
-        expect("thread mem --object 0x81230400", 0, "tid 12", "");
+        expect("thread mem --object 0x81230400", 0, "\nThread 4.12  System  0x81230400\n", "");
         expect("threads mem --all-columns", 0, "<not applicable>", "");
 }
 END_TEST

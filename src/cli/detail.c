@@ -132,9 +132,9 @@ static void put_not_in_version(struct cli *cli, struct text *titles)
         text_reset(titles);
 }
 
-void put_detail(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t chosen_count)
+static void put_facts(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t count,
+                      bool groups)
 {
-        size_t count = chosen ? chosen_count : record->count;
         struct text lacking = { 0 };
         const char *group = NULL;
 
@@ -144,16 +144,26 @@ void put_detail(struct cli *cli, const struct stasis_record *record, const size_
                         continue;
                 const struct stasis_column *column = &record->column[at];
                 const char *of = column->group ? column->group : "";
-                if (!chosen && (!group || strcmp(group, of))) {
+                if (groups && (!group || strcmp(group, of))) {
                         put_not_in_version(cli, &lacking);
-                        put_group(cli, of, !group);
+                        put_group(cli, of, !group && !chosen);
                         group = of;
                 }
-                if (!chosen && record->fact[at].absence == STASIS_NOT_IN_VERSION)
+                if (groups && record->fact[at].absence == STASIS_NOT_IN_VERSION)
                         text_printf(&lacking, "%s%s", lacking.len ? ", " : "", column->title);
                 else
                         put_fact(cli, column, &record->fact[at]);
         }
         put_not_in_version(cli, &lacking);
         text_free(&lacking);
+}
+
+void put_detail(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t chosen_count)
+{
+        put_facts(cli, record, chosen, chosen ? chosen_count : record->count, !chosen);
+}
+
+void put_rest(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t chosen_count)
+{
+        put_facts(cli, record, chosen, chosen_count, true);
 }

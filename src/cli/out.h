@@ -60,6 +60,10 @@ bool cell_may_shrink(enum stasis_kind kind);
 void put_heading(struct cli *cli);
 /* Every fact of a record, by group; chosen NULL: all of them. */
 void put_detail(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t chosen_count);
+/* These facts by group, each group after an empty line. */
+void put_rest(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t chosen_count);
+/* One thread as a page (page.c): what is asked for first stands first, and nothing is left out. */
+void put_page(struct cli *cli, const struct stasis_record *record);
 /* Notes of the system and gaps of the image; nothing where there are none. */
 void put_notes(struct cli *cli);
 /* The same; below a table without what is merely worth knowing of single threads. */

@@ -223,6 +223,12 @@ static void record(struct list *list, const struct stasis_record *record)
         struct table *table = list->priv;
         bool all = list->detail && !list->cli->columns;
 
+        if (all && !list->cli->evidence) {
+                if (list->shown || !list->cli->quiet)
+                        putc('\n', list->cli->out);
+                put_page(list->cli, record);
+                return;
+        }
         if (table->blocks) {
                 block_title(list, record);
                 put_detail(list->cli, record, all ? NULL : list->chosen, list->chosen_count);

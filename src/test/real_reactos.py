@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 
 import images
 
-KINDS_FACTS = 2194  # compared when this was written; fewer means that rows went missing
+KINDS_FACTS = 2264  # compared when this was written; fewer means that rows went missing
 NOT_BEGUN = ((1024, 1104), (1024, 1108), (1264, 1268))  # of the kinds: created suspended, never in user mode
+TLS_SLOT = 4  # that the workload got
 EXCUSED = ("paged out", "not in this image")  # why a fact may be absent that the truth knows
 
 # truth key -> (our key, how both are made comparable)
@@ -29,11 +30,25 @@ THREAD = {
     "user_stack_base": ("teb_stack_base", "number"), "user_stack_limit": ("teb_stack_limit", "number"),
     "boost_disabled": ("disable_boost", bool), "terminated": ("state", "terminated"),
     "base_priority_increment": ("base_priority_increment", int),
+    "fiber_stack_base": ("teb_stack_base", "number"), "fiber_stack_limit": ("teb_stack_limit", "number"),
+    "tls_value": ("tls_slots", "tls"),
 }
 PROCESS = {
     "name": ("name", str), "threads": ("threads", int), "ppid": ("ppid", int), "create_time": ("create_time", "time"),
-    "base_priority": ("base_priority", int), "exit_status": ("exit_status", "number"),
+    "base_priority": ("base_priority", int), "exit_status": ("exit_status", "number"), "handles_seen": ("handles", int),
 }
+
+# What the first lines of a thread's page must say, by the kind of thread that the workload made.
+PAGES = {
+    "suspended": ["Waiting: Suspended, KernelMode", "; suspend count ", "suspension"],
+    "impersonating": ["Token type                Impersonation", "Token's level             "],
+    "exited": ["\nTerminated; ", "terminated-listed"],
+    "terminated": ["\nTerminated; ", "terminated-listed"],
+    "mutex": ["Waiting: UserRequest, UserMode", "MutantObject", "owner_pid 1024, owner_tid 1028"],
+    "busy": ["\nRunning on processor 0; "],
+    "pipe": ["IRP_MJ_FILE_SYSTEM_CONTROL, IRP_MN_USER_FS_REQUEST", "\\FileSystem\\NPFS", "\\thrgt"],
+}
+NOTICED = {"terminated-listed"}  # codes of checks that may speak of these systems
 
 
 def run(stasis, verb, image, *options):
@@ -63,6 +78,8 @@ def same(kind, truth, ours):
         return truth == (ours == "Terminated")
     if kind == "time":
         return iso(truth) == ours
+    if kind == "tls":
+        return any(slot["slot"] == TLS_SLOT and number(slot["value"]) == number(truth) for slot in ours)
     return kind(truth) == ours
 
 
@@ -242,12 +259,42 @@ def kinds(stasis, image, truth_path):
     return tally.report()
 
 
+def noticed(stasis, image):
+    """Of a system without a rootkit hardly a check speaks."""
+    tally = Tally(f"checks of {image.rsplit('/', 1)[1]}")
+    notes = json.loads(run(stasis, "threads", image, "--format", "json"))["notes"]
+    codes = {note["code"] for note in notes if note["tid"] is not None and note["severity"] != "missing"}
+    tally.check(codes <= NOTICED, f"notes on threads: {sorted(codes)}")
+    return tally.report()
+
+
+def pages(stasis, image, truth_path):
+    """`stasis thread` tells each thread of a known kind for what it is, and loses no fact."""
+    tally = Tally("pages of threads")
+    with open(truth_path, encoding="utf-8") as text:
+        wanted = [t for t in json.load(text)["threads"] if t.get("kind") in PAGES]
+    tally.check({t["kind"] for t in wanted} == set(PAGES), "a kind of thread is missing from the truth")
+    for want in wanted:
+        page = run(stasis, "thread", image, "--tid", str(want["tid"]))
+        top, rest = page.split("\nFurther facts\n")
+        for part in PAGES[want["kind"]]:
+            tally.check(part in top, f"thread {want['tid']} ({want['kind']}): no {part!r} on its page")
+        tally.check(f"\nThread {want['pid']}.{want['tid']}  " in top, f"thread {want['tid']}: no heading")
+        tally.check(all(len(line) <= 120 for line in page.splitlines()), f"thread {want['tid']}: a line is too long")
+        plain_facts = run(stasis, "thread", image, "--tid", str(want["tid"]), "--evidence")
+        for title in re.findall(r"^  (\S.{0,23}\S)  +\S", plain_facts, re.M):
+            tally.check(f"  {title} " in page or title in rest or title == "IRPs",
+                        f"thread {want['tid']}: {title} is nowhere on its page")
+    return tally.report()
+
+
 def main():
     stasis, cache = sys.argv[1:3]
     raw, elf, said, mem, truth = images.need(
         cache, "reactos-0.4.13-x86.raw", "reactos-0.4.13-x86.elf", "reactos-0.4.13-x86.truth.txt",
         "reactos-0.4.13-x86-kinds/mem.raw", "reactos-0.4.13-x86-kinds/truth.json")
-    good = [plain(stasis, raw, said), plain(stasis, elf, said), identical(stasis, raw, elf), kinds(stasis, mem, truth)]
+    good = [plain(stasis, raw, said), plain(stasis, elf, said), identical(stasis, raw, elf), kinds(stasis, mem, truth),
+            pages(stasis, mem, truth), noticed(stasis, raw), noticed(stasis, mem)]
     sys.exit(0 if all(good) else 1)
 
 

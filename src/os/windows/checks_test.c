@@ -133,6 +133,7 @@ START_TEST(stray_start)
         tiny_set(&t, t.thread[TINY_MAIN], "ETHREAD.Win32StartAddress", PRIVATE);
         sys_open();
         expect_said(TINY_MAIN, "start-outside-modules", "where something is mapped");
+        ck_assert_ptr_null(said(TINY_MAIN, "start-in-private-memory"));
 }
 END_TEST
 
