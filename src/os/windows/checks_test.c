@@ -260,11 +260,51 @@ START_TEST(debug_registers)
 }
 END_TEST
 
+/* With registers as another file makes them: what they are is not this test's matter. */
+static void with_user_sp(uint64_t sp)
+{
+        struct windows *w = sys->priv;
+        struct field_set *set = w->fields[STASIS_THREADS];
+        static struct stasis_registers registers;
+        size_t i = 0;
+        while (strcmp(set->column[i].key, "user_registers") != 0)
+                i++;
+        (void)sys_record(STASIS_THREADS, t.thread[TINY_MAIN]);
+        registers = (struct stasis_registers){ .known = 1u << 7, .width = t.pointer };
+        registers.cpu.gpr[7] = sp;
+        set->fact[i] = (struct stasis_fact){ .value = 1, .registers = &registers, .absence = STASIS_PRESENT };
+        struct decode d = { .w = w, .set = set, .object = t.thread[TINY_MAIN] };
+        for (size_t k = 0; k < w->thread_count; k++)
+                if (w->thread[k].object == d.object) {
+                        d.thread = &w->thread[k];
+                        d.process = w->thread[k].process;
+                }
+        thread_checks(&d);
+}
+
+START_TEST(user_stack)
+{
+        tiny_build(&t, _i); /* the TEB tells 0x12a000 to 0x130000 */
+        sys_open();
+        (void)sys_count(STASIS_THREADS);
+        ((struct windows *)sys->priv)->process[3].wow64 = false;
+        with_user_sp(0x12a000);
+        with_user_sp(0x130000);
+        ck_assert_uint_eq(sys_notes("user-stack-pointer-outside"), 0);
+        with_user_sp(0x129ff8);
+        ck_assert_uint_eq(sys_notes("user-stack-pointer-outside"), 1);
+        ck_assert_ptr_nonnull(strstr(sys_note("user-stack-pointer-outside")->text, "0x129ff8 is outside"));
+        ((struct windows *)sys->priv)->process[3].wow64 = true; /* it may be on its 32-bit stack */
+        with_user_sp(0x129ff8);
+        ck_assert_uint_eq(sys_notes("user-stack-pointer-outside"), 1);
+}
+END_TEST
+
 int main(void)
 {
         const TTest *const both[] = { silence,        private_start,       private_start_not_executable,
                                       stray_start,    stray_kernel_start,  start_not_claimed,
                                       hidden,         system_impersonated, kernel_stack,
-                                      teb_of_another, debug_registers };
+                                      teb_of_another, debug_registers,     user_stack };
         return sys_main("checks", both, sizeof both / sizeof *both, NULL, 0);
 }
