@@ -102,7 +102,13 @@ static bool fpo32(void *ctx, uint32_t pc, struct x86_fpo *ret_fpo)
         uint8_t b[8];
         if (!read_at(m, 0, b, sizeof b))
                 return false;
-        *ret_fpo = (struct x86_fpo){ BASE32 + load_le16(b), load_le16(b + 2), b[4] * 4u, b[5], b[6], b[7] & 1 };
+        *ret_fpo = (struct x86_fpo){ .begin = BASE32 + load_le16(b),
+                                     .size = load_le16(b + 2),
+                                     .locals = b[4] * 4u,
+                                     .prologue = b[5],
+                                     .saved = b[6],
+                                     .is_block = b[7] & 2,
+                                     .uses_ebp = b[7] & 1 };
         return pc - ret_fpo->begin < ret_fpo->size;
 }
 

@@ -32,7 +32,7 @@ struct program {
         uint32_t size, entry, pdata, pdata_len;
 };
 
-static void die(const char *what)
+__attribute__((noreturn)) static void die(const char *what)
 {
         fprintf(stderr, "unwind-judge: %s: %s\n", what, strerror(errno));
         exit(1);

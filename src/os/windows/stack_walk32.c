@@ -18,6 +18,12 @@ static bool read_any(void *ctx, uint32_t va, void *buf, size_t len)
 
 static bool on_stack(void *ctx, uint32_t va, size_t len) { return walk_on_stack(ctx, va, len); }
 
+static bool fpo_at(void *ctx, uint32_t pc, struct x86_fpo *ret_fpo)
+{
+        const struct walk *k = ctx;
+        return code_fpo(k->s->w, k->process, pc, ret_fpo);
+}
+
 static enum x86_code code_at(void *ctx, uint32_t pc)
 {
         const struct walk *k = ctx;
@@ -151,6 +157,7 @@ void walk_x86(struct walk *k, struct x86_registers r, enum stasis_how how)
         const struct x86_memory memory = { .read = read_any,
                                            .code = code_at,
                                            .on_stack = on_stack,
+                                           .fpo = fpo_at,
                                            .trap = k->kernel ? trap_at : NULL,
                                            .outermost = outermost,
                                            .user_trap = k->kernel ? (uint32_t)k->s->user_trap : 0,

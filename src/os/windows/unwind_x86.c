@@ -192,9 +192,9 @@ static bool by_fpo(const struct x86_memory *m, struct x86_registers *r)
         if (!m->fpo || !r->esp_sure || !m->fpo(m->ctx, r->exact ? r->eip : r->eip - 1, &fpo))
                 return false;
         uint32_t position = r->eip - fpo.begin;
-        if (position < fpo.prologue && position != 0) /* what of it was done is not told */
+        if (!fpo.is_block && position < fpo.prologue && position != 0) /* what of it was done is not told */
                 return false;
-        if (position != 0)
+        if (fpo.is_block || position != 0)
                 next.gpr[X86_ESP] += fpo.locals + fpo.saved;
         if (fpo.uses_ebp)
                 next.known &= ~BIT(X86_EBP);

@@ -18,16 +18,20 @@ struct x86_registers {
         uint32_t eip, gpr[X86_REGISTERS];
         uint64_t eip_at;
         uint32_t known; /* bit i: gpr[i]; esp is at least a lower bound */
-        bool exact;    /* eip is the instruction that comes next, not the one behind a call */
-        bool esp_sure; /* esp is what it was: nothing that the callee may have taken off is in doubt */
+        bool exact;     /* eip is the instruction that comes next, not the one behind a call */
+        bool esp_sure;  /* esp is what it was: nothing that the callee may have taken off is in doubt */
 };
 
-/* FPO_DATA of a function without frame pointer, as a PDB has it (Microsoft, "PE Format", FPO_DATA). */
+/*
+ * What a PDB says of code without frame pointer: FPO_DATA of a function (Microsoft, "PE Format"), or FRAMEDATA, of a
+ * block within it.
+ */
 struct x86_fpo {
         uint32_t begin, size; /* of the function */
         uint32_t locals;      /* bytes */
         uint8_t prologue;     /* its length */
-        uint8_t saved;        /* registers pushed: bytes */
+        uint32_t saved;       /* registers pushed: bytes */
+        bool is_block;        /* FRAMEDATA: true of every instruction in it */
         bool uses_ebp;        /* for something else */
 };
 

@@ -67,6 +67,7 @@ static struct x86_registers r;
 
 static void setup(void)
 {
+        fpo.is_block = false;
         memset(text, 0xcc, sizeof text);
         for (uint32_t i = 0; i < WORDS; i++)
                 stack[i] = TEXT + 0x100 + i;
@@ -175,6 +176,18 @@ START_TEST(frame_data)
         setup();
         has_fpo = true;
         fpo.begin = TEXT - 2; /* in its prologue: nobody tells how much was done */
+        goes(X86_BY_FRAME, 17, STACK + 0x48);
+        setup();
+        has_fpo = true;
+        fpo.is_block = true; /* of a block it is told */
+        goes(X86_BY_FPO, 3, STACK + 16);
+        setup();
+        has_fpo = fpo.is_block = true;
+        fpo.begin = TEXT;
+        goes(X86_BY_FPO, 3, STACK + 16);
+        setup();
+        has_fpo = true;
+        r.esp_sure = false;
         goes(X86_BY_FRAME, 17, STACK + 0x48);
 }
 END_TEST
