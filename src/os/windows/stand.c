@@ -5,6 +5,9 @@
 #include <string.h>
 
 #define TRAP_CHAIN_MAX 16
+/* NT 4.0 and 2000, whose layouts have no KPRCB: ProcessorState has this place on x86 up to Vista (w2k_def.h). */
+#define PRCB32_CONTEXT 0x1c
+#define VISTA_SP2_NEXT 6003
 #define FLAG_IF 0x200u /* user mode cannot run without it */
 /* x86 until 7: the floating point area above the first trap frame (sizeof FX_SAVE_AREA). */
 #define NPX_FRAME_LEN 0x210
@@ -58,6 +61,8 @@ struct frames *frames_get(struct windows *w)
         f->prcb_in_pcr = w->is64 ? 0x180 : 0x120; /* KPCR.Prcb, KPCR.PrcbData: the same in every version */
         if (w->layout && stasis_layout_member(w->layout, "_KPRCB.ProcessorState.ContextFrame", &m))
                 f->context_in_prcb = m.offset;
+        else if (!w->is64 && w->version.build && w->version.build < VISTA_SP2_NEXT)
+                f->context_in_prcb = PRCB32_CONTEXT;
         f->crashed = has_crashed(w);
         return w->frames = f;
 }
