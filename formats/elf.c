@@ -147,7 +147,7 @@ static enum stasis_status find_segments(struct elf *elf, struct stasis_error *er
                 return STASIS_NOMEM;
         if (elf->phnum == 0)
                 return stasis_fail(err, STASIS_CORRUPT, "an ELF core without segments");
-        if (elf->phentsize < class->phdr_size)
+        if (elf->phentsize == 0 || elf->phentsize < class->phdr_size)
                 return stasis_fail(err, STASIS_CORRUPT, "program headers of %" PRIu64 " bytes; they have %u at least",
                                    elf->phentsize, class->phdr_size);
         uint64_t left = flat_held(&elf->flat, elf->phoff, UINT64_MAX); /* bounds phnum by the bytes that are there */

@@ -199,7 +199,7 @@ enum stasis_status archive_open_member(struct stasis_map *map, const char *name,
 {
         _cleanup_(close_archivep) struct archive *a = NULL;
         _cleanup_(archive_sink_close) struct archive_sink sink = archive_sink_for(map, options);
-        struct found found, other;
+        struct found found = { 0 }, other = { 0 };
         struct archive_member member = { 0 };
         unsigned members = 0;
         enum stasis_status status = first_file(map, &a, &found, &members, err);
@@ -230,7 +230,7 @@ enum stasis_status archive_open_member(struct stasis_map *map, const char *name,
 enum stasis_status archive_list(const struct stasis_map *map, archive_seen *seen, void *ctx, struct stasis_error *err)
 {
         _cleanup_(close_archivep) struct archive *a = NULL;
-        struct found found;
+        struct found found = { 0 };
         unsigned members = 0;
         enum stasis_status status = first_file(map, &a, &found, &members, err);
         while (status == STASIS_OK && seen(ctx, found.name, found.len))
