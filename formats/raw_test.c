@@ -24,9 +24,22 @@ START_TEST(any_size)
 }
 END_TEST
 
+/* The samples of kdump have pages of every packing. */
+static bool is_built_in(const char *format)
+{
+#if defined(HAVE_ZLIB) && defined(HAVE_LZO) && defined(HAVE_SNAPPY) && defined(HAVE_ZSTD)
+        (void)format;
+        return true;
+#else
+        return strcmp(format, "kdump") != 0;
+#endif
+}
+
 START_TEST(contest)
 {
         for (const struct sample_kind *kind = sample_kinds; kind->name; kind++) {
+                if (!is_built_in(kind->format))
+                        continue;
                 kind->build(&sample);
                 struct stasis_image *image = open_sample(&sample);
                 bool plain = strcmp(kind->format, "lime-raw") == 0; /* nothing in its head tells it from raw memory */
