@@ -193,6 +193,32 @@ static enum verdict ask_functions(struct stasis_space *space, const struct table
         return below(t, teller, whole.begin, symbol) && symbol->rva == whole.begin ? CONFIRMED : DENIED;
 }
 
+/* "push ebp; mov ebp, esp" behind the end of what stands before: a return, or what fills up to the next function. */
+static bool is_prologue(const uint8_t *code, size_t at)
+{
+        bool frame = code[at] == 0x55 &&
+                     ((code[at + 1] == 0x8b && code[at + 2] == 0xec) || (code[at + 1] == 0x89 && code[at + 2] == 0xe5));
+        if (frame && at >= 2 && code[at - 2] == 0x8b && code[at - 1] == 0xff) /* mov edi, edi: room for a patch */
+                at -= 2;
+        return frame && at >= 3 &&
+               (code[at - 1] == 0xc3 || code[at - 1] == 0xcc || code[at - 1] == 0x90 ||
+                (code[at - 3] == 0xc2 && code[at - 1] == 0)); /* ret with the bytes of its parameters */
+}
+
+/* x86 has no table of functions; but code that is there shows where another one begins. */
+static bool another_begins(struct stasis_space *space, const struct table *t, uint64_t from, uint64_t rva)
+{
+        uint8_t code[SYMBOLIZE_NEAR];
+        size_t len = (size_t)(rva - from);
+
+        if (len > sizeof(code) || stasis_space_read(space, t->base + from, code, len) != STASIS_OK)
+                return false;
+        for (size_t at = 3; at + 3 <= len; at++)
+                if (is_prologue(code, at))
+                        return true;
+        return false;
+}
+
 /* NULL: none; else how it is known. */
 static const char *choose_of(struct stasis_space *space, const struct table *t, enum teller teller, uint64_t rva,
                              struct candidate *symbol)
@@ -211,7 +237,10 @@ static const char *choose_of(struct stasis_space *space, const struct table *t, 
                 return NULL;
         if (all) /* it knows every function */
                 return from;
-        return !t->exports.torn && rva - symbol->rva < SYMBOLIZE_NEAR ? "nearest-export" : NULL;
+        if (t->exports.torn || rva - symbol->rva >= SYMBOLIZE_NEAR ||
+            (!t->pe.is64 && another_begins(space, t, symbol->rva, rva)))
+                return NULL;
+        return "nearest-export";
 }
 
 /* A file that knows less than the exports do is asked first all the same, and the nearer of both is the answer. */

@@ -9,7 +9,7 @@
  *   "pdb", "isf"      a symbol of the module's own PDB or ISF file (--symbols), which name every function: the nearest
  *                     below in the same section, unless .pdata tells that the function begins elsewhere
  *   "nearest-export"  nobody says where the function begins: the nearest export below, in the same section and less
- *                     than SYMBOLIZE_NEAR bytes away
+ *                     than SYMBOLIZE_NEAR bytes away; on x86 not where the code between shows that another begins
  *
  * Where .pdata tells that the function begins elsewhere, the export is not its name, and there is none.
  */

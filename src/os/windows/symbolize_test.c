@@ -138,6 +138,26 @@ START_TEST(a_neighbour_has_bounds)
 }
 END_TEST
 
+/* x86: a return, filling, and a frame that begins, between the export and the address. */
+START_TEST(code_tells_where_another_begins)
+{
+        static const struct {
+                const char *code;
+                bool begins;
+        } codes[] = { { "\xc3\x55\x8b\xec", true },
+                      { "\xc2\x08\x00\x55\x89\xe5", true },
+                      { "\xcc\x8b\xff\x55\x8b\xec", true },
+                      { "\x41\x55\x8b\xec", false },
+                      { "\xc3\x55\x8b\xed", false } };
+        static const uint8_t len[] = { 4, 6, 6, 4, 4 };
+        build(false);
+        world_put(&t.world, driver.base + 0x1020, codes[_i].code, len[_i]);
+        open_all();
+        driver_expect(0x1020, "tdrv.sys!Alpha+0x10?");
+        driver_expect(0x1040, codes[_i].begins ? "tdrv.sys+0x1040" : "tdrv.sys!Alpha+0x30?");
+}
+END_TEST
+
 START_TEST(functions_tell_where_they_begin)
 {
         static const uint32_t functions[][3] = { { 0x1010, 0x1040, UNWIND },    { 0x1080, 0x10c0, UNWIND },
@@ -227,5 +247,15 @@ int main(void)
                                       unloaded_drivers };
         const TTest *const single[] = { functions_tell_where_they_begin, what_is_not_there_names_nothing,
                                         a_torn_table };
-        return sys_main("symbolize", both, sizeof(both) / sizeof(both[0]), single, sizeof(single) / sizeof(single[0]));
+        Suite *suite = suite_create("symbolize-code");
+        TCase *tcase = tcase_create("code");
+        tcase_add_checked_fixture(tcase, NULL, sys_close);
+        tcase_add_loop_test(tcase, code_tells_where_another_begins, 0, 5);
+        suite_add_tcase(suite, tcase);
+        SRunner *runner = srunner_create(suite);
+        srunner_run_all(runner, CK_ENV);
+        int failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ||
+               sys_main("symbolize", both, sizeof(both) / sizeof(both[0]), single, sizeof(single) / sizeof(single[0]));
 }
