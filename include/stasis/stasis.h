@@ -557,6 +557,8 @@ struct stasis_system_options {
         const char *mode;  /* paging mode and root by hand, or NULL and ignored */
         bool root_known;
         uint64_t root;
+        bool every_source; /* of threads: also those that cost with the size of the image (a scan of all of it) */
+        unsigned jobs;     /* threads that such a scan runs in; 0: as many as this process may use */
         const struct stasis_pagefile *pagefile; /* read while the system is opened */
         size_t pagefile_count;
         void (*progress)(void *ctx, const char *what, uint64_t done,
@@ -661,6 +663,15 @@ struct stasis_processor {
         uint64_t block, current, next, idle;
 };
 STASIS_API const struct stasis_processor *stasis_system_processors(struct stasis_system *system, size_t *ret_count);
+/* The ways of finding threads, in the order of the fact "sources", and how many each saw; NULL where there are none. */
+struct stasis_source {
+        const char *name;    /* "cid-table": stable */
+        const char *heading; /* three letters, for a table */
+        const char *title;   /* half a line */
+        const char *why_not; /* it was not gone through, or could not be: why; NULL: it was */
+        size_t threads;
+};
+STASIS_API const struct stasis_source *stasis_system_sources(struct stasis_system *system, size_t *ret_count);
 /* A thread object given by address: accepted only where it is one. */
 STASIS_API enum stasis_status stasis_system_thread_at(struct stasis_system *system, uint64_t object,
                                                       const struct stasis_record **ret_record,

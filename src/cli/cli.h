@@ -68,11 +68,11 @@ struct cli {
 
         /* filled through the table of options */
         int format, color; /* enum cli_format, enum cli_color */
-        bool help, quiet, trace, evidence, explain, reverse, physical, all_columns, user, all;
+        bool help, quiet, trace, evidence, explain, reverse, physical, all_columns, user, all, hidden, cross_view, scan;
         const char *reader, *layout, *mode, *output, *columns, *state;
         struct cli_texts symbols, pagefiles;
         const char *tmp;
-        struct cli_number root, process, tid, object, tmp_limit;
+        struct cli_number root, process, tid, object, jobs, tmp_limit;
 
         struct stasis_image *image;
         struct stasis_system *system; /* also there where the system was not understood: only trace and notes then */

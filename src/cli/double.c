@@ -628,6 +628,18 @@ const struct stasis_unloaded *stasis_system_unloaded(struct stasis_system *syste
         return gone;
 }
 
+const struct stasis_source *stasis_system_sources(struct stasis_system *system, size_t *ret_count)
+{
+        static const struct stasis_source source[] = {
+                { "process-list", "LST", "the process's list of threads", NULL, 3 },
+                { "cid-table", "CID", "PspCidTable, by its id", "not found", 0 },
+        };
+
+        (void)system;
+        *ret_count = sizeof(source) / sizeof(source[0]);
+        return source;
+}
+
 const struct stasis_processor *stasis_system_processors(struct stasis_system *system, size_t *ret_count)
 {
         static const struct stasis_processor processor[] = {

@@ -8,6 +8,16 @@
 
 #include "out.h"
 
+/* --cross-view is a table of its own; JSON tells it in every thread. */
+static const struct list_writer *writer_of(const struct cli *cli)
+{
+        if (cli->cross_view && cli->format == CLI_TEXT)
+                return &list_cross;
+        if (cli->cross_view && cli->format == CLI_CSV)
+                return &list_cross_csv;
+        return list_writer_of((enum cli_format)cli->format);
+}
+
 const struct list_writer *list_writer_of(enum cli_format format)
 {
         switch (format) {
@@ -65,6 +75,16 @@ static enum cli_exit choose_columns(struct list *list)
         list->chosen = calloc(list->column_count + 1, sizeof(*list->chosen));
         if (!list->chosen)
                 return cli_fail(cli, "out of memory");
+        if (cli->hidden && !cli->columns && cli->format == CLI_TEXT && !cli->all_columns && !cli->evidence) {
+                for (const char *key = "pid,tid,process,state,hidden,unseen_by,sources"; *key;) {
+                        size_t len = strcspn(key, ",");
+                        enum cli_exit failed = choose_key(list, key, len);
+                        if (failed)
+                                return failed;
+                        key += len + (key[len] == ',');
+                }
+                return CLI_COMPLETE;
+        }
         if (!cli->columns && cli->format == CLI_TEXT && !cli->all_columns && !cli->evidence) {
                 list_default_columns(list);
                 return CLI_COMPLETE;
@@ -90,6 +110,8 @@ static enum cli_exit check_options(struct cli *cli)
                 return cli_usage(cli, "--columns and --all-columns are for text and csv; JSON always has all");
         if (cli->columns && cli->all_columns)
                 return cli_usage(cli, "--columns and --all-columns contradict each other");
+        if (cli->cross_view && (cli->columns || cli->all_columns || cli->evidence))
+                return cli_usage(cli, "--cross-view has its own columns");
         if (cli->evidence && cli->format == CLI_CSV)
                 return cli_usage(cli, "--evidence is not for csv");
         return CLI_COMPLETE;
@@ -138,6 +160,11 @@ bool list_is_wanted(const struct cli *cli, enum stasis_what what, const struct s
                 return true;
         if (!number_is(record, "pid", &cli->process) || !number_is(record, "tid", &cli->tid))
                 return false;
+        if (cli->hidden) {
+                const struct stasis_fact *hidden = stasis_record_fact(record, "hidden");
+                if (!hidden || hidden->absence != STASIS_PRESENT)
+                        return false;
+        }
         if (!cli->state)
                 return true;
         const struct stasis_fact *state = stasis_record_fact(record, "state");
@@ -176,7 +203,7 @@ static enum cli_exit one_thread(struct list *list, const struct list_writer *wri
 static enum cli_exit write_list(struct list *list)
 {
         struct cli *cli = list->cli;
-        const struct list_writer *writer = list_writer_of((enum cli_format)cli->format);
+        const struct list_writer *writer = writer_of(cli);
         const struct stasis_record *record;
         struct stasis_error err = { 0 };
         enum cli_exit failed;

@@ -25,6 +25,15 @@ const struct cli_option cli_options[] = {
           "only threads in this state (Waiting, Running ...)" },
         { "all", 0, NULL, NULL, VERB_SYMBOLS, TAKE_FLAG, AT(all), "the user modules of every process too" },
         { "user", 'u', NULL, NULL, VERB_STACKS, TAKE_FLAG, AT(user), "the stacks in user mode too" },
+        { "hidden", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(hidden),
+          "Windows: every way of finding threads, also a scan of all memory; only what they disagree on, with the "
+          "reason" },
+        { "cross-view", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(cross_view),
+          "Windows: the same ways, all threads, one column a way (text, csv)" },
+        { "scan", 0, NULL, NULL, VERB_THREADS | VERB_THREAD | VERB_PROCESSES, TAKE_FLAG, AT(scan),
+          "Windows: also the threads that only a scan of all memory finds" },
+        { "jobs", 'j', "N", NULL, VERB_THREADS | VERB_THREAD | VERB_PROCESSES, TAKE_NUMBER, AT(jobs),
+          "how many threads such a scan runs in (as many as there are processors)" },
         { "columns", 'c', "KEYS", NULL, VERB_LISTS, TAKE_TEXT, AT(columns),
           "the columns of text and csv, separated by commas; '--columns help' lists them" },
         { "all-columns", 'a', NULL, NULL, VERB_LISTS, TAKE_FLAG, AT(all_columns),
@@ -68,7 +77,7 @@ const struct cli_option cli_options[] = {
         { 0 },
 };
 
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 40
 
 void cli_option_choices(const struct cli_option *option, const struct cli_verb *verb, struct text *ret_choices)
 {

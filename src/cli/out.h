@@ -26,7 +26,7 @@ struct list_writer {
         void (*end)(struct list *list);
 };
 
-extern const struct list_writer list_text, list_json, list_jsonl, list_csv;
+extern const struct list_writer list_text, list_json, list_jsonl, list_csv, list_cross, list_cross_csv;
 const struct list_writer *list_writer_of(enum cli_format format);
 
 const char *list_noun(enum stasis_what what, size_t count); /* "thread", "threads" */

@@ -8,6 +8,24 @@ static const char *const list_schema[] = {
         [STASIS_MODULES] = "stasis/modules/1",
 };
 
+/* The ways of finding threads that --cross-view and --hidden compare. */
+static void put_sources(struct json *json, const struct cli *cli)
+{
+        size_t count;
+        const struct stasis_source *source = stasis_system_sources(cli->system, &count);
+
+        json_begin(json, "sources", '[');
+        for (size_t i = 0; i < count; i++) {
+                json_begin(json, NULL, '{');
+                json_put_text(json, "name", source[i].name);
+                json_put_text(json, "title", source[i].title);
+                json_put_text(json, "why_not", source[i].why_not);
+                json_put_number(json, "threads", source[i].threads);
+                json_end(json);
+        }
+        json_end(json);
+}
+
 /* What stands before the records in both forms. */
 static void put_head(struct list *list)
 {
@@ -17,6 +35,8 @@ static void put_head(struct list *list)
         if (list->what == STASIS_MODULES && list->cli->process.known)
                 json_put_number(&list->json, "process", list->cli->process.value);
         json_put_number(&list->json, "total", list->total);
+        if (list->what == STASIS_THREADS && (list->cli->cross_view || list->cli->hidden))
+                put_sources(&list->json, list->cli);
 }
 
 static void put_record(struct list *list, const struct stasis_record *record)

@@ -197,6 +197,8 @@ static enum stasis_status open_system(struct cli *cli, struct stasis_error *err)
         struct stasis_system_options options = {
                 .layout_path = infer ? NULL : cli->layout,
                 .infer_layout = infer,
+                .every_source = cli->hidden || cli->cross_view || cli->scan,
+                .jobs = cli->jobs.known && cli->jobs.value <= UINT32_MAX ? (unsigned)cli->jobs.value : 0,
                 .pagefile = pagefile,
                 .pagefile_count = cli->pagefiles.count,
                 .symbols = cli->symbols.at,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/arena.h"
+#include "address_map.h"
 
 static const char *const end_names[] = {
         [LIST_CLOSED] = "closed",
@@ -26,45 +27,14 @@ void list_free(struct list_walk *walk)
         memset(walk, 0, sizeof *walk);
 }
 
-/* Open addressing over entry addresses: a loop in a hostile ring is seen at once, not at the bound. */
-struct seen {
-        uint64_t *slot;
-        size_t capacity, count;
-};
-
-static bool seen_grow(struct seen *seen)
-{
-        size_t capacity = seen->capacity ? seen->capacity * 2 : 256;
-        uint64_t *slot = calloc(capacity, sizeof *slot);
-        if (!slot)
-                return false;
-        for (size_t i = 0; i < seen->capacity; i++) {
-                if (!seen->slot[i])
-                        continue;
-                size_t at = (size_t)((seen->slot[i] >> 3) * 0x9e3779b97f4a7c15u >> 20) & (capacity - 1);
-                while (slot[at])
-                        at = (at + 1) & (capacity - 1);
-                slot[at] = seen->slot[i];
-        }
-        free(seen->slot);
-        seen->slot = slot;
-        seen->capacity = capacity;
-        return true;
-}
-
 enum seen_result { SEEN_NEW, SEEN_BEFORE, SEEN_NOMEM };
 
-static enum seen_result seen_add(struct seen *seen, uint64_t value)
+/* A loop in a hostile ring is seen at once, not at the bound. */
+static enum seen_result seen_add(struct address_map *seen, uint64_t value)
 {
-        if (seen->count * 2 >= seen->capacity && !seen_grow(seen))
-                return SEEN_NOMEM;
-        size_t at = (size_t)((value >> 3) * 0x9e3779b97f4a7c15u >> 20) & (seen->capacity - 1);
-        for (; seen->slot[at]; at = (at + 1) & (seen->capacity - 1))
-                if (seen->slot[at] == value)
-                        return SEEN_BEFORE;
-        seen->slot[at] = value;
-        seen->count++;
-        return SEEN_NEW;
+        if (address_map_get(seen, value) != ADDRESS_MAP_NONE)
+                return SEEN_BEFORE;
+        return address_map_put(seen, value, 0) ? SEEN_NEW : SEEN_NOMEM;
 }
 
 struct way {
@@ -73,9 +43,9 @@ struct way {
         uint64_t head;
         unsigned link, back; /* offsets of the link that is followed and of the one that must point back */
         bool forward;
-        struct seen *all; /* by either way: such an entry is passed, not added again */
-        struct seen own;  /* by this way: such an entry closes a loop */
-        bool exhausted;   /* memory */
+        struct address_map *all; /* by either way: such an entry is passed, not added again */
+        struct address_map own;  /* by this way: such an entry closes a loop */
+        bool exhausted;          /* memory */
 };
 
 static bool keep(struct way *way, struct list_walk *walk, uint64_t at)
@@ -127,7 +97,7 @@ static enum stasis_status follow(struct way *way, struct list_walk *walk, enum l
                 if (at == way->head || steps >= way->options->max || !step(way, walk, at, before, &next, ret_end))
                         break;
         }
-        free(way->own.slot);
+        address_map_free(&way->own);
         return way->exhausted ? STASIS_NOMEM : STASIS_OK;
 }
 
@@ -151,7 +121,7 @@ enum stasis_status list_walk(struct stasis_space *space, uint64_t head, const st
         if (status != STASIS_OK)
                 return status;
 
-        struct seen all = { 0 };
+        struct address_map all = { 0 };
         struct way way = {
                 .space = space, .options = options, .head = head, .back = size, .forward = true, .all = &all
         };
@@ -163,7 +133,7 @@ enum stasis_status list_walk(struct stasis_space *space, uint64_t head, const st
                 if (ret_walk->count > ret_walk->behind)
                         reverse(ret_walk->entry + ret_walk->behind, ret_walk->count - ret_walk->behind);
         }
-        free(all.slot);
+        address_map_free(&all);
         if (status != STASIS_OK)
                 list_free(ret_walk);
         return status;

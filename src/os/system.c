@@ -241,6 +241,12 @@ const struct stasis_processor *stasis_system_processors(struct stasis_system *sy
         return system->os && system->os->processors ? system->os->processors(system->priv, ret_count) : NULL;
 }
 
+const struct stasis_source *stasis_system_sources(struct stasis_system *system, size_t *ret_count)
+{
+        *ret_count = 0;
+        return system->os && system->os->sources ? system->os->sources(system->priv, ret_count) : NULL;
+}
+
 enum stasis_status stasis_system_thread_at(struct stasis_system *system, uint64_t object,
                                            const struct stasis_record **ret_record, struct stasis_error *err)
 {

@@ -49,6 +49,7 @@ struct stasis_os {
         /* Either may be NULL where the system has no such thing. */
         const struct stasis_unloaded *(*unloaded)(void *priv, size_t *ret_count);
         const struct stasis_processor *(*processors)(void *priv, size_t *ret_count);
+        const struct stasis_source *(*sources)(void *priv, size_t *ret_count);
         /* Of process number index; false past the last. After STASIS_PROCESSES were counted. NULL where not known. */
         bool (*process_root)(void *priv, size_t index, struct os_root *ret_root);
         enum stasis_status (*process_space)(void *priv, uint64_t pid, struct stasis_space **ret_space,

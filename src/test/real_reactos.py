@@ -288,6 +288,46 @@ def pages(stasis, image, truth_path):
     return tally.report()
 
 
+# Threads on no ring of the dispatcher: ReactOS lists only ready ones, and a queue's and a handle's threads are some.
+SOME = {"wait-list", "ready-queue", "queue", "mutant-owner", "wait-block", "type-list", "handle-table", "dump"}
+
+
+def every_way(stasis, image, living, prcb):
+    """Every way of finding threads leads to the same threads: ids of the living (Idle's apart), ids on processors.
+
+    Exceptions: Idle's thread has no id, is no block of pool and on no EPROCESS list; an ended thread is taken off
+    KPROCESS's list (KeTerminateThread). What a scan finds beside them is in free pool, ended, and said so."""
+    tally = Tally(f"every way, {image.rsplit('/', 1)[1]}")
+    answer = json.loads(run(stasis, "threads", image, "--cross-view", "--format", "json"))
+    threads = answer["threads"]
+    rest = [t for t in threads if set(t["sources"]) <= {"header-scan", "pool-scan"}]
+    for thread in rest:
+        tally.check(thread["state"] == "Terminated" and thread["hidden"] in ("freed", "unmapped", "terminated"),
+                    f"tid {thread['tid']} is seen by a scan alone: {thread['state']}, {thread['hidden']}")
+    known = [t for t in threads if t not in rest]
+    idle = {t["object"] for t in known if t["pid"] == 0}
+    tally.check(len(idle) == 1, "one idle thread")
+    tally.check({(t["pid"], t["tid"]) for t in known if t["pid"] != 0} == living, "the threads are not the truth's")
+    every = {t["object"] for t in known}
+    ended = {t["object"] for t in known if t["state"] == "Terminated"}
+    want = {"process-list": every - idle, "kprocess-list": every - ended, "cid-table": every - idle,
+            "header-scan": every, "pool-scan": every - idle}
+    for source in (s["name"] for s in answer["sources"]):
+        seen = {t["object"] for t in known if source in t["sources"]}
+        if source in want:
+            tally.check(seen == want[source], f"{source} differs by {sorted(seen ^ want[source])}")
+            tally.compared[source] = len(seen)
+        elif source == "prcb":
+            ids = {(t["pid"], t["tid"]) for t in known if t["object"] in seen and t["pid"] != 0}
+            tally.check(ids <= prcb and idle <= seen, f"prcb sees {ids}")
+        else:
+            tally.check(source in SOME, f"what is {source}?")
+    for thread in known:
+        tally.check(not thread["unseen_by"] and not thread["hidden"],
+                    f"tid {thread['tid']}: {thread['hidden']}, not seen by {thread['unseen_by']}")
+    return tally.report()
+
+
 def main():
     stasis, cache = sys.argv[1:3]
     raw, elf, said, mem, truth = images.need(
@@ -295,6 +335,13 @@ def main():
         "reactos-0.4.13-x86-kinds/mem.raw", "reactos-0.4.13-x86-kinds/truth.json")
     good = [plain(stasis, raw, said), plain(stasis, elf, said), identical(stasis, raw, elf), kinds(stasis, mem, truth),
             pages(stasis, mem, truth), noticed(stasis, raw), noticed(stasis, mem)]
+    _, listed = debugger_listing(said)
+    running = {who for who, told in listed.items() if told[0] in ("Running", "Standby")}
+    good += [every_way(stasis, image, set(listed), running) for image in (raw, elf)]
+    with open(truth, encoding="utf-8") as text:
+        told = json.load(text)["threads"]
+    running = {(t["pid"], t["tid"]) for t in told if t["state"] in ("Running", "Standby")}
+    good.append(every_way(stasis, mem, {(t["pid"], t["tid"]) for t in told}, running))
     sys.exit(0 if all(good) else 1)
 
 

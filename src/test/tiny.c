@@ -11,6 +11,7 @@ enum {
         BUILD_NUMBER = 0x2010,
         PROCESSORS = 0x2018,
         PROCESS_TYPE = 0x2020, /* zero; tiny_objects.c */
+        THREAD_TYPE = 0x2028, /* PsThreadType; 0: no type */
         PROCESS_HEAD = 0x2040,
         MODULE_HEAD = 0x2060,
         X64_PCR = 0x3000,
@@ -41,6 +42,7 @@ static const struct world_export exports[] = { { "KeNumberProcessors", PROCESSOR
                                                { "NtBuildNumber", BUILD_NUMBER },
                                                { "PsInitialSystemProcess", INITIAL_SYSTEM },
                                                { "PsProcessType", PROCESS_TYPE },
+                                               { "PsThreadType", THREAD_TYPE },
                                                { "", 0 } };
 
 static void must(bool holds, const char *what)

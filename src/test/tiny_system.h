@@ -119,7 +119,7 @@ static inline size_t sys_notes(const char *code)
         size_t count, found = 0;
         const struct stasis_note *note = stasis_system_notes(sys, &count);
         for (size_t i = 0; i < count; i++)
-                found += !code || !strcmp(note[i].code, code);
+                found += code ? !strcmp(note[i].code, code) : note[i].severity != STASIS_NOTE_INFO;
         return found;
 }
 

@@ -58,14 +58,14 @@ void derive_code(struct decode *d, struct stasis_fact *fact)
 
 void derive_object(struct decode *d, struct stasis_fact *fact)
 {
-        *fact = load_at(d->w->kernel, d->object, 1);
+        *fact = load_at(d->space, d->at, 1);
         fact->value = d->object;
         fact->absence = STASIS_PRESENT;
 }
 
 void derive_object_pa(struct decode *d, struct stasis_fact *fact)
 {
-        *fact = load_at(d->w->kernel, d->object, 1);
+        *fact = load_at(d->space, d->at, 1);
         fact->value = fact->pa;
         if (is_virtual(d->w) || (fact_is(fact) && fact->pa == STASIS_NOWHERE))
                 *fact = fact_absent(STASIS_NOT_APPLICABLE); /* it lies in a page file, or compressed */
@@ -109,7 +109,7 @@ void derive_thread_name(struct decode *d, struct stasis_fact *fact)
 
 static void names_of_sources(struct decode *d, uint32_t sources, struct stasis_fact *fact)
 {
-        char text[128];
+        char text[256]; /* all their names together */
         size_t used = 0;
         for (int i = 0; i < SOURCE_COUNT; i++)
                 if (sources >> i & 1)
@@ -123,6 +123,29 @@ void derive_sources(struct decode *d, struct stasis_fact *fact)
 {
         if (d->thread)
                 names_of_sources(d, d->thread->sources, fact);
+}
+
+void derive_unseen(struct decode *d, struct stasis_fact *fact)
+{
+        if (d->thread && !is_virtual(d->w))
+                names_of_sources(d, windows_unseen_by(d->w, d->thread), fact);
+}
+
+void derive_hidden(struct decode *d, struct stasis_fact *fact)
+{
+        const char *why = d->thread ? windows_hidden_why(d->w, d->thread, NULL) : NULL;
+        *fact = fact_absent(STASIS_NOT_APPLICABLE);
+        if (!why)
+                return;
+        *fact = fact_derived(0);
+        fact->text = why;
+        fact->origin = d->thread->ghost || d->thread->freed ? STASIS_ORIGIN_SCAN : fact->origin;
+}
+
+void derive_shape_bits(struct decode *d, struct stasis_fact *fact)
+{
+        *fact = d->thread && d->thread->shape_bits ? fact_derived(d->thread->shape_bits)
+                                                   : fact_absent(STASIS_NOT_APPLICABLE);
 }
 
 void derive_process_sources(struct decode *d, struct stasis_fact *fact)

@@ -16,8 +16,8 @@ derive_fn derive_zero_is_none; /* 0: not applicable */
 derive_fn derive_list;         /* a list head that points to itself is empty: not applicable */
 derive_fn derive_code;         /* module and offset of an address */
 /* identity and process context */
-derive_fn derive_process_name, derive_process_object, derive_thread_name, derive_sources, derive_object,
-        derive_object_pa;
+derive_fn derive_process_name, derive_process_object, derive_thread_name, derive_sources, derive_unseen, derive_hidden,
+        derive_shape_bits, derive_object, derive_object_pa;
 derive_fn derive_attached, derive_saved_process;
 /* scheduling */
 derive_fn derive_next_processor, derive_affinity, derive_wait_age, derive_running_on, derive_base_priority_increment;

@@ -123,7 +123,7 @@ static uint64_t waited_object(const struct decode *d)
 {
         const struct windows_places *at = &d->w->at;
         uint64_t block, object;
-        if (read_place(d->w->kernel, d->object, &at->wait_block_list, &block) != STASIS_OK ||
+        if (read_place(d->space, d->at, &at->wait_block_list, &block) != STASIS_OK ||
             read_place(d->w->kernel, block, &at->wait_block_object, &object) != STASIS_OK)
                 return 0;
         return object;

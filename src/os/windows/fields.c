@@ -36,8 +36,8 @@ struct field_set *fields_bind(const struct windows *w, const struct row *row, si
 static enum stasis_absence base_of(struct decode *d, uint8_t base, struct stasis_space **ret_space, uint64_t *ret_va)
 {
         const uint64_t at[] = {
-                [ON_OBJECT] = d->object, [ON_TEB] = d->teb,    [ON_TEB32] = d->teb32, [ON_TOKEN] = d->token,
-                [ON_IRP] = d->object,    [ON_APC] = d->object, [ON_INNER] = d->inner,
+                [ON_OBJECT] = d->at,  [ON_TEB] = d->teb,    [ON_TEB32] = d->teb32, [ON_TOKEN] = d->token,
+                [ON_IRP] = d->object, [ON_APC] = d->object, [ON_INNER] = d->inner,
         };
         const enum stasis_absence why[] = {
                 [ON_OBJECT] = STASIS_PRESENT, [ON_TEB] = d->teb_why,     [ON_TEB32] = d->teb32_why,
@@ -46,8 +46,10 @@ static enum stasis_absence base_of(struct decode *d, uint8_t base, struct stasis
         };
         bool user = base == ON_TEB || base == ON_TEB32;
         if (why[base] == STASIS_PRESENT) {
-                *ret_space = user ? windows_user_space(d->w, d->process) : d->w->kernel;
+                *ret_space = user ? windows_user_space(d->w, d->process) : base == ON_OBJECT ? d->space : d->w->kernel;
                 *ret_va = at[base];
+                if (!*ret_space) /* of a process that is not there any more */
+                        return STASIS_NOT_KNOWN;
         }
         return why[base];
 }
@@ -56,7 +58,7 @@ void fields_decode(struct decode *d) { rows_decode(d->set, d->object, d, base_of
 
 struct stasis_fact load_place(const struct decode *d, const struct place *place)
 {
-        return load_place_of(d->w->kernel, d->object, place);
+        return load_place_of(d->space, d->at, place);
 }
 
 /* ---------------------------------------------------------------- lists */
@@ -65,7 +67,8 @@ bool list_add(const struct decode *d, struct list_maker *maker, uint64_t object,
 {
         struct decode row = *d;
         row.set = maker->set;
-        row.object = object;
+        row.object = row.at = object;
+        row.space = d->w->kernel;
         row.of = d;
         row.item = item;
         fields_decode(&row);

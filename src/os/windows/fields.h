@@ -19,6 +19,8 @@ struct decode {
         struct windows *w;
         struct field_set *set;
         uint64_t object;
+        struct stasis_space *space;          /* where its bytes are, and */
+        uint64_t at;                         /* at which address there: the object's own, but for a ghost */
         uint32_t process;                    /* index of the owning process, or of itself */
         const struct windows_thread *thread; /* NULL: a process */
         struct stasis_arena *arena;          /* texts of this record */

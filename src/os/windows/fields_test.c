@@ -97,6 +97,9 @@ static const char *const derived[] = {
         "process_object",
         "thread_name",
         "sources",
+        "unseen_by", /* ways_test.c, with the next two */
+        "hidden",
+        "scan_bits",
         "attached",
         "saved_process",
         "base_priority_increment",

@@ -6,8 +6,8 @@
 
 #include "../../base/arena.h"
 #include "../../base/error.h"
+#include "sources.h"
 #include "triage.h"
-#include "windows.h"
 
 /* ---------------------------------------------------------------- is it one? */
 
@@ -30,16 +30,22 @@ const char *windows_process_refused(const struct windows *w, uint64_t object)
  * The process that owns a thread. Without KTHREAD.Process (XP and before) ThreadsProcess tells; where that is not there
  * (it lies in the ETHREAD's second half), the APC state by its index.
  */
-enum stasis_status windows_owner_of(const struct windows *w, uint64_t thread, uint64_t *ret_process)
+enum stasis_status windows_owner_in(const struct windows *w, struct stasis_space *space, uint64_t thread,
+                                    uint64_t *ret_process)
 {
         uint64_t index = 0;
-        if (read_place(w->kernel, thread, &w->at.kthread_process, ret_process) == STASIS_OK ||
-            read_place(w->kernel, thread, &w->at.thread_process, ret_process) == STASIS_OK)
+        if (read_place(space, thread, &w->at.kthread_process, ret_process) == STASIS_OK ||
+            read_place(space, thread, &w->at.thread_process, ret_process) == STASIS_OK)
                 return STASIS_OK;
-        enum stasis_status status = read_place(w->kernel, thread, &w->at.apc_index, &index);
+        enum stasis_status status = read_place(space, thread, &w->at.apc_index, &index);
         if (status != STASIS_OK)
                 return status;
-        return read_place(w->kernel, thread, index == 1 ? &w->at.saved_apc_process : &w->at.apc_process, ret_process);
+        return read_place(space, thread, index == 1 ? &w->at.saved_apc_process : &w->at.apc_process, ret_process);
+}
+
+enum stasis_status windows_owner_of(const struct windows *w, uint64_t thread, uint64_t *ret_process)
+{
+        return windows_owner_in(w, w->kernel, thread, ret_process);
 }
 
 const char *windows_thread_refused(const struct windows *w, uint64_t object)
@@ -101,7 +107,25 @@ bool windows_add_process(struct windows *w, uint64_t object, uint32_t sources)
         if (p.base_priority_known)
                 p.base_priority = (int8_t)(uint8_t)priority;
         read_wow64(w, &p);
+        if (!address_map_put(&w->process_at, object, (uint32_t)w->process_count))
+                return false;
         w->process[w->process_count++] = p;
+        return true;
+}
+
+/*
+ * The process that a ghost says it belongs to, where there is none at that address any more: what can be told of it is
+ * the id that the ghost has.
+ */
+bool windows_add_ghost_process(struct windows *w, uint64_t object, uint64_t thread_pa)
+{
+        struct windows_process p = { .object = object, .ghost = true };
+        if (!stasis_grow(&w->process, &w->process_capacity, w->process_count + 1, sizeof *w->process) ||
+            !address_map_put(&w->process_at, object, (uint32_t)w->process_count))
+                return false;
+        p.pid_known = read_place(w->flat, thread_pa, &w->at.cid_process, &p.pid) == STASIS_OK;
+        w->process[w->process_count++] = p;
+        w->ghost_processes++;
         return true;
 }
 
@@ -170,10 +194,8 @@ enum stasis_status windows_find_processes(struct windows *w, struct stasis_error
 
 size_t windows_process_of(const struct windows *w, uint64_t object)
 {
-        size_t i = 0;
-        while (i < w->process_count && w->process[i].object != object)
-                i++;
-        return i;
+        uint32_t index = address_map_get(&w->process_at, object);
+        return index == ADDRESS_MAP_NONE ? w->process_count : index;
 }
 
 /* ---------------------------------------------------------------- of one process */

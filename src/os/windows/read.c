@@ -114,6 +114,18 @@ static const struct place_row place_rows[] = {
         PLACE(token_privileges_default, "_TOKEN.Privileges.EnabledByDefault"),
         PLACE(token_privileges, "_TOKEN.Privileges"),
         PLACE(token_privilege_count, "_TOKEN.PrivilegeCount"),
+        PLACE(wait_links, "_KTHREAD.WaitListEntry"),
+        PLACE(queue_links, "_KTHREAD.QueueListEntry"),
+        PLACE(prcb_wait_list, "_KPRCB.WaitListHead"),
+        PLACE(prcb_ready_queues, "_KPRCB.DispatcherReadyListHead"),
+        PLACE(mutant_owner, "_KMUTANT.OwnerThread"),
+        PLACE(header_wait_list, "_DISPATCHER_HEADER.WaitListHead"),
+        PLACE(wait_block_links, "_KWAIT_BLOCK.WaitListEntry"),
+        PLACE(wait_block_thread, "_KWAIT_BLOCK.Thread"),
+        PLACE(wait_block_next, "_KWAIT_BLOCK.NextWaitBlock"),
+        PLACE(wait_block_count, "_KTHREAD.WaitBlockCount"),
+        PLACE(type_list, "_OBJECT_TYPE.TypeList"),
+        PLACE(object_table, "_EPROCESS.ObjectTable"),
 #undef PLACE
 };
 

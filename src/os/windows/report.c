@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The report: sightings merged by object, checked against what the objects say of themselves, and put into one order.
- */
+/* The report: what was sighted, checked against what the objects say of themselves, and put into one order. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,14 +11,6 @@
 
 /* ---------------------------------------------------------------- the report */
 
-static int by_object(const void *a, const void *b)
-{
-        const struct windows_thread *t = a, *u = b;
-        if (t->object != u->object)
-                return t->object > u->object ? 1 : -1;
-        return (t->process > u->process) - (t->process < u->process);
-}
-
 static int by_ids(const void *a, const void *b)
 {
         const struct windows_thread *t = a, *u = b;
@@ -26,31 +18,19 @@ static int by_ids(const void *a, const void *b)
                 return t->owner_pid > u->owner_pid ? 1 : -1;
         if (t->tid != u->tid)
                 return t->tid > u->tid ? 1 : -1;
-        return (t->object > u->object) - (t->object < u->object);
+        if (t->object != u->object)
+                return t->object > u->object ? 1 : -1;
+        return (t->pa > u->pa) - (t->pa < u->pa);
 }
 
 static int by_pid(const void *a, const void *b)
 {
         const struct windows_process *p = a, *q = b;
+        if (p->ghost != q->ghost)
+                return p->ghost ? 1 : -1;
         if (p->pid != q->pid)
                 return p->pid > q->pid ? 1 : -1;
         return (p->object > q->object) - (p->object < q->object);
-}
-
-static void merge_threads(struct windows *w)
-{
-        size_t count = 0;
-        if (w->thread_count)
-                qsort(w->thread, w->thread_count, sizeof *w->thread, by_object);
-        for (size_t i = 0; i < w->thread_count; i++) {
-                if (count && w->thread[count - 1].object == w->thread[i].object) {
-                        w->thread[count - 1].sources |= w->thread[i].sources;
-                        w->thread[count - 1].behind_tear &= w->thread[i].behind_tear;
-                } else {
-                        w->thread[count++] = w->thread[i];
-                }
-        }
-        w->thread_count = count;
 }
 
 /* Processes into the order of the answer; the threads' indices follow. */
@@ -71,14 +51,30 @@ static enum stasis_status sort_processes(struct windows *w)
         return STASIS_OK;
 }
 
+/* The maps from addresses, after everything has found its place. */
+static enum stasis_status index_all(struct windows *w)
+{
+        address_map_free(&w->process_at);
+        address_map_free(&w->thread_at);
+        bool ok = true;
+        for (size_t i = 0; ok && i < w->process_count; i++)
+                ok = address_map_put(&w->process_at, w->process[i].object, (uint32_t)i);
+        for (size_t i = 0; ok && i < w->thread_count; i++)
+                ok = w->thread[i].ghost || address_map_put(&w->thread_at, w->thread[i].object, (uint32_t)i);
+        return ok ? STASIS_OK : STASIS_NOMEM;
+}
+
 /* What the object says of itself against the list that it is on. */
 static void check_ids(struct windows *w, struct windows_thread *t)
 {
         struct windows_process *p = &w->process[t->process];
         uint64_t owner, state;
-        bool tid_known = read_place(w->kernel, t->object, &w->at.cid_thread, &t->tid) == STASIS_OK;
-        bool pid_known = read_place(w->kernel, t->object, &w->at.cid_process, &t->pid) == STASIS_OK;
+        struct stasis_space *space = thread_space(w, t);
+        bool tid_known = read_place(space, thread_bytes(t), &w->at.cid_thread, &t->tid) == STASIS_OK;
+        bool pid_known = read_place(space, thread_bytes(t), &w->at.cid_process, &t->pid) == STASIS_OK;
         t->owner_pid = p->pid;
+        if (t->ghost || t->freed) /* it is none of its process's any more */
+                return;
         p->threads++;
         p->living += read_place(w->kernel, t->object, &w->at.thread_state, &state) == STASIS_OK &&
                      state != THREAD_STATE_TERMINATED;
@@ -95,6 +91,57 @@ static void check_ids(struct windows *w, struct windows_thread *t)
                             (int64_t)t->tid,
                             "the thread's process pointer is 0x%" PRIx64 ", and it is on the list of 0x%" PRIx64, owner,
                             p->object);
+}
+
+#define TIDS_SHOWN 8
+
+/* Threads that run or wait, and are on neither list of their process: one note a process, with the first of them. */
+static void note_unlisted(struct windows *w, uint32_t process, const struct windows_thread *const *thread, size_t count)
+{
+        const struct windows_process *p = &w->process[process];
+        char tids[TIDS_SHOWN * 12] = "";
+        size_t used = 0;
+        for (size_t i = 0; i < count && i < TIDS_SHOWN; i++)
+                used += (size_t)snprintf(tids + used, sizeof tids - used, "%s%" PRIu32, i ? ", " : "",
+                                         (uint32_t)thread[i]->tid);
+        system_note(w->system, STASIS_NOTE_WARNING, "thread-unlisted", thread[0]->object, (int64_t)p->pid,
+                    (int64_t)thread[0]->tid,
+                    "%zu living threads of pid %" PRIu64 " are on neither of its thread lists, and other ways lead to "
+                    "them: tid %s%s",
+                    count, p->pid, tids, count > TIDS_SHOWN ? ", ..." : "");
+}
+
+static bool is_unlisted(const struct windows *w, const struct windows_thread *t)
+{
+        uint64_t state;
+        return !t->listed && !t->ghost && !t->freed && !w->process[t->process].idle &&
+               read_place(w->kernel, t->object, &w->at.thread_state, &state) == STASIS_OK &&
+               state != THREAD_STATE_TERMINATED;
+}
+
+/* After the sort: the threads of a process stand together. */
+static void check_listed(struct windows *w)
+{
+        const struct windows_thread *first[TIDS_SHOWN];
+        for (size_t i = 0, end; i < w->thread_count; i = end) {
+                size_t count = 0;
+                for (end = i; end < w->thread_count && w->thread[end].process == w->thread[i].process; end++)
+                        if (is_unlisted(w, &w->thread[end])) {
+                                if (count < TIDS_SHOWN)
+                                        first[count] = &w->thread[end];
+                                count++;
+                        }
+                if (count)
+                        note_unlisted(w, w->thread[i].process, first, count);
+        }
+        for (size_t i = 0; i < w->process_count; i++) {
+                const struct windows_process *p = &w->process[i];
+                if (!p->idle && !p->ghost && (p->living || p->sources != 1u << SOURCE_OWNER) &&
+                    !(p->sources & 1u << SOURCE_PROCESS_LIST) && p->object != w->system_object)
+                        system_note(w->system, STASIS_NOTE_WARNING, "process-unlisted", p->object, (int64_t)p->pid, -1,
+                                    "pid %" PRIu64 " (%s) is not on the process list, and other ways lead to it",
+                                    p->pid, p->name_known ? p->name : "its name is not readable");
+        }
 }
 
 /* EPROCESS.ActiveThreads counts the living: fewer on the lists than that is a loss that no torn link shows. */
@@ -121,10 +168,8 @@ enum stasis_status windows_walk(struct windows *w, struct stasis_error *err)
         enum stasis_status status = windows_find_processes(w, err);
         if (status == STASIS_OK)
                 status = windows_find_threads(w);
-        if (status == STASIS_OK) {
-                merge_threads(w);
+        if (status == STASIS_OK)
                 status = sort_processes(w);
-        }
         w->walk_status = status;
         if (status != STASIS_OK)
                 return stasis_fail_in(err, status, "walking the lists");
@@ -133,7 +178,12 @@ enum stasis_status windows_walk(struct windows *w, struct stasis_error *err)
                 check_ids(w, &w->thread[i]);
         if (w->thread_count)
                 qsort(w->thread, w->thread_count, sizeof *w->thread, by_ids);
-        if (!is_virtual(w)) /* there it is no loss, but what the file is */
-                check_counts(w);
+        w->walk_status = index_all(w);
+        if (w->walk_status != STASIS_OK)
+                return stasis_fail_in(err, w->walk_status, "walking the lists");
+        if (is_virtual(w)) /* there it is no loss, but what the file is */
+                return STASIS_OK;
+        check_listed(w);
+        check_counts(w);
         return STASIS_OK;
 }

@@ -105,7 +105,8 @@ void keep_queued(const struct decode *d, struct list_maker *maker, uint64_t obje
 {
         struct decode row = *d;
         row.set = maker->set;
-        row.object = object;
+        row.object = row.at = object;
+        row.space = d->w->kernel;
         row.owner = d->object;
         row.which = which;
         row.inner_why = STASIS_NOT_KNOWN;

@@ -37,6 +37,13 @@ const struct row thread_rows[] = {
         ROW_D("thread_name", "Thread name", IDENTITY, TEXT, ON_OBJECT, derive_thread_name,
               "set by SetThreadDescription; since 1607", "_ETHREAD.ThreadName"),
         MADE("sources", "Seen by", IDENTITY, TEXTS, derive_sources, "which ways of finding threads saw it"),
+        MADE("unseen_by", "Not seen by", IDENTITY, TEXTS, derive_unseen,
+             "the lists and the table of ids that should lead to it, and do not"),
+        MADE("hidden", "Why not", IDENTITY, TEXT, derive_hidden,
+             "why not all see it: unmapped, freed, terminated, exiting, starting, torn-list, torn-ids, scan-only, "
+             "cid-only, handle-only, unlinked, half-unlinked, no-id, process-unlinked"),
+        MADE("scan_bits", "Score of the scan", IDENTITY, NUMBER, derive_shape_bits,
+             "bits of evidence that this is a thread object, where a scan looked at it"),
 
         MADE("ppid", "Parent's id", CONTEXT, NUMBER, derive_ppid, "of the process"),
         MADE("parent", "Parent", CONTEXT, TEXT, derive_parent,

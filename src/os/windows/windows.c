@@ -40,6 +40,8 @@ static void windows_close(void *priv)
         free(w->processor);
         free(w->process);
         free(w->thread);
+        address_map_free(&w->process_at);
+        address_map_free(&w->thread_at);
         pager_close(w->pager);
         if (w->token)
                 stasis_arena_free(&w->token->arena);
@@ -48,6 +50,7 @@ static void windows_close(void *priv)
         free(w->checks);
         free(w->kernel);
         free(w->user);
+        free(w->flat);
         free(w);
 }
 
@@ -136,8 +139,18 @@ static enum stasis_status windows_count(void *priv, enum stasis_what what, size_
         }
         enum stasis_status status = windows_walk(w, err);
         if (status == STASIS_OK)
-                *ret_count = what == STASIS_THREADS ? w->thread_count : w->process_count;
+                *ret_count = what == STASIS_THREADS ? w->thread_count : w->process_count - w->ghost_processes;
         return status;
+}
+
+/* A ghost was read by its physical address: what is told is the address that it had. */
+static void name_places(struct decode *d, const struct windows_thread *t)
+{
+        for (size_t i = 0; i < d->set->count; i++) {
+                struct stasis_fact *fact = &d->set->fact[i];
+                if (fact->va == fact->pa && fact->va - t->pa < 0x2000)
+                        fact->va = t->object + (fact->va - t->pa);
+        }
 }
 
 static const struct stasis_record *decode_thread(struct windows *w, struct windows_thread *t)
@@ -145,14 +158,18 @@ static const struct stasis_record *decode_thread(struct windows *w, struct windo
         struct decode d = { .w = w,
                             .set = w->fields[STASIS_THREADS],
                             .object = t->object,
+                            .space = thread_space(w, t),
+                            .at = thread_bytes(t),
                             .process = t->process,
                             .thread = t,
                             .arena = &w->scratch[STASIS_THREADS],
                             .quiet = t->decoded };
         stasis_arena_reset(d.arena);
         fields_decode(&d);
-        if (!t->decoded)
+        if (!t->decoded && !t->ghost && !t->freed) /* of a thread that is gone there is nothing to check */
                 thread_checks(&d);
+        if (t->ghost)
+                name_places(&d, t);
         t->decoded = true;
         return &d.set->record;
 }
@@ -162,6 +179,8 @@ static const struct stasis_record *decode_process(struct windows *w, uint32_t in
         struct decode d = { .w = w,
                             .set = w->fields[STASIS_PROCESSES],
                             .object = w->process[index].object,
+                            .space = w->kernel,
+                            .at = w->process[index].object,
                             .process = index,
                             .arena = &w->scratch[STASIS_PROCESSES] };
         stasis_arena_reset(d.arena);
@@ -240,7 +259,7 @@ static enum stasis_status process_of_pid(struct windows *w, uint64_t pid, uint32
         if (status != STASIS_OK)
                 return status;
         for (size_t i = 0; i < w->process_count; i++)
-                if (w->process[i].pid_known && w->process[i].pid == pid) {
+                if (w->process[i].pid_known && w->process[i].pid == pid && !w->process[i].ghost) {
                         *ret_index = (uint32_t)i;
                         return STASIS_OK;
                 }
@@ -270,26 +289,24 @@ static enum stasis_status windows_thread_at(void *priv, uint64_t object, const s
         enum stasis_status status = windows_walk(w, err);
         if (status != STASIS_OK)
                 return status;
-        for (size_t i = 0; i < w->thread_count; i++)
-                if (w->thread[i].object == object) {
-                        *ret_record = decode_thread(w, &w->thread[i]);
-                        return STASIS_OK;
-                }
+        uint32_t known = address_map_get(&w->thread_at, object);
+        if (known != ADDRESS_MAP_NONE) {
+                *ret_record = decode_thread(w, &w->thread[known]);
+                return STASIS_OK;
+        }
         const char *why = windows_thread_refused(w, object);
         if (why)
                 return stasis_fail(err, STASIS_ABSENT, "0x%" PRIx64 " is no thread object: %s", object, why);
         uint64_t owner;
-        uint32_t process = 0;
         if (windows_owner_of(w, object, &owner) != STASIS_OK)
                 return stasis_fail(err, STASIS_ABSENT, "0x%" PRIx64 ": its process is not readable", object);
-        while (process < w->process_count && w->process[process].object != owner)
-                process++;
+        size_t process = windows_process_of(w, owner);
         if (process == w->process_count)
                 return stasis_fail(err, STASIS_ABSENT,
                                    "0x%" PRIx64 " looks like a thread of the process at 0x%" PRIx64
                                    ", which is on no list",
                                    object, owner);
-        w->lone = (struct windows_thread){ .object = object, .process = process };
+        w->lone = (struct windows_thread){ .object = object, .process = (uint32_t)process };
         *ret_record = decode_thread(w, &w->lone);
         return STASIS_OK;
 }
@@ -357,6 +374,7 @@ const struct stasis_os stasis_os_windows = {
         .module_debug = module_debug,
         .unloaded = windows_unloaded,
         .processors = windows_processor_list,
+        .sources = windows_sources,
         .space = windows_space,
         .process_root = windows_process_root,
         .process_space = windows_process_space,

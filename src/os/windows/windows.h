@@ -11,7 +11,7 @@
  *   object_header.c type and name of any executive object; object_types.c: which types there are
  *   objects.c       what is a process, what is a thread, whose it is; the process list
  *   processors.c    processor blocks
- *   sources.c       the ways of finding threads
+ *   sources.c       the ways of finding threads; sources.h, source_*.c
  *   triage.c        what takes the place of all that in a virtual image (a triage dump)
  *   handle_table.c  handle tables and PspCidTable: entries of every form, tables of every depth
  *   unloaded.c      drivers that were unloaded
@@ -30,6 +30,7 @@
 
 #include <stasis/stasis.h>
 
+#include "../address_map.h"
 #include "../layout.h"
 #include "../list.h"
 #include "../record.h"
@@ -50,6 +51,7 @@
 enum { DISPATCHER_PROCESS = 3, DISPATCHER_THREAD = 6 };
 enum {
         THREAD_STATE_INITIALIZED = 0,
+        THREAD_STATE_READY = 1,
         THREAD_STATE_RUNNING = 2,
         THREAD_STATE_TERMINATED = 4,
         THREAD_STATE_WAITING = 5,
@@ -76,10 +78,33 @@ struct windows_places {
         struct place process_token, token_user_count, token_users, token_restricted_count, token_restricted,
                 token_capability_count, token_capabilities, token_owner_index, token_type, token_privileges_present,
                 token_privileges_enabled, token_privileges_default, token_privileges, token_privilege_count;
+        /* of rings, of what is waited for, and of what leads to objects */
+        struct place wait_links, queue_links, prcb_wait_list, prcb_ready_queues, mutant_owner, header_wait_list,
+                wait_block_links, wait_block_thread, wait_block_next, wait_block_count, type_list, object_table;
 };
 
-/* The ways of finding a thread; bit 1 << source in sources. Order and names are those of the table in sources.c. */
-enum windows_source { SOURCE_PROCESS_LIST, SOURCE_KPROCESS_LIST, SOURCE_PRCB, SOURCE_DUMP, SOURCE_COUNT };
+/*
+ * The ways of finding a thread (the first, the second last and the last also a process); bit 1 << source in sources.
+ * Names are those of the table in sources.c. SOURCE_OWNER: the process pointer of a thread that another way found.
+ */
+enum windows_source {
+        SOURCE_PROCESS_LIST,
+        SOURCE_KPROCESS_LIST,
+        SOURCE_PRCB,
+        SOURCE_DUMP,
+        SOURCE_CID,
+        SOURCE_WAIT_LIST,
+        SOURCE_READY_QUEUE,
+        SOURCE_QUEUE,
+        SOURCE_MUTANT,
+        SOURCE_WAIT_BLOCK,
+        SOURCE_TYPE_LIST,
+        SOURCE_HANDLE_TABLE,
+        SOURCE_HEADER_SCAN,
+        SOURCE_POOL_SCAN,
+        SOURCE_OWNER,
+        SOURCE_COUNT
+};
 
 /* What led to the layout, and how sure that is: exact, strong, likely, weak, given. */
 struct windows_evidence {
@@ -91,6 +116,8 @@ struct windows_process {
         uint64_t peb32; /* of a WoW64 process, else 0 */
         char name[17];
         bool name_known, pid_known, wow64, idle;
+        bool torn;  /* one of its thread lists */
+        bool ghost; /* no such process is there any more; threads that a scan found say that they were its */
         int8_t base_priority;
         bool base_priority_known;
         uint32_t threads; /* found */
@@ -105,7 +132,13 @@ struct windows_thread {
         uint32_t process;          /* index of the process on whose list (or whose KTHREAD.Process) it is */
         uint32_t sources;
         bool behind_tear;
+        bool listed;  /* process is the one on whose list it is, and not only what its own pointer says */
         bool decoded; /* once before: its notes are there */
+        /* Of what a scan found: */
+        bool freed;          /* the block of pool that it is in is free */
+        bool ghost;          /* its address does not lead to it any more: it is read at pa */
+        uint16_t shape_bits; /* thread_shape.h; 0: no scan saw it */
+        uint64_t pa;         /* of a ghost */
 };
 
 struct frames;     /* stand.h */
@@ -123,6 +156,7 @@ struct windows {
         const struct stasis_image *image;
         struct stasis_space *kernel; /* System's address space */
         struct stasis_space *user;   /* of the process that was asked for last */
+        struct stasis_space *flat;   /* physical memory by its own addresses, for ghosts; NULL: none was needed */
         uint32_t user_process;       /* its index; UINT32_MAX: none */
         struct pager *pager;         /* what is behind both where they have no page; NULL in a virtual image */
         struct pager_view kernel_view, user_view;
@@ -149,7 +183,6 @@ struct windows {
         uint32_t revision[4];
         struct windows_evidence layout_evidence;
         struct windows_places at;
-
         uint64_t process_head;  /* PsActiveProcessHead; 0: the ring was entered at System's own links */
         uint64_t system_object; /* System's EPROCESS */
         uint64_t module_head;
@@ -161,7 +194,12 @@ struct windows {
         size_t process_count, process_capacity;
         struct windows_thread *thread;
         size_t thread_count, thread_capacity;
-        struct windows_thread lone; /* one given by address that no source saw */
+        struct address_map process_at, thread_at; /* indices by object */
+        size_t ghost_processes;                   /* behind all others */
+        uint32_t sources_ran;                     /* 1 << enum windows_source: those that could have seen a thread */
+        bool ids_torn;                            /* pages or objects of PspCidTable were not readable */
+        bool lists_walked;                        /* the thread lists of all processes known so far */
+        struct windows_thread lone;               /* one given by address that no source saw */
         bool walked;
         bool listed; /* the walk is over: processes and threads are those of the answer */
         enum stasis_status walk_status;
@@ -263,11 +301,24 @@ enum stasis_status windows_walk(struct windows *w, struct stasis_error *err) STA
 /* NULL: it is one. Else why it is none, as a sentence's end ("its dispatcher header is not a thread's"). */
 const char *windows_thread_refused(const struct windows *w, uint64_t object);
 const char *windows_process_refused(const struct windows *w, uint64_t object);
+/* A thread's bytes: at its address in the kernel's space, or a ghost's where they were found. */
+static inline struct stasis_space *thread_space(const struct windows *w, const struct windows_thread *t)
+{
+        return t->ghost ? w->flat : w->kernel;
+}
+static inline uint64_t thread_bytes(const struct windows_thread *t) { return t->ghost ? t->pa : t->object; }
 /* The EPROCESS that owns a thread object, by KTHREAD.Process or what this version has in its place. */
+enum stasis_status windows_owner_in(const struct windows *w, struct stasis_space *space, uint64_t thread,
+                                    uint64_t *ret_process) STASIS_MUST_CHECK;
 enum stasis_status windows_owner_of(const struct windows *w, uint64_t thread, uint64_t *ret_process) STASIS_MUST_CHECK;
 /* What is no longer loaded: as the triage dump lists it, or MmUnloadedDrivers, through the debugger block. */
 const struct stasis_unloaded *windows_unloaded(void *priv, size_t *ret_count);
 const char *windows_source_name(enum windows_source source);
+const struct stasis_source *windows_sources(void *priv, size_t *ret_count);
+/* The ways that should lead to this thread and do not; bits. */
+uint32_t windows_unseen_by(const struct windows *w, const struct windows_thread *t);
+/* Why (a row of the table in hidden.c), NULL where there is nothing to explain; *ret_text may be NULL. */
+const char *windows_hidden_why(const struct windows *w, const struct windows_thread *t, const char **ret_text);
 /* The space of process index, through w->user; NULL where its page tables are not known. */
 struct stasis_space *windows_user_space(struct windows *w, uint32_t process);
 const struct modules *windows_user_modules(struct windows *w, uint32_t process);

@@ -30,6 +30,10 @@ NAMED = "IMAGE"                             # stands for the path in expected ou
 # A dump's header tells more, and the dump holds a decoded debugger block, which tells the exact layout.
 HEADER_FACTS = {"kdbg", "kdbg_form", "system_time", "up_time", "build_lab", "service_pack", "absent", "layout",
                 "layout_evidence", "layout_confidence"}
+# What `threads` looks through, of the ways that the truth tells, in the order of `sources`.
+LOOKED = ["process-list", "kprocess-list", "prcb", "cid-table", "handle-table"]
+# Ways that hang on what threads wait for: where the truth tells one it must be there; more of them is no difference.
+DEPENDENT = {"wait-list", "ready-queue", "queue", "mutant-owner", "wait-block", "type-list", "thread-owner"}
 SAMPLE = 200                                # addresses a process
 SHOWN = 25                                  # differences of one image
 OF_PROCESSOR = {"kernel_registers", "user_registers", "wow64_registers"} | {
@@ -171,15 +175,38 @@ def by_object(diff, what, truth, got):
     return [(truth[at], seen[at]) for at in sorted(set(truth) & set(seen))]
 
 
-def expected(truth, recipe):
-    """Without processors there is no Idle: `idle = false` in a recipe says that this version's cannot be had."""
-    processes, threads = truth["processes"], truth["threads"]
+def looked(each, ways=tuple(LOOKED)):
+    return [way for way in ways if way in each["ways"]]
+
+
+def expected(truth, recipe, ways=tuple(LOOKED)):
+    """The processes and threads that one of the ways leads to, and each thread with those that lead to it.
+
+    A thread leads to its process. Without processors there is no Idle: `idle = false` in a recipe says that this
+    version's cannot be had."""
+    threads = truth["threads"] + [t for t in truth["hidden"]["threads"] if looked(t, (*ways, *DEPENDENT))]
+    owners = {t["facts"]["process_object"] for t in threads}
+    processes = truth["processes"] + [p for p in truth["hidden"]["processes"]
+                                      if looked(p, ways) or p["object"] in owners]
     if not recipe.get("idle", True):
         processes = [p for p in processes if p["pid"] != 0]
         threads = [t for t in threads if t["facts"]["process"] != "Idle"]
         for thread in threads:
             thread["facts"].pop("running_on", None)
+    for thread in threads:
+        if "sources" in thread["facts"]:
+            thread["facts"]["sources"] = looked(thread, ways)
+    for process in processes:
+        process["threads"] = sum(1 for t in threads if t["facts"]["process_object"] == process["object"])
     return processes, threads
+
+
+def check_sources(diff, who, each, got):
+    """Those that hang on what threads wait for, by themselves; what is left is compared like every other fact."""
+    lacking = sorted(set(each["ways"]) & DEPENDENT - set(got["sources"]))
+    if lacking:
+        diff.add(f"{who}: sources: {', '.join(lacking)} is not among {got['sources']}")
+    return dict(got, sources=[s for s in got["sources"] if s not in DEPENDENT])
 
 
 # ---------------------------------------------------------------- one image
@@ -198,8 +225,9 @@ def check_image(binary, path, recipe, truth, more=True):
         diff.add("no JSON on standard output")
         return diff, None, None
     for want, got in by_object(diff, "thread", [t["facts"] for t in threads], answer["threads"]):
-        absent = next(t["absent"] for t in threads if t["facts"] is want)
-        compare_facts(diff, f"tid {want['tid']}", want, absent, got)
+        each = next(t for t in threads if t["facts"] is want)
+        got = check_sources(diff, f"tid {want['tid']}", each, got)
+        compare_facts(diff, f"tid {want['tid']}", want, each["absent"], got)
         told_waits.compare(diff, f"tid {want['tid']}", want, got)
     check_notes(diff, recipe, answer["notes"])
     if more:
@@ -210,6 +238,41 @@ def check_image(binary, path, recipe, truth, more=True):
         if not (key == "processors" and not recipe.get("idle", True)) and not same(want, got):
             diff.add(f"system: {key}: want {want}, got {got}")
     return diff, answer, text
+
+
+def why_hidden(thread):
+    """The reason that the command gives, from the ways; None where it depends on more than these."""
+    ways, ended = set(thread["ways"]), "Terminated" == thread["facts"].get("state")
+    if "unmapped-pool" in ways or "freed-pool" in ways:
+        return "unmapped" if "unmapped-pool" in ways else "freed"
+    if ended or ways & DEPENDENT or "prcb" in ways:
+        return None
+    if not ways - {"pool-scan"}:
+        return "scan-only"
+    return "cid-only" if not ways - {"pool-scan", "cid-table"} else None
+
+
+def check_scan(diff, binary, path, recipe, truth):
+    """With a scan of all memory: every thread of the truth, also those that only free or unmapped memory has."""
+    status, text, errors = stasis(binary, "threads", path, "--format", "json", "--scan")
+    if errors:
+        diff.add(f"--scan: standard error: {errors.strip()}")
+    every = truth["threads"] + truth["hidden"]["threads"]
+    if not recipe.get("idle", True):
+        every = [t for t in every if t["facts"]["process"] != "Idle"]
+    for want, got in by_object(diff, "scanned thread", [t["facts"] for t in every], json.loads(text)["threads"]):
+        each = next(t for t in every if t["facts"] is want)
+        who = f"tid {want['tid']}, scanned"
+        tagged = bool({"pool-scan", "freed-pool", "unmapped-pool"} & set(each["ways"]))
+        if "pool-scan" in each["ways"] or tagged:
+            diff.check(f"{who}: header-scan", True, "header-scan" in got["sources"])
+            diff.check(f"{who}: pool-scan", tagged, "pool-scan" in got["sources"])
+        if why_hidden(each):
+            diff.check(f"{who}: hidden", why_hidden(each), got["hidden"])
+        if tagged and not looked(each, (*LOOKED, *DEPENDENT)):
+            diff.check(f"{who}: tid", want["tid"], got["tid"])
+            diff.check(f"{who}: create_time", want.get("create_time"), got["create_time"])
+            diff.check(f"{who}: exit_time", want.get("exit_time"), got["exit_time"])
 
 
 def check_notes(diff, recipe, notes):
@@ -305,6 +368,7 @@ def check_without_pagefile(diff, binary, path, truth):
             continue
         for key, why in thread["behind"].items():
             facts[key], absent[key] = None, [why]
+        facts.pop("sources", None)
         compare_facts(diff, f"tid {facts['tid']} without page file", facts, absent, got[number(facts["object"])])
 
 
@@ -414,6 +478,7 @@ def run_case(binary, case, folder, update, first):
         elif answer:
             raw = comparable(answer)
             check_translations(diff, binary, path, system)
+            check_scan(diff, binary, path, recipe, truth)
             check_pages(diff, binary, path, truth)
             check_without_pagefile(diff, binary, path, truth)
             _, table, _ = stasis(binary, "threads", path)

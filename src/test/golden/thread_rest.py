@@ -249,24 +249,24 @@ class Rest(ThreadIo):
     # ------------------------------------------------------------ who names it
 
     def _sources(self):
-        """Lists that hold it, and processor blocks that name it; what a partial version's table lacks is no source."""
+        """Lists that hold it, and processor blocks that name it; what a partial version's table lacks is no source.
+
+        Those of a process that is on no list are ways all the same: whoever finds the process goes through them."""
         r, o, system = self.recipe, self.object, self.system
-        process, told = self.process.object, []
-        if not self.process.recipe.get("unlinked"):
-            if system.object(process.va, "_EPROCESS").has("ThreadListHead") and \
-                    system.object(o.va, "_ETHREAD").has("ThreadListEntry") and not r.get("idle") and \
-                    self.process.lists(self, "_EPROCESS"):
-                told.append("process-list")
-            if self.process.lists(self, "_KPROCESS"):
-                told.append("kprocess-list")
+        process, lists = self.process.object, []
+        if system.object(process.va, "_EPROCESS").has("ThreadListHead") and \
+                system.object(o.va, "_ETHREAD").has("ThreadListEntry") and not r.get("idle") and \
+                self.process.lists(self, "_EPROCESS"):
+            lists.append("process-list")
+        if self.process.lists(self, "_KPROCESS"):
+            lists.append("kprocess-list")
         named = r.get("idle") or self.truth["state"] in ("Running", "Standby")
-        if named and system.prcb[0].known("CurrentThread"):
-            told.append("prcb")
-        self.truth["sources"] = told
-        self.ways = sorted(told + self._more_ways())
+        blocks = ["prcb"] if named and system.prcb[0].known("CurrentThread") else []
+        self.truth["sources"] = ([] if self.process.recipe.get("unlinked") else lists) + blocks
+        self.ways = sorted(lists + blocks + self._more_ways())
 
     def _more_ways(self):
-        """Where it could also be found, though nothing looks there yet: CID table, pool, handles."""
+        """Where else it can be found: CID table, pool; handles come later (open_handles)."""
         r, out = self.recipe, []
         if r.get("idle") or not self.system.cid.known:
             return out

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All of physical memory, for thread objects: at every aligned place, what begins like a dispatcher header of a thread
+ * is held against the invariants of one (thread_shape.h), and pool tags are remembered. What is believed and lies where
+ * the page tables say is a sighting like any other. What lies where no table leads to, or where another page has taken
+ * its address, is what is left of a thread that ended: it is listed apart, read by its physical address.
+ *
+ * The tag is asked of the block that the object is in: pool-scan. Blocks of a whole page and more have their tag
+ * elsewhere (PoolBigPageTable), what the segment heap keeps without a pool header has none, and a driver may wipe it:
+ * the header scan needs none.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scan.h"
+#include "sources.h"
+#include "thread_shape.h"
+
+enum { PATTERN_HEADER, PATTERN_TAG };
+#define TAG_BEFORE 0x180 /* the tag's place before the object: pool header, optional headers, the header, alignment */
+#define TAG UINT64_C(0x65726854) /* "Thre", and "Thr\xe5" but for the highest bit (PROTECTED_POOL) */
+#define TAG_MASK UINT64_C(0x7fffffff)
+
+struct thread_scan {
+        struct windows *w;
+        struct thread_shape shape;
+        unsigned bits_page, bits;
+        size_t living, listed, ghosts, refused;
+};
+
+/* In a worker: what can be said of the page alone. */
+static bool accept(const void *ctx, uint32_t pattern, struct stasis_bytes page, size_t at, struct scan_hit *hit)
+{
+        const struct thread_scan *s = ctx;
+        if (pattern == PATTERN_TAG)
+                return true;
+        struct stasis_bytes bytes = { page.at + at, page.len - at };
+        struct shape_score score = thread_shape_score(&s->shape, bytes, (uint32_t)(hit->pa & 0xfff));
+        hit->bits = score.bits;
+        return !score.refused && score.bits >= s->bits_page;
+}
+
+/* ---------------------------------------------------------------- one candidate */
+
+/* The tag in the block of which a place is part: the nearest before it, in its page. bits: the pool header's first. */
+static const struct scan_hit *tag_before(const struct scan_hit *hit, size_t i)
+{
+        for (size_t j = i; j-- > 0 && hit[j].pa >= hit[i].pa - TAG_BEFORE && hit[j].pa >> 12 == hit[i].pa >> 12;)
+                if (hit[j].pattern == PATTERN_TAG)
+                        return &hit[j];
+        return NULL;
+}
+
+/* PoolType in the block's header: 0 where it is free. Nine low bits of the third and fourth byte on x86, one byte on
+ * x64. */
+static bool is_free(const struct windows *w, const struct scan_hit *tag)
+{
+        struct stasis_bytes head = stasis_image_view(w->image, tag->pa, 8);
+        if (head.len < 8)
+                return false;
+        return w->is64 ? head.at[3] == 0 : head.at[3] >> 1 == 0;
+}
+
+/*
+ * Scored with all bytes of the object: those of its page, and where it goes on behind that, those that its own address
+ * leads to.
+ */
+static struct shape_score score_whole(struct thread_scan *s, uint64_t pa)
+{
+        uint8_t page[4096], object[8192];
+        size_t here = 4096 - (size_t)(pa & 0xfff), size = s->shape.size;
+        struct stasis_bytes bytes = stasis_image_piece(s->w->image, pa, page, here);
+        uint32_t low = (uint32_t)(pa & 0xfff);
+        struct shape_score score = thread_shape_score(&s->shape, bytes, low);
+        if (score.refused || size <= here || size > sizeof object || !score.va ||
+            stasis_space_read(s->w->kernel, score.va, object, size) != STASIS_OK)
+                return score;
+        uint64_t now;
+        if (stasis_space_pa(s->w->kernel, score.va, &now) != STASIS_OK || now != pa)
+                return score;
+        return thread_shape_score(&s->shape, (struct stasis_bytes){ object, size }, low);
+}
+
+/* Physical memory as a space of its own: its addresses are the image's. */
+static bool open_flat(struct windows *w)
+{
+        if (w->flat)
+                return true;
+        w->flat = malloc(sizeof *w->flat);
+        if (w->flat)
+                stasis_space_init(w->flat, w->image, &stasis_paging_flat64, 0);
+        return w->flat;
+}
+
+static enum stasis_status add_ghost(struct thread_scan *s, uint64_t pa, const struct shape_score *score,
+                                    uint32_t sources)
+{
+        struct windows *w = s->w;
+        struct windows_thread t = {
+                .object = score->va, .ghost = true, .pa = pa, .sources = sources, .shape_bits = (uint16_t)score->bits
+        };
+        uint64_t owner = 0;
+        if (w->thread_count >= WINDOWS_THREADS_MAX)
+                return STASIS_LIMIT;
+        if (!open_flat(w))
+                return STASIS_NOMEM;
+        if (windows_owner_in(w, w->flat, pa, &owner) != STASIS_OK)
+                return STASIS_OK;
+        size_t index = windows_process_of(w, owner);
+        if (index == w->process_count && !windows_add_ghost_process(w, owner, pa))
+                return STASIS_NOMEM;
+        t.process = (uint32_t)index;
+        if (!stasis_grow(&w->thread, &w->thread_capacity, w->thread_count + 1, sizeof *w->thread))
+                return STASIS_NOMEM;
+        w->thread[w->thread_count++] = t;
+        s->ghosts++;
+        return STASIS_OK;
+}
+
+/* Something that lies where its own address leads: known, new, or one whose process is gone. */
+static enum stasis_status saw_living(struct thread_scan *s, const struct shape_score *score, uint32_t sources,
+                                     bool freed, uint64_t pa)
+{
+        struct windows *w = s->w;
+        bool known = address_map_get(&w->thread_at, score->va) != ADDRESS_MAP_NONE, is = false;
+        enum stasis_status status = windows_saw_thread(w, score->va, SOURCE_HEADER_SCAN, &is);
+        if (status != STASIS_OK)
+                return status;
+        if (!is)
+                return add_ghost(s, pa, score, sources);
+        struct windows_thread *t = &w->thread[address_map_get(&w->thread_at, score->va)];
+        t->sources |= sources;
+        t->freed |= freed && !known;
+        t->shape_bits = (uint16_t)score->bits;
+        s->living += known;
+        s->listed += !known;
+        return STASIS_OK;
+}
+
+static enum stasis_status take_hit(struct thread_scan *s, const struct scan_hit *hit, size_t i)
+{
+        struct windows *w = s->w;
+        const struct scan_hit *tag = tag_before(hit, i);
+        struct shape_score score = score_whole(s, hit[i].pa);
+        uint64_t pa;
+        if (score.refused || score.bits < s->bits || !score.va) {
+                s->refused++;
+                return STASIS_OK;
+        }
+        uint32_t sources = 1u << SOURCE_HEADER_SCAN | (tag ? 1u << SOURCE_POOL_SCAN : 0);
+        if (stasis_space_pa(w->kernel, score.va, &pa) == STASIS_OK && pa == hit[i].pa)
+                return saw_living(s, &score, sources, tag && is_free(w, tag), pa);
+        return add_ghost(s, hit[i].pa, &score, sources);
+}
+
+/* ---------------------------------------------------------------- the pass */
+
+static void progress(void *ctx, uint64_t done, uint64_t total)
+{
+        const struct windows *w = ctx;
+        system_progress(w->system, "scan for threads", done, total);
+}
+
+enum stasis_status windows_find_by_scan(struct windows *w)
+{
+        struct thread_scan s = { .w = w,
+                                 .bits_page = w->is64 ? SHAPE_BITS_PAGE_64 : SHAPE_BITS_PAGE_32,
+                                 .bits = w->is64 ? SHAPE_BITS_64 : SHAPE_BITS_32 };
+        struct scan scan = { .image = w->image,
+                             .accept = accept,
+                             .ctx = &s,
+                             .jobs = w->system->options.jobs,
+                             .progress = progress,
+                             .progress_ctx = w };
+        struct scan_result result;
+        thread_shape_bind(w->layout, w->system_start, &s.shape);
+        scan.align = s.shape.align;
+        scan.pattern[PATTERN_HEADER].mask = SHAPE_HEADER_MASK;
+        scan.pattern[PATTERN_HEADER].want = SHAPE_HEADER;
+        scan.pattern[PATTERN_TAG].mask = TAG_MASK << 32;
+        scan.pattern[PATTERN_TAG].want = TAG << 32;
+        enum stasis_status status = scan_run(&scan, &result);
+        for (size_t i = 0; status == STASIS_OK && i < result.count; i++)
+                if (result.hit[i].pattern == PATTERN_HEADER)
+                        status = take_hit(&s, result.hit, i);
+        if (status != STASIS_OK)
+                return status;
+        system_trace(w->system, "header-scan", true,
+                     "%" PRIu64
+                     " bytes: %zu threads that were known, %zu that were not, %zu without an address; %zu places "
+                     "looked like one at first",
+                     result.bytes, s.living, s.listed, s.ghosts, s.refused);
+        if (result.cut)
+                system_note(w->system, STASIS_NOTE_MISSING, "scan-cut", result.hit[result.count - 1].pa, -1, -1,
+                            "the scan for threads ended at physical 0x%" PRIx64 ": too many places look like one",
+                            result.hit[result.count - 1].pa);
+        free(result.hit);
+        return STASIS_OK;
+}
