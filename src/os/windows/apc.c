@@ -112,9 +112,10 @@ void derive_apcs(struct decode *d, struct stasis_fact *fact)
         uint64_t head = fact->va;
         bool saved = fact_is(attached) && attached->value && io->saved_apc_state.has;
         uint64_t saved_head = d->object + io->saved_apc_state.offset;
-        for (uint8_t which = 0; which < (saved ? 4 : 2); which++) {
+        for (unsigned which = 0; which < (saved ? 4u : 2u); which++) {
                 uint64_t from = which & WHICH_SAVED ? saved_head : head;
-                if (!list_queue(d, &maker, from + (which & WHICH_USER ? 2u * d->w->pointer_size : 0), which, fact))
+                if (!list_queue(d, &maker, from + (which & WHICH_USER ? 2u * d->w->pointer_size : 0), (uint8_t)which,
+                                fact))
                         return;
         }
         list_end(&maker, fact);

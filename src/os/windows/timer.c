@@ -22,9 +22,9 @@ static bool is_timer(const struct decode *d, const struct thread_io *io, uint64_
         uint64_t header, flink, back, head = timer + io->timer_waiters.offset;
         return read_place(w->kernel, timer, &io->timer_type, &header) == STASIS_OK &&
                (is_dispatcher(header, TIMER_NOTIFICATION) || is_dispatcher(header, TIMER_SYNCHRONIZATION)) &&
-               (!io->timer_waiters.has || (read_pointer(w, w->kernel, head, &flink) == STASIS_OK &&
-                                           read_pointer(w, w->kernel, flink + w->pointer_size, &back) == STASIS_OK &&
-                                           back == head));
+               (!io->timer_waiters.has ||
+                (read_pointer(w, w->kernel, head, &flink) == STASIS_OK &&
+                 read_pointer(w, w->kernel, flink + w->pointer_size, &back) == STASIS_OK && back == head));
 }
 
 /* From the link back to the ETIMER, and from there to its APC, where this is such a timer. */
