@@ -21,6 +21,7 @@
 #define UTS_AT 0x4b000u
 #define PAGES_AT 0x4c000u /* the pointers vmemmap_base and task_struct_cachep: null until tl_slab */
 #define CACHE_AT 0x4d000u
+#define PID_HASH_AT 0x4e000u /* the pointer, and behind it pidhash_shift */
 
 /* In physical memory. */
 #define TABLES_PA 0x500000u
@@ -195,6 +196,40 @@ static void member(struct btf *b, const char *text, uint32_t of, uint32_t offset
         word(b, offset * 8);
 }
 
+static const char *member_name(const struct tl *t, int i)
+{
+        if (i == TL_STATE && t->era)
+                return "state";
+        if (i == TL_PID_LINKS && t->era)
+                return "pids";
+        return i == TL_THREAD_NODE && t->era == TL_2_6 ? "filler" : members[i].name;
+}
+
+/* The ids: a tree of either kind, or upids in a hash. */
+static void write_btf_pids(struct btf *b, const struct tl *t, uint32_t u8, uint32_t u32, uint32_t pointer,
+                           uint32_t hlist, uint32_t heads)
+{
+        uint32_t p = t->pointer, slots = array(b, pointer, u32, 64);
+        bool hash = t->era >= TL_3_14, radix = t->era == TL_4_15;
+        uint32_t tree = type(b, radix ? "radix_tree_root" : "xarray", 4, 1, 0x10);
+        member(b, radix ? "rnode" : "xa_head", pointer, 8);
+        uint32_t idr = type(b, "idr", 4, 1, 0x18);
+        member(b, "idr_rt", tree, 0);
+        (void)type(b, "pid_namespace", 4, 1, 0x100);
+        member(b, hash ? "filler" : "idr", idr, 0);
+        (void)type(b, radix ? "radix_tree_node" : "xa_node", 4, 2, 8 + 64 * p);
+        member(b, "shift", u8, 0);
+        member(b, "slots", slots, 8);
+        uint32_t upid = type(b, "upid", 4, 3, 0x20);
+        member(b, "nr", u32, 0);
+        member(b, "ns", pointer, 8);
+        member(b, hash ? "pid_chain" : "filler", hlist, 0x10);
+        uint32_t numbers = array(b, upid, u32, 1);
+        (void)type(b, "pid", 4, 2, 0x60);
+        member(b, "tasks", heads, 8);
+        member(b, "numbers", numbers, 0x20);
+}
+
 static void write_btf(struct tl *t)
 {
         static struct btf b;
@@ -214,30 +249,19 @@ static void write_btf(struct tl *t)
         uint32_t head = type(&b, "hlist_head", 4, 1, p);
         member(&b, "first", pointer, 0);
         uint32_t comm = array(&b, u8, u32, 16), links = array(&b, hlist, u32, 1), heads = array(&b, head, u32, 1);
-        uint32_t slots = array(&b, pointer, u32, 64);
         const uint32_t of[] = { [LONG] = ulong, [INT] = u32,     [U64] = u64,   [POINTER] = pointer,
                                 [LIST] = list,  [HLIST] = links, [COMM] = comm, [ATOMIC] = atomic };
         (void)type(&b, "task_struct", 4, TL_MEMBERS, 0x1000);
         for (int i = 0; i < TL_MEMBERS; i++)
-                member(&b, members[i].name, of[members[i].shape], t->offset[i]);
+                member(&b, member_name(t, i), of[members[i].shape], t->offset[i]);
         (void)type(&b, "mm_struct", 4, 1, 0x100);
         member(&b, "pgd", pointer, 0x18);
         (void)type(&b, "signal_struct", 4, 1, 0x100);
-        member(&b, "thread_head", list, 0x10);
+        member(&b, t->era == TL_2_6 ? "filler" : "thread_head", list, 0x10);
         (void)type(&b, "rq", 4, 2, 0x100);
         member(&b, "curr", pointer, 0x20);
         member(&b, "idle", pointer, 0x20 + p);
-        uint32_t xarray = type(&b, "xarray", 4, 1, 0x10);
-        member(&b, "xa_head", pointer, 8);
-        uint32_t idr = type(&b, "idr", 4, 1, 0x18);
-        member(&b, "idr_rt", xarray, 0);
-        (void)type(&b, "pid_namespace", 4, 1, 0x100);
-        member(&b, "idr", idr, 0);
-        (void)type(&b, "xa_node", 4, 2, 8 + 64 * p);
-        member(&b, "shift", u8, 0);
-        member(&b, "slots", slots, 8);
-        (void)type(&b, "pid", 4, 1, 0x40);
-        member(&b, "tasks", heads, 8);
+        write_btf_pids(&b, t, u8, u32, pointer, hlist, heads);
         (void)type(&b, "page", 4, 3, 0x40);
         member(&b, "compound_head", ulong, 8);
         member(&b, "slab_cache", pointer, 0x18);
@@ -278,9 +302,10 @@ static void write_symbols(struct tl *t)
                 { 'D', "init_pid_ns", t->text + PID_NS_AT },  { 'D', "vmcoreinfo_data", t->text + VMCOREINFO_AT },
                 { 'D', "modules", t->text + MODULES_AT },     { 'D', "nr_cpu_ids", t->text + NR_CPU_IDS_AT },
                 { 'D', "vmemmap_base", t->text + PAGES_AT },  { 'D', "task_struct_cachep", t->text + CACHE_AT },
+                { 'd', "pid_hash", t->text + PID_HASH_AT },   { 'd', "pidhash_shift", t->text + PID_HASH_AT + 8 },
         };
         for (size_t i = 0; t->kind.data_symbols && i < sizeof data / sizeof *data; i++)
-                if (t->kind.btf || i >= 2)
+                if ((t->kind.btf || i >= 2) && (t->era >= TL_3_14 || data[i].type != 'd'))
                         s[n++] = data[i];
         s[n++] = (struct ksyms_symbol){ 'B', "_end", t->text + IMAGE_LEN };
         t->symbols = (struct ksyms){ .order = t->kind.order,
@@ -387,6 +412,25 @@ static void write_task(struct tl *t, unsigned i)
                 list_init(t, small + 0x80 + 0x10);
 }
 
+/* A node of two levels, as pids above 63 need it; or the chain of its bucket, of which there are 16. */
+static void put_pid(struct tl *t, uint64_t ns, uint64_t number, uint64_t pid)
+{
+        uint64_t top = t->direct + HEAP_PA + 0x80000, leaf = top + 0x1000 + (number / 64) * 0x1000, w = t->pointer;
+        uint64_t mark = t->era == TL_4_15 ? 1 : 2, bucket = top + number % 16 * w, chain = pid + 0x20 + 0x10;
+        if (t->era >= TL_3_14) {
+                put_p(t, t->text + PID_HASH_AT, top);
+                tl_put(t, t->text + PID_HASH_AT + 8, 4, 4);
+                put_p(t, pid + 0x20 + 8, ns);
+                put_p(t, chain, tl_get(t, bucket, t->pointer));
+                put_p(t, bucket, chain);
+                return;
+        }
+        put_p(t, ns + 8, top + mark);
+        tl_put(t, top, 1, 6);
+        put_p(t, top + 8 + (number / 64) * w, leaf + mark);
+        put_p(t, leaf + 8 + (number % 64) * w, pid);
+}
+
 static void link_task(struct tl *t, unsigned i)
 {
         const struct task *w = &tasks[i];
@@ -400,12 +444,7 @@ static void link_task(struct tl *t, unsigned i)
         list_add_tail(t, t->direct + SMALL_PA(w->leader) + 0x80 + 0x10, self + t->offset[TL_THREAD_NODE]);
         if (!w->pid)
                 return;
-        /* The tree of ids: a node of two levels, as pids above 63 need it. */
-        uint64_t top = t->direct + HEAP_PA + 0x80000, leaf = top + 0x1000 + (w->pid / 64) * 0x1000;
-        put_p(t, ns + 8, top + 2);
-        tl_put(t, top, 1, 6);
-        put_p(t, top + 8 + (w->pid / 64) * t->pointer, leaf + 2);
-        put_p(t, leaf + 8 + (w->pid % 64) * t->pointer, pid);
+        put_pid(t, ns, w->pid, pid);
         put_p(t, pid + 8, self + t->offset[TL_PID_LINKS]);
 }
 
@@ -459,12 +498,15 @@ static void write_vmcoreinfo(struct tl *t)
         put_p(t, t->text + VMCOREINFO_AT, t->direct + NOTE_PA);
 }
 
-void tl_build(struct tl *t, const struct tl_kind *kind)
+void tl_build(struct tl *t, const struct tl_kind *kind) { tl_build_era(t, kind, TL_SINCE_5_14); }
+
+void tl_build_era(struct tl *t, const struct tl_kind *kind, enum tl_era era)
 {
         static const uint8_t text64[] = { 0x48, 0x8d, 0x25, 0x51, 0x3f, 0xa0, 1, 0 };
         static const uint8_t text32[] = { 0x8b, 0x0d, 0x40, 0xee, 0xc5, 4, 0x0f, 1, 0x15 };
         memset(t, 0, sizeof *t);
         t->kind = *kind;
+        t->era = era;
         t->pointer = kind->mode >= PT_X64 ? 8 : 4;
         t->direct = kind->mode == PT_LA57  ? UINT64_C(0xff11000000000000)
                     : kind->mode == PT_X64 ? UINT64_C(0xffff888000000000)

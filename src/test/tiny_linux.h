@@ -57,6 +57,19 @@ enum tl_member {
         TL_MEMBERS
 };
 
+/*
+ * How its structures are called and linked. Sources: include/linux/sched.h (state became __state in 5.14, thread_group
+ * was joined by signal->thread_head in 3.14), kernel/pid.c and include/linux/idr.h (pid_hash until 4.14; a radix tree
+ * in 4.15 to 4.19, with bit 0 for a node; an XArray since 4.20, with 2), include/linux/pid.h (pids became pid_links
+ * in 4.19).
+ */
+enum tl_era {
+        TL_SINCE_5_14,
+        TL_4_15, /* to 4.18 */
+        TL_3_14, /* to 4.14 */
+        TL_2_6   /* to 3.13 */
+};
+
 /* What kind of kernel. */
 struct tl_kind {
         enum pt_mode mode;
@@ -87,6 +100,7 @@ enum tl_task {
 
 struct tl {
         struct tl_kind kind;
+        enum tl_era era;
         unsigned pointer;
         uint64_t text, direct; /* virtual addresses of the image and of physical address 0 */
         uint32_t offset[TL_MEMBERS], size[TL_MEMBERS];
@@ -100,6 +114,7 @@ struct tl {
 };
 
 void tl_build(struct tl *t, const struct tl_kind *kind);
+void tl_build_era(struct tl *t, const struct tl_kind *kind, enum tl_era era);
 /* The allocator's view of the tasks; without it there is none. */
 void tl_slab(struct tl *t);
 /* Takes the leader of a group of one task off every list, out of the tree of ids, away from its parent. */

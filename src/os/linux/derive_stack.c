@@ -159,8 +159,8 @@ static void unwind_user_side(struct decode *d)
         d->user_why = STASIS_NOT_KNOWN;
         d->user_frame = arena_array(d->arena, struct linux_frame, LINUX_FRAMES_MAX);
         if (d->user_frame)
-                d->user_count = linux_unwind_user(d->l, d->object, d->user_frame, LINUX_FRAMES_MAX, &d->user_why,
-                                                  &d->user_end);
+                d->user_count =
+                        linux_unwind_user(d->l, d->object, d->user_frame, LINUX_FRAMES_MAX, &d->user_why, &d->user_end);
 }
 
 void linux_derive_user_stack(struct decode *d, struct stasis_fact *fact)

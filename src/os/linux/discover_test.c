@@ -174,6 +174,33 @@ START_TEST(facts_of_every_kind)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- older names and links (enum tl_era) */
+
+START_TEST(every_era)
+{
+        const struct tl_kind kind = {
+                PT_X64, _i >= TL_3_14 ? KSYMS_ABSOLUTE : KSYMS_BEFORE, true, true, false, true, 0
+        };
+        tl_build_era(&t, &kind, (enum tl_era)_i);
+        start();
+        ck_assert_uint_eq(count(STASIS_THREADS), 13);
+        ck_assert_uint_eq(count(STASIS_PROCESSES), 10);
+        ck_assert(traced("tasks", true, "pid-table: 11 sightings") && traced("tasks", true, "thread-group: "));
+        for (uint64_t tid = 101; tid < 104; tid++) {
+                const struct stasis_fact *f = fact(tid, "sources");
+                ck_assert_msg(strstr(f->text, "pid-table") && (tid == 101 || strstr(f->text, "thread-group")), "%s",
+                              f->text);
+        }
+        expect_text(1, "state_letter", "S");
+        expect_text(100, "state_letter", "R");
+        expect_text(103, "state_letter", "D");
+        expect_text(104, "state_letter", "Z");
+        expect(101, "state_word", 1);
+        /* the way that this one does not have leads nowhere */
+        ck_assert(!stasis_record_fact(thread(101), "state")->absence);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- modules that no symbol leads to */
 
 #define MODULES_VA(t) ((t)->text + 0x49000) /* the head, in the kernel's data */
@@ -458,6 +485,7 @@ int main(void)
         tcase_add_loop_test(tcase, every_kind, 0, KINDS);
         tcase_add_loop_test(tcase, facts_of_every_kind, 0, KINDS);
         tcase_add_loop_test(tcase, modules_by_shape, 0, 2);
+        tcase_add_loop_test(tcase, every_era, 0, TL_2_6 + 1);
         tcase_add_test(tcase, torn_task_list);
         tcase_add_test(tcase, unlinked_task);
         tcase_add_test(tcase, hidden_task);
