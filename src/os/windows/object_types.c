@@ -51,6 +51,10 @@ static void bind(const struct stasis_layout *layout, struct object_types *t)
         t->type_name = offset_of(layout, "_OBJECT_TYPE.Name", NULL);
         offset_of(layout, "_OBJECT_DIRECTORY.HashBuckets", &t->buckets);
         t->pool_header = stasis_layout_sizeof(layout, "_POOL_HEADER");
+        if (!t->pool_header) { /* the tables of 10586 lost it; alike in every version (WRK, pool.h) */
+                t->pool_header = 2u * stasis_layout_pointer_size(layout);
+                t->at.pool_tag = (struct place){ .has = true, .offset = 4, .size = 4 };
+        }
         for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
                 t->optional[i] = stasis_layout_sizeof(layout, optional[i]);
         t->indexed = t->at.type_index.has;
