@@ -17,11 +17,11 @@ class Module:
 
 def _exception_frame(system):
     """KiSwapContext saves what must be kept in a KEXCEPTION_FRAME, its return address the last member."""
-    shape = system.places["structs"]["_KEXCEPTION_FRAME"]
-    steps = [("alloc", shape["size"] - 8)]
-    steps += [("xmm", 6 + i, 0x30 + 0x10 * i) for i in range(10)]
-    return steps + [("save", name.lower(), shape["members"][name][0])
-                    for name in ("Rbp", "Rbx", "Rdi", "Rsi", "R12", "R13", "R14", "R15")]
+    shape = system.places["structs"].get("_KEXCEPTION_FRAME")
+    size, first = (shape["size"], shape["members"]["Rbp"][0]) if shape else (0x180, 0x138)  # 2003 SP1 has SP2's
+    steps = [("alloc", size - 8)] + [("xmm", 6 + i, 0x30 + 0x10 * i) for i in range(10)]
+    kept = ("rbp", "rbx", "rdi", "rsi", "r12", "r13", "r14", "r15")  # in this order in every version
+    return steps + [("save", name, first + 8 * i) for i, name in enumerate(kept)]
 
 
 def kernel64(system):
