@@ -682,6 +682,65 @@ STASIS_API enum stasis_status stasis_system_process_space(struct stasis_system *
                                                           struct stasis_space **ret_space,
                                                           struct stasis_error *err) STASIS_MUST_CHECK;
 
+/* ---- who waits for whom */
+
+/* A thing that a thread waits for, and who could end that. The members are those of the fact wait_objects. */
+struct stasis_wait {
+        size_t thread;           /* the waiter: its number among STASIS_THREADS */
+        uint64_t object;         /* 0: not readable */
+        uint64_t container;      /* what the object belongs to, or 0 */
+        const char *what;        /* "object", "resource, exclusive", ... (waits_for) */
+        const char *kind;        /* "MutantObject", ...; NULL: not known */
+        const char *type, *name; /* of the object manager; NULL: none, or not known */
+        const char *from;        /* the member that names the owner; NULL: there is none */
+        const size_t *owner;     /* threads that have it, or must answer or end: numbers among STASIS_THREADS */
+        size_t owner_count;
+        size_t process; /* number among STASIS_PROCESSES of a process that must end, or answer; SIZE_MAX: none */
+        bool ends;      /* that process must end: every thread of it. Else any of them may answer */
+        bool alone;     /* nothing else that the thread waits for would do (but for a timeout) */
+        bool timed;     /* the wait also ends after a time */
+};
+
+/* One step of a chain: a thread, or a process that must end or answer. */
+struct stasis_wait_step {
+        size_t thread;  /* SIZE_MAX: the process itself */
+        size_t process; /* of the thread, or it; SIZE_MAX: not known */
+        size_t wait;    /* what the thread waits for: number in stasis_waits.wait. Who holds it is the next step.
+                           SIZE_MAX: a process, or the last step of a chain */
+};
+
+/* From a thread that nobody waits for to one that does not wait for anybody. */
+struct stasis_wait_chain {
+        const struct stasis_wait_step *step;
+        size_t count;
+        size_t depth;    /* threads from its beginning to its end, also where that is told elsewhere: */
+        size_t deadlock; /* the last step is a thread of this one; SIZE_MAX: no */
+        size_t joins;    /* the last step stands in this chain before, which tells how it goes on; SIZE_MAX: no */
+};
+
+/* Threads each of which waits for the next one alone, and the last one for the first. */
+struct stasis_deadlock {
+        const struct stasis_wait_step *step; /* one such cycle; of several through the same threads one */
+        size_t count;
+        const size_t *thread; /* every thread that is in a cycle with these */
+        size_t thread_count;
+        bool timed; /* a wait of the cycle ends after a time, and the deadlock with it */
+};
+
+struct stasis_waits {
+        const struct stasis_wait *wait; /* by thread */
+        size_t wait_count;
+        const struct stasis_wait_chain *chain; /* longest first */
+        size_t chain_count;
+        const struct stasis_deadlock *deadlock; /* by their first thread */
+        size_t deadlock_count;
+        size_t waiting; /* threads that wait for anything */
+        bool cut;       /* there is more than is kept: a note says so */
+};
+/* All of it, as long as the system. STASIS_UNSUPPORTED: such a system (Linux) does not keep who holds what. */
+STASIS_API enum stasis_status stasis_system_waits(struct stasis_system *system, const struct stasis_waits **ret_waits,
+                                                  struct stasis_error *err) STASIS_MUST_CHECK;
+
 /*
  * The other way round: which virtual addresses come to physical ones. One pass over the page tables, however many
  * addresses are asked for; memory grows with these alone. Only what the processor would translate counts.

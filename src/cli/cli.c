@@ -38,6 +38,16 @@ const struct cli_verb cli_verbs[] = {
           "a "
           "stack come last, by the reason.",
           STASIS_THREADS, TABLES, 0, 0, cmd_stacks },
+        { "waits", VERB_WAITS, "IMAGE...", "who waits for whom, and deadlocks",
+          "Tells for what threads wait that others have: deadlocks first, then chains, longest first, from a thread "
+          "that "
+          "nobody waits for to one that does not wait for anybody. A chain stops where another has told the rest. What "
+          "nobody is known to have is in no chain; 'threads --columns tid,wait_objects' lists it, and so do --tid and "
+          "--process here.\n"
+          "A deadlock is proven: each thread of it waits for the next one alone. One whose thread waits for a time "
+          "only is "
+          "said to. A deadlock does not change the exit status. Windows only: Linux does not keep who holds what.",
+          STASIS_THREADS, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_DOT, 0, 0, cmd_waits },
         { "modules", VERB_MODULES, "IMAGE...", "the kernel's modules, or those of a process",
           "Lists the modules of the kernel, or with --process the user modules of that process.", STASIS_MODULES,
           TABLES, 0, 0, cmd_modules },

@@ -24,7 +24,7 @@ enum cli_exit {
         CLI_PARTIAL = 3
 };
 
-enum cli_format { CLI_TEXT, CLI_JSON, CLI_JSONL, CLI_CSV, CLI_RAW };
+enum cli_format { CLI_TEXT, CLI_JSON, CLI_JSONL, CLI_CSV, CLI_RAW, CLI_DOT };
 enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 
 enum cli_verb_bit {
@@ -36,6 +36,7 @@ enum cli_verb_bit {
         VERB_TRANSLATE = 1 << 5,
         VERB_READ = 1 << 6,
         VERB_STACKS = 1 << 7,
+        VERB_WAITS = 1 << 8,
         VERB_SYMBOLS = 1 << 9,
         VERB_LISTS = VERB_PROCESSES | VERB_THREADS | VERB_THREAD | VERB_MODULES,
         VERB_ALL = (1 << 10) - 1
@@ -106,6 +107,7 @@ enum cli_exit cmd_processes(struct cli *cli);
 enum cli_exit cmd_threads(struct cli *cli);
 enum cli_exit cmd_stacks(struct cli *cli);
 enum cli_exit cmd_symbols(struct cli *cli);
+enum cli_exit cmd_waits(struct cli *cli);
 enum cli_exit cmd_thread(struct cli *cli);
 enum cli_exit cmd_modules(struct cli *cli);
 enum cli_exit cmd_translate(struct cli *cli);

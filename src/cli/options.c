@@ -9,15 +9,15 @@
 
 #define AT(member) offsetof(struct cli, member)
 
-#define VERB_SYSTEM (VERB_INFO | VERB_LISTS | VERB_STACKS | VERB_SYMBOLS | VERB_TRANSLATE | VERB_READ)
+#define VERB_SYSTEM (VERB_INFO | VERB_LISTS | VERB_STACKS | VERB_SYMBOLS | VERB_WAITS | VERB_TRANSLATE | VERB_READ)
 
 const struct cli_option cli_options[] = {
-        { "format", 'f', "FORMAT", "text|json|jsonl|csv|raw", VERB_ALL, TAKE_CHOICE, AT(format),
+        { "format", 'f', "FORMAT", "text|json|jsonl|csv|raw|dot", VERB_ALL, TAKE_CHOICE, AT(format),
           "how to print the answer (text)" },
         { "process", 'p', "PID", NULL,
-          VERB_THREADS | VERB_STACKS | VERB_MODULES | VERB_SYMBOLS | VERB_TRANSLATE | VERB_READ, TAKE_NUMBER,
-          AT(process), "only this process: its threads, its user modules, its address space" },
-        { "tid", 't', "TID", NULL, VERB_THREADS | VERB_THREAD | VERB_STACKS, TAKE_NUMBER, AT(tid),
+          VERB_THREADS | VERB_STACKS | VERB_WAITS | VERB_MODULES | VERB_SYMBOLS | VERB_TRANSLATE | VERB_READ,
+          TAKE_NUMBER, AT(process), "only this process: its threads, its user modules, its address space" },
+        { "tid", 't', "TID", NULL, VERB_THREADS | VERB_THREAD | VERB_STACKS | VERB_WAITS, TAKE_NUMBER, AT(tid),
           "only threads with this id" },
         { "object", 0, "ADDRESS", NULL, VERB_THREAD, TAKE_ADDRESS, AT(object),
           "the thread whose object is here, in a list or not; refused where there is none" },

@@ -19,6 +19,8 @@ struct os_root {
         struct stasis_mapping like;
 };
 
+struct wait_input; /* waits.h */
+
 struct stasis_os {
         const char *name, *title;
         /* Is something of it at hand without a search? Such a one is tried first. NULL: never. */
@@ -50,6 +52,11 @@ struct stasis_os {
         const struct stasis_unloaded *(*unloaded)(void *priv, size_t *ret_count);
         const struct stasis_processor *(*processors)(void *priv, size_t *ret_count);
         const struct stasis_source *(*sources)(void *priv, size_t *ret_count);
+        /*
+         * Every wait of every thread, in system->arena, and the process of each thread. NULL: who holds what is not
+         * kept by such a system.
+         */
+        enum stasis_status (*waits)(void *priv, struct wait_input *ret_input, struct stasis_error *err);
         /* Of process number index; false past the last. After STASIS_PROCESSES were counted. NULL where not known. */
         bool (*process_root)(void *priv, size_t index, struct os_root *ret_root);
         enum stasis_status (*process_space)(void *priv, uint64_t pid, struct stasis_space **ret_space,
@@ -69,6 +76,7 @@ struct stasis_system {
         struct stasis_inference *inference;
         size_t inference_count;
         size_t notes_dropped;
+        const struct stasis_waits *waits; /* made on the first call */
         const struct stasis_os *os;
         void *priv;
 };

@@ -17,6 +17,7 @@
 #include "token.h"
 #include "triage.h"
 #include "wait.h"
+#include "wait_all.h"
 
 static void windows_close(void *priv)
 {
@@ -375,6 +376,7 @@ const struct stasis_os stasis_os_windows = {
         .unloaded = windows_unloaded,
         .processors = windows_processor_list,
         .sources = windows_sources,
+        .waits = windows_all_waits,
         .space = windows_space,
         .process_root = windows_process_root,
         .process_space = windows_process_space,
