@@ -564,6 +564,62 @@ void stasis_system_choose(struct stasis_system *system, enum stasis_what what, c
         (void)count;
 }
 
+/*
+ * Thread 0 waits for thread 1 alone and for a time, and thread 1 for thread 0: a deadlock; thread 2 for thread 0, or
+ * for something else.
+ */
+enum stasis_status stasis_system_waits(struct stasis_system *system, const struct stasis_waits **ret_waits,
+                                       struct stasis_error *err)
+{
+        static const size_t owner[] = { 1, 0 };
+        static const struct stasis_wait wait[] = {
+                { .thread = 0,
+                  .object = 0x81111110,
+                  .what = "object",
+                  .kind = "MutantObject",
+                  .type = "Mutant",
+                  .name = "\\a\"\x1b",
+                  .from = "_KMUTANT.OwnerThread",
+                  .owner = &owner[0],
+                  .owner_count = 1,
+                  .process = SIZE_MAX,
+                  .alone = true,
+                  .timed = true },
+                { .thread = 1,
+                  .object = 0x82222220,
+                  .what = "resource, shared",
+                  .container = 0x83333330,
+                  .owner = &owner[1],
+                  .owner_count = 1,
+                  .process = SIZE_MAX,
+                  .alone = true },
+                { .thread = 2,
+                  .object = 0x81230000,
+                  .what = "object",
+                  .kind = "ThreadObject",
+                  .owner = &owner[1],
+                  .owner_count = 1,
+                  .process = SIZE_MAX },
+        };
+        static const struct stasis_wait_step cycle[] = { { 0, 0, 0 }, { 1, 0, 1 } },
+                                             steps[] = { { 2, 0, 2 }, { 0, 0, SIZE_MAX } };
+        static const size_t both[] = { 0, 1 };
+        static const struct stasis_deadlock deadlock = { cycle, 2, both, 2, true };
+        static const struct stasis_wait_chain chain = { steps, 2, 3, 0, SIZE_MAX };
+        static const struct stasis_waits all = { wait, 3, &chain, 1, &deadlock, 1, 3, false };
+
+        (void)system;
+        if (double_case.stacks) { /* as of a system that does not keep it */
+                if (err)
+                        snprintf(err->text, sizeof(err->text), "it does not keep who holds what");
+                if (err)
+                        err->status = STASIS_UNSUPPORTED;
+                return STASIS_UNSUPPORTED;
+        }
+        *ret_waits = &all;
+        return STASIS_OK;
+}
+
 const struct stasis_column *stasis_system_columns(struct stasis_system *system, enum stasis_what what,
                                                   size_t *ret_count)
 {

@@ -20,6 +20,10 @@ void waits_words(const struct stasis_wait *wait, struct text *words)
                 text_printf(words, "the end of the %s", is_kind(wait, "ThreadObject") ? "thread" : "process");
                 return;
         }
+        if (strcmp(wait->what, "timeout") == 0) {
+                text_str(words, "a time to pass");
+                return;
+        }
         if (strcmp(wait->what, "object") != 0)
                 text_str(words, wait->what);
         else
@@ -73,8 +77,6 @@ static void last_words(const struct waits *w, size_t thread, struct text *words)
                 const struct stasis_wait *wait = &w->all->wait[first];
                 text_str(words, "waits for ");
                 waits_words(wait, words);
-                if (!wait->owner_count && wait->process == SIZE_MAX)
-                        text_str(words, wait->timed ? ", for a time" : "");
                 return;
         }
         text_printf(words, "does not wait: %s", who->state ? who->state : "its state is not known");

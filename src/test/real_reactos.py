@@ -325,6 +325,50 @@ def every_way(stasis, image, living, prcb):
     for thread in known:
         tally.check(not thread["unseen_by"] and not thread["hidden"],
                     f"tid {thread['tid']}: {thread['hidden']}, not seen by {thread['unseen_by']}")
+# What a thread of each kind of workload.c waits for: kind of object, waits_for.
+WAITS = {
+    "event": ("EventNotificationObject", "object"), "mutex": ("MutantObject", "object"),
+    "critsec": ("EventSynchronizationObject", "critical section"), "sem": ("SemaphoreObject", "object"),
+    "pipe": ("EventNotificationObject", "file"), "iocp": ("QueueObject", "object"),
+    "timer": ("TimerNotificationObject", "object"), "sleep": ("TimerNotificationObject", "timeout"),
+    "suspended": ("SemaphoreObject", "suspension"),
+}
+
+
+def every_wait(tally, threads):
+    """Each waiting thread waits for something, all of it read, and nobody else does."""
+    waiting = [t for t in threads if t["state"] == "Waiting"]
+    tally.check(all(t["wait_objects"] for t in waiting), "a waiting thread without wait objects")
+    tally.check(all(w["kind"] and not w["kind"].startswith("0x") for t in waiting for w in t["wait_objects"] or []),
+                "an object of no kind")
+    tally.check(all(t["wait_objects"] is None for t in threads if t["state"] != "Waiting"), "one that does not wait")
+    return len(waiting)
+
+
+def waits(stasis, plain_image, image, truth_path):
+    tally = Tally("waits")
+    tally.check(every_wait(tally, records(stasis, plain_image, "threads")) == 105, "105 of 106 threads wait")
+    threads = {t["tid"]: t for t in records(stasis, image, "threads")}
+    every_wait(tally, threads.values())
+    with open(truth_path, encoding="utf-8") as text:
+        truth = json.load(text)["threads"]
+    main_tid = next(t["tid"] for t in truth if t.get("kind") == "main")
+    for want in truth:
+        if want.get("kind") in WAITS and want["state"] == "Waiting":
+            got = threads[want["tid"]]["wait_objects"][0]
+            tally.check((got["kind"], got["waits_for"]) == WAITS[want["kind"]], f"{want['tid']} {want['kind']}: {got}")
+            held = main_tid if want["kind"] in ("mutex", "critsec") else None
+            tally.check(got["owner_tid"] == held, f"{want['tid']} {want['kind']}: owner {got['owner_tid']}")
+        elif want.get("kind") == "multi":
+            got = threads[want["tid"]]["wait_objects"]
+            tally.check([(g["kind"], g["wait_type"]) for g in got] == [("EventNotificationObject", "WaitAll")] * 4,
+                        f"{want['tid']}: {got}")
+    graph = json.loads(run(stasis, "waits", image, "--format", "json"))
+    tally.check(not graph["deadlocks"], "no deadlock")
+    ends = {chain["steps"][0]["tid"]: chain["steps"][-1]["tid"] for chain in graph["chains"]}
+    for kind in ("mutex", "critsec"):
+        tid = next(t["tid"] for t in truth if t.get("kind") == kind)
+        tally.check(ends.get(tid) == main_tid, f"the chain of {tid} ends with {ends.get(tid)}")
     return tally.report()
 
 
@@ -342,6 +386,8 @@ def main():
         told = json.load(text)["threads"]
     running = {(t["pid"], t["tid"]) for t in told if t["state"] in ("Running", "Standby")}
     good.append(every_way(stasis, mem, {(t["pid"], t["tid"]) for t in told}, running))
+            pages(stasis, mem, truth), noticed(stasis, raw), noticed(stasis, mem),
+            waits(stasis, raw, mem, truth)]
     sys.exit(0 if all(good) else 1)
 
 

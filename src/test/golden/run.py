@@ -229,6 +229,8 @@ def check_image(binary, path, recipe, truth, more=True):
         got = check_sources(diff, f"tid {want['tid']}", each, got)
         compare_facts(diff, f"tid {want['tid']}", want, each["absent"], got)
         told_waits.compare(diff, f"tid {want['tid']}", want, got)
+    told_waits.deadlock(diff, json.loads(stasis(binary, "waits", path, "--format", "json")[1]),
+                        [t["facts"] for t in threads])
     check_notes(diff, recipe, answer["notes"])
     if more:
         check_processes(diff, binary, path, processes)

@@ -55,3 +55,13 @@ def compare(diff, who, truth, got):
     for key, kind in (("lpc_server", "LPC reply"), ("alpc_server", "ALPC reply")):
         if key in truth:
             port(diff, who, truth[key], rows[0], kind)
+
+
+def deadlock(diff, graph, threads):
+    """Where the recipe's deadlock of three mutants is, `waits` finds it and no other; 6208's client waits for it."""
+    there = {t["tid"] for t in threads} >= {6004, 6008, 6012}
+    want = [[6004, 6008, 6012]] if there else []
+    diff.check("deadlocks", want, [[t["tid"] for t in d["threads"]] for d in graph["deadlocks"]])
+    ends = {chain["steps"][0]["tid"]: chain["deadlock"] for chain in graph["chains"]}
+    if there:
+        diff.check("what is behind the deadlock", 1, ends.get(6020))
