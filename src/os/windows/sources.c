@@ -304,7 +304,9 @@ static void mark_run(struct windows *w, enum windows_source source)
                 [SOURCE_HANDLE_TABLE] = at->object_table.has,
                 [SOURCE_HEADER_SCAN] = true,
         };
-        w->sources_ran |= (uint32_t)there[source] << source;
+        for (unsigned i = 0; i < SOURCE_COUNT; i++)
+                if (i == source && there[i])
+                        w->sources_ran |= 1u << i;
         if (source == SOURCE_PROCESS_LIST && at->kprocess_threads.has && at->kthread_links.has)
                 w->sources_ran |= 1u << SOURCE_KPROCESS_LIST;
         if (source == SOURCE_MUTANT && at->wait_block_thread.has && at->header_wait_list.has)
