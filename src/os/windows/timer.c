@@ -57,7 +57,7 @@ static void derive_timer(struct decode *d, struct stasis_fact *fact)
                 return;
         }
         d->inner_why = STASIS_PRESENT;
-        fact->value = d->object;
+        d->at = fact->value = d->object;
 }
 
 static void only_of_timer(struct decode *d, struct stasis_fact *fact)
