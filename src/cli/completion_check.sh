@@ -31,5 +31,5 @@ offers "symbols symbols.pdb" threads --symbols sym
 offers "symbols symbols.pdb" threads -S sym
 offers "symbols symbols.pdb" threads --symbols = sym
 offers "json jsonl" threads --format = js
-offers "--trace" info --t
+offers "--trace" info --tr
 exit $bad

@@ -273,7 +273,8 @@ static void with_user_sp(uint64_t sp)
         registers = (struct stasis_registers){ .known = 1u << 7, .width = t.pointer };
         registers.cpu.gpr[7] = sp;
         set->fact[i] = (struct stasis_fact){ .value = 1, .registers = &registers, .absence = STASIS_PRESENT };
-        struct decode d = { .w = w, .set = set, .object = t.thread[TINY_MAIN] };
+        const uint64_t object = t.thread[TINY_MAIN];
+        struct decode d = { .w = w, .set = set, .object = object, .space = w->kernel, .at = object };
         for (size_t k = 0; k < w->thread_count; k++)
                 if (w->thread[k].object == d.object) {
                         d.thread = &w->thread[k];
