@@ -129,7 +129,7 @@ static bool tagged(const struct windows *w, uint64_t header, const struct object
 
 static bool in_directory(struct windows *w, uint64_t header)
 {
-        uint64_t info, directory;
+        uint64_t info = 0, directory = 0;
         enum stasis_absence why;
         if (name_info(w, header, &info) != STASIS_PRESENT ||
             read_place(w->kernel, info, &w->types->at.name_directory, &directory) != STASIS_OK ||
