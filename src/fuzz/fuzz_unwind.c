@@ -58,6 +58,15 @@ static enum x64_found function64(void *ctx, uint64_t pc, struct x64_function *re
         return X64_NO_FUNCTION;
 }
 
+static bool same64(const struct x64_registers *a, const struct x64_registers *b)
+{
+        return memcmp(a->gpr, b->gpr, sizeof a->gpr) == 0 && a->rip == b->rip &&
+               memcmp(a->at, b->at, sizeof a->at) == 0 && a->rip_at == b->rip_at && a->known == b->known &&
+               a->exact == b->exact && a->xmm_known == b->xmm_known && memcmp(a->xmm, b->xmm, sizeof a->xmm) == 0 &&
+               memcmp(a->xmm_at, b->xmm_at, sizeof a->xmm_at) == 0 && a->rflags == b->rflags && a->cs == b->cs &&
+               a->ss == b->ss;
+}
+
 static void x64(const uint8_t *words, struct memory *m)
 {
         const struct x64_memory memory = { read64, function64, m };
@@ -69,7 +78,7 @@ static void x64(const uint8_t *words, struct memory *m)
         for (unsigned i = 0; i < STEPS; i++) {
                 struct x64_registers before = r;
                 struct x64_step step = x64_unwind(&memory, &r);
-                promise(step.way != X64_BROKEN || (step.why && memcmp(&before, &r, sizeof r) == 0));
+                promise(step.way != X64_BROKEN || (step.why && same64(&before, &r)));
                 promise((step.way == X64_MACHINE_FRAME) == (step.machine != X64_NOWHERE) || step.way == X64_BROKEN);
                 promise(r.known >> X64_RSP & 1);
                 if (step.way == X64_BROKEN)
@@ -124,6 +133,12 @@ static bool trap32(void *ctx, uint32_t va, struct x86_registers *ret_registers, 
         return true;
 }
 
+static bool same32(const struct x86_registers *a, const struct x86_registers *b)
+{
+        return a->eip == b->eip && memcmp(a->gpr, b->gpr, sizeof a->gpr) == 0 && a->eip_at == b->eip_at &&
+               a->known == b->known && a->exact == b->exact && a->esp_sure == b->esp_sure;
+}
+
 static void x86(const uint8_t *words, struct memory *m)
 {
         const struct x86_memory memory = {
@@ -137,7 +152,7 @@ static void x86(const uint8_t *words, struct memory *m)
         for (unsigned i = 0; i < STEPS; i++) {
                 struct x86_registers before = r;
                 struct x86_step step = x86_unwind(&memory, &r);
-                promise(step.way != X86_BROKEN || (step.why && memcmp(&before, &r, sizeof r) == 0));
+                promise(step.way != X86_BROKEN || (step.why && same32(&before, &r)));
                 if (step.way == X86_BROKEN || step.way == X86_BOTTOM || step.way == X86_AT_USER)
                         return;
                 promise(step.way == X86_BY_TRAP || r.gpr[X86_ESP] > before.gpr[X86_ESP]);

@@ -69,50 +69,6 @@ static uint32_t blocks_of(const struct msf *msf, uint64_t len)
         return (uint32_t)((len + msf->block_size - 1) / msf->block_size);
 }
 
-static enum stasis_status read_superblock(struct msf *msf, struct stasis_error *err)
-{
-        struct stasis_bytes file = msf->file;
-
-        if (!begins(file, magic, sizeof magic))
-                return refuse(file, msf->name, err);
-        if (file.len < MAP_AT + 4)
-                return stasis_fail(err, STASIS_CORRUPT, "%s: cut off in the superblock", msf->name);
-        msf->block_size = load_le32(file.at + BLOCK_SIZE_AT);
-        msf->block_count = load_le32(file.at + BLOCK_COUNT_AT);
-        if (msf->block_size < BLOCK_SIZE_MIN || msf->block_size > BLOCK_SIZE_MAX ||
-            msf->block_size & (msf->block_size - 1))
-                return stasis_fail(err, STASIS_CORRUPT, "%s: superblock: blocks of %u bytes", msf->name,
-                                   msf->block_size);
-        if ((uint64_t)msf->block_count * msf->block_size > file.len || !msf->block_count)
-                return stasis_fail(err, STASIS_CORRUPT, "%s: cut off: %u blocks of %u bytes, and %zu bytes in the file",
-                                   msf->name, msf->block_count, msf->block_size, file.len);
-        return STASIS_OK;
-}
-
-/* The directory is a stream whose blocks are named in further blocks, which the superblock names. */
-static enum stasis_status read_directory(struct msf *msf, struct stasis_error *err)
-{
-        uint32_t len = load_le32(msf->file.at + DIRECTORY_LEN_AT), per_block = msf->block_size / 4;
-        uint32_t count = blocks_of(msf, len), maps = (count + per_block - 1) / per_block;
-
-        if (len < 4 || len % 4 || count > msf->block_count || UINT64_C(4) * maps > msf->block_size - MAP_AT)
-                return stasis_fail(err, STASIS_CORRUPT, "%s: superblock: a directory of %u bytes", msf->name, len);
-        msf->directory = malloc((size_t)count * msf->block_size);
-        if (!msf->directory)
-                return stasis_fail(err, STASIS_NOMEM, "%s: no memory", msf->name);
-        msf->directory_words = len / 4;
-        for (uint32_t i = 0; i < count; i++) {
-                uint32_t map = load_le32(msf->file.at + MAP_AT + UINT64_C(4) * (i / per_block));
-                uint32_t block = map < msf->block_count ? word_of(msf, map, i % per_block) : UINT32_MAX;
-                if (block >= msf->block_count)
-                        return stasis_fail(err, STASIS_CORRUPT, "%s: the map of the directory names block %u of %u",
-                                           msf->name, map < msf->block_count ? block : map, msf->block_count);
-                memcpy(msf->directory + (size_t)i * msf->block_size, msf->file.at + (uint64_t)block * msf->block_size,
-                       msf->block_size);
-        }
-        return STASIS_OK;
-}
-
 static uint32_t directory_word(const struct msf *msf, uint64_t word) { return load_le32(msf->directory + 4 * word); }
 
 static uint32_t stream_len(const struct msf *msf, uint32_t index)
@@ -145,15 +101,56 @@ static enum stasis_status read_streams(struct msf *msf, struct stasis_error *err
         return STASIS_OK;
 }
 
+/* The directory is a stream whose blocks are named in further blocks, which the superblock names. */
+static enum stasis_status read_directory(struct msf *msf, struct stasis_error *err)
+{
+        uint32_t len = load_le32(msf->file.at + DIRECTORY_LEN_AT), per_block = msf->block_size / 4;
+        uint32_t count = blocks_of(msf, len), maps = (count + per_block - 1) / per_block;
+
+        if (!count || len % 4 || count > msf->block_count || UINT64_C(4) * maps > msf->block_size - MAP_AT)
+                return stasis_fail(err, STASIS_CORRUPT, "%s: superblock: a directory of %u bytes", msf->name, len);
+        msf->directory = malloc((size_t)count * msf->block_size);
+        if (!msf->directory)
+                return stasis_fail(err, STASIS_NOMEM, "%s: no memory", msf->name);
+        msf->directory_words = len / 4;
+        for (uint32_t i = 0; i < count; i++) {
+                uint32_t map = load_le32(msf->file.at + MAP_AT + UINT64_C(4) * (i / per_block));
+                uint32_t block = map < msf->block_count ? word_of(msf, map, i % per_block) : UINT32_MAX;
+                if (block >= msf->block_count)
+                        return stasis_fail(err, STASIS_CORRUPT, "%s: the map of the directory names block %u of %u",
+                                           msf->name, map < msf->block_count ? block : map, msf->block_count);
+                memcpy(msf->directory + (size_t)i * msf->block_size, msf->file.at + (uint64_t)block * msf->block_size,
+                       msf->block_size);
+        }
+        return read_streams(msf, err);
+}
+
+/* Reads all: the superblock leads to the directory, and that to the streams. */
+static enum stasis_status read_superblock(struct msf *msf, struct stasis_error *err)
+{
+        struct stasis_bytes file = msf->file;
+
+        if (!begins(file, magic, sizeof magic))
+                return refuse(file, msf->name, err);
+        if (file.len < MAP_AT + 4)
+                return stasis_fail(err, STASIS_CORRUPT, "%s: cut off in the superblock", msf->name);
+        msf->block_size = load_le32(file.at + BLOCK_SIZE_AT);
+        msf->block_count = load_le32(file.at + BLOCK_COUNT_AT);
+        if (msf->block_size < BLOCK_SIZE_MIN || msf->block_size > BLOCK_SIZE_MAX ||
+            msf->block_size & (msf->block_size - 1))
+                return stasis_fail(err, STASIS_CORRUPT, "%s: superblock: blocks of %u bytes", msf->name,
+                                   msf->block_size);
+        if ((uint64_t)msf->block_count * msf->block_size > file.len || !msf->block_count)
+                return stasis_fail(err, STASIS_CORRUPT, "%s: cut off: %u blocks of %u bytes, and %zu bytes in the file",
+                                   msf->name, msf->block_count, msf->block_size, file.len);
+        return read_directory(msf, err);
+}
+
 enum stasis_status msf_open(struct stasis_bytes file, const char *name, struct msf *ret_msf, struct stasis_error *err)
 {
         struct msf msf = { .file = file, .name = name, .budget = file.len };
         enum stasis_status status = read_superblock(&msf, err);
 
-        if (status == STASIS_OK)
-                status = read_directory(&msf, err);
-        if (status == STASIS_OK)
-                status = read_streams(&msf, err);
         if (status == STASIS_OK)
                 *ret_msf = msf;
         else
@@ -209,7 +206,7 @@ enum stasis_status msf_stream(struct msf *msf, uint32_t index, const char *what,
         if (len > msf->budget)
                 return msf_damage(msf, index, what, err, "the streams together are longer than the file");
         msf->budget -= len;
-        if (count && !in_a_row(msf, index, count))
+        if (len && !in_a_row(msf, index, count))
                 return gather(msf, index, len, ret_stream, err);
         uint64_t at = count ? (uint64_t)directory_word(msf, msf->first[index]) * msf->block_size : 0;
         *ret_stream = (struct msf_stream){ .bytes = { msf->file.at + at, len } };

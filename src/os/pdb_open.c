@@ -42,7 +42,8 @@ static bool read_named(struct stasis_cursor *c, uint32_t *ret_names)
                 return false;
         uint64_t count = cursor_le(c, 4);
         (void)cursor_le(c, 4);
-        if (!bits_skip(c) || !bits_skip(c) || count > NAMED_MAX)
+        bool present = bits_skip(c), deleted = bits_skip(c);
+        if (!present || !deleted || count > NAMED_MAX)
                 return false;
         for (uint64_t i = 0; i < count && !c->bad; i++) {
                 uint64_t at = cursor_le(c, 4), stream = cursor_le(c, 4);

@@ -152,8 +152,7 @@ static enum stasis_status index_records(struct pdb *pdb, uint32_t at, uint32_t e
                         return damage(pdb, err, type, "is cut off");
                 pdb->type_at[type - pdb->type_begin] = at;
                 at += 2u + load_le16(bytes.at + at);
-                (void)pdb_type(pdb, type, &record);
-                if (!has_udt_kind(record.kind))
+                if (!pdb_type(pdb, type, &record) || !has_udt_kind(record.kind))
                         continue;
                 if (!pdb_udt(&record, &udt))
                         return damage(pdb, err, type, "has no size or name");
@@ -204,6 +203,18 @@ bool pdb_defined(const struct pdb *pdb, const char *name, size_t len, uint32_t *
         return found != NULL;
 }
 
+static enum stasis_status check_buckets(const struct pdb *pdb, uint32_t index, const uint8_t *values, uint32_t key,
+                                        uint32_t buckets, struct stasis_error *err)
+{
+        for (uint32_t i = 0; i < pdb->type_end - pdb->type_begin; i++) {
+                uint64_t bucket = load_le(values + (size_t)i * key, key);
+                if (bucket >= buckets)
+                        return msf_damage(&pdb->msf, index, "hashes of TPI", err, "type 0x%x is in bucket %llu of %u",
+                                          pdb->type_begin + i, (unsigned long long)bucket, buckets);
+        }
+        return STASIS_OK;
+}
+
 /*
  * The hash of each type: keys of 2 bytes (older linkers) or 4. We find names by our own order; a table that cannot be
  * of these records is damage all the same.
@@ -228,11 +239,8 @@ static enum stasis_status check_hashes(struct pdb *pdb, struct stasis_error *err
         else if (!values.at || len / key != pdb->type_end - pdb->type_begin)
                 status = msf_damage(&pdb->msf, index, "hashes of TPI", err, "%u bytes of hashes for %u types", len,
                                     pdb->type_end - pdb->type_begin);
-        for (uint32_t i = 0; status == STASIS_OK && i < len / key; i++)
-                if (load_le(values.at + (size_t)i * key, key) >= buckets)
-                        status = msf_damage(&pdb->msf, index, "hashes of TPI", err, "type 0x%x is in bucket %llu of %u",
-                                            pdb->type_begin + i,
-                                            (unsigned long long)load_le(values.at + (size_t)i * key, key), buckets);
+        else
+                status = check_buckets(pdb, index, values.at, key, buckets, err);
         free(stream.copy);
         return status;
 }
@@ -267,10 +275,12 @@ enum stasis_status pdb_types_read(struct pdb *pdb, struct stasis_error *err)
         if (status != STASIS_OK || !pdb->types.bytes.len) /* a PDB of symbols alone has none */
                 return status;
         status = read_header(pdb, &at, &end, err);
-        if (status == STASIS_OK) {
-                pdb->type_at = calloc(pdb->type_end - pdb->type_begin + 1, sizeof *pdb->type_at);
-                status = pdb->type_at ? index_records(pdb, at, end, err) : no_memory(pdb, err);
-        }
+        if (status != STASIS_OK)
+                return status;
+        pdb->type_at = calloc(pdb->type_end - pdb->type_begin + 1, sizeof *pdb->type_at);
+        if (!pdb->type_at)
+                return no_memory(pdb, err);
+        status = index_records(pdb, at, end, err);
         if (status == STASIS_OK)
                 status = check_hashes(pdb, err);
         return status == STASIS_OK ? index_names(pdb, err) : status;
