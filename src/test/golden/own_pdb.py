@@ -22,6 +22,8 @@ NUMBERS = {("int", 1): "unsigned char", ("int", 2): "unsigned short", ("int", 4)
            ("int", 8): "unsigned long long", ("float", 8): "double"}
 SIGNED = {1: "signed char", 2: "short", 4: "long", 8: "long long"}
 NAME = "ntkrnlmp.pdb"
+# A variable of each type keeps it in the PDB; as a public symbol it would name the code that lies there in the image.
+KEPT = "__attribute__((used)) static"
 
 
 class Source:
@@ -84,12 +86,12 @@ class Source:
         self.done.add(name)
         fields = " ".join(self.field(n, f) for n, f in self.types[name]["fields"].items())
         size = self.pad(self.types[name]["size"])
-        self.lines.append(f"struct {name} {{ union {{ {size}{fields} }}; }};\nstruct {name} v_{name};")
+        self.lines.append(f"struct {name} {{ union {{ {size}{fields} }}; }};\n{KEPT} struct {name} v_{name};")
 
     def text(self):
         for name in self.enums:
             self.enum(name)
-            self.lines.append(f"{name} v_{name};")
+            self.lines.append(f"{KEPT} {name} v_{name};")
         for name in self.types:
             self.structure(name)
         return ("#pragma pack(push, 1)\n" + "\n".join(self.lines) + "\n#pragma pack(pop)\n"
