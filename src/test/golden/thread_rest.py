@@ -270,10 +270,12 @@ class Rest(ThreadIo):
         r, out = self.recipe, []
         if r.get("idle") or not self.system.cid.known:
             return out
-        if not r.get("no_cid"):
+        # Half a thread ends where its page does; where that is no multiple of 16 no entry of 8 and later can name it.
+        if not r.get("no_cid") and not (self.system.pointer == 8 and self.object.va % 16):
             out.append("cid-table")
             self.system.cid.add(self.object.va, handle=self.tid)
-        if self.system.recipe.get("type_list") and not r.get("object") and r.get("pool", "used") in ("used", "wiped"):
+        kept = not r.get("object") and r.get("pool", "used") in ("used", "wiped")
+        if self.system.recipe.get("type_list") and kept:
             out.append("type-list")
         if not r.get("object"):
             out += POOL_WAYS[r.get("pool", "used")]
