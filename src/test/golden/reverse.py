@@ -19,13 +19,13 @@ CASES = ["win10-19041-x64", "win7sp1-x64", "xpsp3-pae", "xpsp3-x86"]
 ASKED = 300
 
 
-def places(system):
+def places(system, recipe):
     """{frame: {(pid or None for the kernel, address)}}. What a process has in its upper half the kernel has, too."""
-    out, listed = {}, {p["pid"] for p in system.truth["processes"]}
+    out, known = {}, {p["pid"] for p in run.expected(system.truth, recipe)[0]}
     for process in system.processes:
         space = process.space
         top = space.va_mask + 1
-        if process.pid not in listed:
+        if process.pid not in known:
             continue        # hidden: nobody leads to its tables
         for page, pfn in space.frames.items():
             va = page * 4096
@@ -38,11 +38,12 @@ def places(system):
 
 
 def check(binary, case, folder):
-    system = build.build(build.load_recipe(case))
+    recipe = build.load_recipe(case)
+    system = build.build(recipe)
     path = os.path.join(folder, "golden.raw")
     build.save(system, "raw", path)
     diff = run.Differences(os.path.basename(case))
-    want = places(system)
+    want = places(system, recipe)
     frames = sorted(want)[::1 + len(want) // ASKED]
     _, text, errors = run.stasis(binary, "translate", path, "--reverse", *(f"{f * 4096 + 0x10:#x}" for f in frames),
                                  "--format", "json")
