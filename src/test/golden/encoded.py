@@ -53,7 +53,8 @@ def check(binary, case, folder, what, form, *, symbols=True, guid=None, broken=N
     diff.check("processors", system.cpus, facts["processors"])
     if guid and form:
         diff.check("evidence", "sizes in the debugger block", facts["layout_evidence"])
-    run.by_object(diff, "thread", [t["facts"] for t in system.truth["threads"]], answer["threads"])
+    _, threads = run.expected(system.truth, recipe)
+    run.by_object(diff, "thread", [t["facts"] for t in threads], answer["threads"])
     return diff.show()
 
 
