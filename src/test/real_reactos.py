@@ -325,6 +325,9 @@ def every_way(stasis, image, living, prcb):
     for thread in known:
         tally.check(not thread["unseen_by"] and not thread["hidden"],
                     f"tid {thread['tid']}: {thread['hidden']}, not seen by {thread['unseen_by']}")
+    return tally.report()
+
+
 # What a thread of each kind of workload.c waits for: kind of object, waits_for.
 WAITS = {
     "event": ("EventNotificationObject", "object"), "mutex": ("MutantObject", "object"),
