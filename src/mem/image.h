@@ -24,7 +24,7 @@ struct stasis_more {
 struct stasis_image {
         struct stasis_map map;
         struct containers containers; /* that map was in */
-        struct stasis_more *more; /* of formats with parts */
+        struct stasis_more *more;     /* of formats with parts */
         size_t more_count;
         struct stasis_arena arena; /* lives as long as the image */
         const struct stasis_format *format;

@@ -70,8 +70,9 @@ struct _KTHREAD {
 #define HUNDRED(x) TEN(x##0) TEN(x##1) TEN(x##2) TEN(x##3) TEN(x##4) TEN(x##5) TEN(x##6) TEN(x##7) TEN(x##8) TEN(x##9)
 #define THOUSAND(x) \
         HUNDRED(x##0) \
-        HUNDRED(x##1) HUNDRED(x##2) HUNDRED(x##3) HUNDRED(x##4) HUNDRED(x##5) HUNDRED(x##6) HUNDRED(x##7) \
-                HUNDRED(x##8) HUNDRED(x##9)
+        HUNDRED(x##1) \
+        HUNDRED(x##2) HUNDRED(x##3) HUNDRED(x##4) HUNDRED(x##5) HUNDRED(x##6) HUNDRED(x##7) HUNDRED(x##8) \
+                HUNDRED(x##9)
 
 /* Its field list is longer than a record can be, and goes on in others. */
 struct _LONG_ONE {

@@ -55,7 +55,7 @@ void sample_dmp64_bitmap(struct sample *s);
 void sample_dmp32_triage(struct sample *s); /* as XP writes it */
 void sample_dmp64_triage(struct sample *s);
 void sample_lime(struct sample *s);
-void sample_lime_raw(struct sample *s); /* the only one that no contest gives to its reader */
+void sample_lime_raw(struct sample *s);   /* the only one that no contest gives to its reader */
 void sample_kdump64(struct sample *s);    /* zlib, lzo, plain, zero and left-out pages */
 void sample_kdump32(struct sample *s);    /* snappy and zstd pages, one bitmap */
 void sample_kdump_flat(struct sample *s); /* kdump64, flattened */

@@ -11,7 +11,7 @@ enum {
         BUILD_NUMBER = 0x2010,
         PROCESSORS = 0x2018,
         PROCESS_TYPE = 0x2020, /* zero; tiny_objects.c */
-        THREAD_TYPE = 0x2028, /* PsThreadType; 0: no type */
+        THREAD_TYPE = 0x2028,  /* PsThreadType; 0: no type */
         PROCESS_HEAD = 0x2040,
         MODULE_HEAD = 0x2060,
         X64_PCR = 0x3000,
