@@ -14,17 +14,15 @@
 const struct cli_verb cli_verbs[] = {
         { "info", VERB_INFO, "IMAGE...", "what the image holds: format, ranges, system, version",
           "Tells what IMAGE is and what it holds: its format, the ranges of physical memory in it and those missing, "
-          "what "
-          "its container says (registers, bug check), and the system in it: name, version, layout, and how each was "
-          "found.\n"
+          "what its container says (registers, bug check), and the system in it: name, version, layout, and how each "
+          "was found.\n"
           "Where the system is not understood, the rest is told all the same, and the exit status is 2.",
           0, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_JSONL, 0, 0, cmd_info },
         { "processes", VERB_PROCESSES, "IMAGE...", "every process", "Lists every process, by process id.",
           STASIS_PROCESSES, TABLES, 0, 0, cmd_processes },
         { "threads", VERB_THREADS, "IMAGE...", "every thread",
           "Lists every thread, by process id and thread id. Text shows a choice of columns in a table; the other "
-          "formats "
-          "give every fact.",
+          "formats give every fact.",
           STASIS_THREADS, TABLES, 0, 0, cmd_threads },
         { "thread", VERB_THREAD, "IMAGE...", "everything about one thread",
           "Tells every fact about the threads with the id of --tid, or about the thread object at the address of "
@@ -33,20 +31,17 @@ const struct cli_verb cli_verbs[] = {
           STASIS_THREADS, TABLES, 0, 0, cmd_thread },
         { "stacks", VERB_STACKS, "IMAGE...", "all stacks, identical ones grouped",
           "Groups the threads whose kernel stacks are the same, most threads first. What is the same in two processes "
-          "is "
-          "told by module and offset. With --user the stacks in user mode are compared and shown too. Threads without "
-          "a "
-          "stack come last, by the reason.",
+          "is told by module and offset. With --user the stacks in user mode are compared and shown too. Threads "
+          "without a stack come last, by the reason.",
           STASIS_THREADS, TABLES, 0, 0, cmd_stacks },
         { "waits", VERB_WAITS, "IMAGE...", "who waits for whom, and deadlocks",
           "Tells for what threads wait that others have: deadlocks first, then chains, longest first, from a thread "
-          "that "
-          "nobody waits for to one that does not wait for anybody. A chain stops where another has told the rest. What "
-          "nobody is known to have is in no chain; 'threads --columns tid,wait_objects' lists it, and so do --tid and "
-          "--process here.\n"
+          "that nobody waits for to one that does not wait for anybody. A chain stops where another has told the rest. "
+          "What nobody is known to have is in no chain; 'threads --columns tid,wait_objects' lists it, and so do --tid "
+          "and --process here.\n"
           "A deadlock is proven: each thread of it waits for the next one alone. One whose thread waits for a time "
-          "only is "
-          "said to. A deadlock does not change the exit status. Windows only: Linux does not keep who holds what.",
+          "only is said to. A deadlock does not change the exit status. Windows only: Linux does not keep who holds "
+          "what.",
           STASIS_THREADS, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_DOT, 0, 0, cmd_waits },
         { "modules", VERB_MODULES, "IMAGE...", "the kernel's modules, or those of a process",
           "Lists the modules of the kernel, or with --process the user modules of that process.", STASIS_MODULES,
@@ -61,18 +56,14 @@ const struct cli_verb cli_verbs[] = {
           "address that is not mapped is an answer; a page table that the image does not hold makes the exit status "
           "3.\n"
           "With --reverse the addresses are physical ones, and the answer is every virtual address that comes to them: "
-          "in "
-          "the kernel's tables, and in those of each process or of --process.\n"
+          "in the kernel's tables, and in those of each process or of --process.\n"
           "With --root and --mode nothing is searched for. Else the page tables are those of --process, or the "
-          "kernel's, or "
-          "those that the image's container names.",
+          "kernel's, or those that the image's container names.",
           0, TABLES, 1, SIZE_MAX, cmd_translate },
         { "read", VERB_READ, "IMAGE ADDRESS LENGTH", "bytes at an address",
           "Shows LENGTH bytes (decimal, or hexadecimal with 0x) at the virtual ADDRESS (hexadecimal), or with "
-          "--physical at "
-          "the physical one. What cannot be read is marked: question marks in text and JSON; zeros in raw output, with "
-          "a "
-          "message. The exit status is then 3.",
+          "--physical at the physical one. What cannot be read is marked: question marks in text and JSON; zeros in "
+          "raw output, with a message. The exit status is then 3.",
           0, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_RAW, 2, 2, cmd_read },
         { 0 },
 };

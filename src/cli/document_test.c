@@ -7,16 +7,6 @@
 
 #include "runner.h"
 
-static struct json_object *document(const char *words, int status)
-{
-        struct ran ran = run(words);
-
-        ck_assert_msg(ran.status == status, "%s: %d %s", words, ran.status, ran.err);
-        struct json_object *parsed = ran_json(&ran);
-        ran_free(&ran);
-        return parsed;
-}
-
 START_TEST(threads)
 {
         struct json_object *doc = document("threads mem --format json", 0);

@@ -74,6 +74,26 @@ struct json_object *at(struct json_object *document, const char *path)
         return document;
 }
 
+struct json_object *document(const char *words, int status)
+{
+        struct ran ran = run(words);
+
+        ck_assert_msg(ran.status == status, "%s: %d %s", words, ran.status, ran.err);
+        struct json_object *parsed = ran_json(&ran);
+        ran_free(&ran);
+        return parsed;
+}
+
+void expect_all(const char *words, int status, const char *out, const char *err)
+{
+        struct ran ran = run(words);
+
+        ck_assert_msg(ran.status == status, "%s: status %d\n%s%s", words, ran.status, ran.out, ran.err);
+        ck_assert_str_eq(ran.out, out);
+        ck_assert_msg(*err ? strstr(ran.err, err) != NULL : !*ran.err, "%s: %s", words, ran.err);
+        ran_free(&ran);
+}
+
 const char *text_at(struct json_object *document, const char *path)
 {
         struct json_object *member = at(document, path);

@@ -19,6 +19,10 @@ struct ran run(const char *words);
 void ran_free(struct ran *ran);
 /* The whole of its output as one JSON document; fails the test where it is none. */
 struct json_object *ran_json(const struct ran *ran);
+/* Runs, and gives the document; fails the test where the exit status is another one. */
+struct json_object *document(const char *words, int status);
+/* Runs; the output is out, err is part of the other one ("": there is none), the exit status is status. */
+void expect_all(const char *words, int status, const char *out, const char *err);
 /* A member by path, "system.build" or "threads[1].state"; fails the test where there is none. NULL is JSON's null. */
 struct json_object *at(struct json_object *document, const char *path);
 const char *text_at(struct json_object *document, const char *path);

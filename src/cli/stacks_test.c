@@ -12,37 +12,17 @@ static void setup(void)
         double_case.stacks = true;
 }
 
-static void expect(const char *words, int status, const char *out, const char *err)
-{
-        struct ran ran = run(words);
-
-        ck_assert_msg(ran.status == status, "%s: status %d\n%s%s", words, ran.status, ran.out, ran.err);
-        ck_assert_str_eq(ran.out, out);
-        ck_assert_msg(*err ? strstr(ran.err, err) != NULL : !*ran.err, "%s: %s", words, ran.err);
-        ran_free(&ran);
-}
-
-static struct json_object *document(const char *words, int status)
-{
-        struct ran ran = run(words);
-
-        ck_assert_msg(ran.status == status, "%s: %d %s", words, ran.status, ran.err);
-        struct json_object *parsed = ran_json(&ran);
-        ran_free(&ran);
-        return parsed;
-}
-
 START_TEST(text)
 {
         double_case.noted = false;
-        expect("stacks mem", 0,
-               "mem: raw memory, 16 KiB\nWindows XP\n\n"
-               "2 threads\n  smss.exe 4.8, System 264.16\n    nt!Swap+0x10 (register)\n    nt!Wait+0x20 (scan)\n\n"
-               "1 thread without a stack\n  System 4.12\n  no frames: not in this image\n\n"
-               "3 of 3 threads, 1 stack\n",
-               "");
-        expect("stacks mem --quiet --tid 16", 0,
-               "1 thread\n  System 264.16\n    nt!Swap+0x10 (register)\n    nt!Wait+0x20 (scan)\n", "");
+        expect_all("stacks mem", 0,
+                   "mem: raw memory, 16 KiB\nWindows XP\n\n"
+                   "2 threads\n  smss.exe 4.8, System 264.16\n    nt!Swap+0x10 (register)\n    nt!Wait+0x20 (scan)\n\n"
+                   "1 thread without a stack\n  System 4.12\n  no frames: not in this image\n\n"
+                   "3 of 3 threads, 1 stack\n",
+                   "");
+        expect_all("stacks mem --quiet --tid 16", 0,
+                   "1 thread\n  System 264.16\n    nt!Swap+0x10 (register)\n    nt!Wait+0x20 (scan)\n", "");
 }
 END_TEST
 
@@ -50,27 +30,28 @@ END_TEST
 START_TEST(user)
 {
         double_case.noted = false;
-        expect("stacks mem --quiet --user --state waiting", 0,
-               "2 threads\n  smss.exe 4.8, System 264.16\n    nt!Swap+0x10 (register)\n    nt!Wait+0x20 (scan)\n"
-               "  user\n    nt\\x1bdll!Wait+0x4 (register)\n",
-               "");
+        expect_all("stacks mem --quiet --user --state waiting", 0,
+                   "2 threads\n  smss.exe 4.8, System 264.16\n    nt!Swap+0x10 (register)\n    nt!Wait+0x20 (scan)\n"
+                   "  user\n    nt\\x1bdll!Wait+0x4 (register)\n",
+                   "");
 }
 END_TEST
 
 START_TEST(filters)
 {
-        expect("stacks mem --state dreaming", 1, "", "there are Ready Waiting");
-        expect("stacks mem --process 5 --format csv", 0, "count,frames,threads\r\n", "");
-        expect("stacks mem --process 5 --quiet", 0, "\n0 of 3 threads, 0 different stacks\n", "");
+        expect_all("stacks mem --state dreaming", 1, "", "there are Ready Waiting");
+        expect_all("stacks mem --process 5 --format csv", 0, "count,frames,threads\r\n", "");
+        expect_all("stacks mem --process 5 --quiet", 0, "\n0 of 3 threads, 0 different stacks\n", "");
         double_case.stacks = false;
-        expect("stacks mem", 2, "", "stacks of this kind of system cannot be told");
+        expect_all("stacks mem", 2, "", "stacks of this kind of system cannot be told");
 }
 END_TEST
 
 START_TEST(csv)
 {
-        expect("stacks mem --format csv", 0,
-               "count,frames,threads\r\n2,nt!Swap+0x10 (register)|nt!Wait+0x20 (scan),4.8|264.16\r\n1,,4.12\r\n", "");
+        expect_all("stacks mem --format csv", 0,
+                   "count,frames,threads\r\n2,nt!Swap+0x10 (register)|nt!Wait+0x20 (scan),4.8|264.16\r\n1,,4.12\r\n",
+                   "");
 }
 END_TEST
 
@@ -134,16 +115,16 @@ END_TEST
 START_TEST(symbols)
 {
         double_case.noted = false;
-        expect("symbols mem --quiet", 0, "ntoskrnl.exe  " STORE "\n", "");
-        expect("symbols mem --quiet --symbols here", 0, "ntoskrnl.exe  " STORE "  is here\n", "");
-        expect("symbols mem --format raw", 0, STORE "\n", "");
-        expect("symbols mem --format raw --symbols here", 0, "", "");
-        expect("symbols mem --format csv --process 4", 0,
-               "module,base,pid,pdb,guid,age,path,found,why\r\n"
-               "ntoskrnl.exe,0x804d7000,4,nt.pdb,030201000504070608090A0B0C0D0E0F,27," STORE ",,\r\n",
-               "");
-        expect("symbols mem --process 5", 2, "", "no process of that id");
-        expect("symbols mem --process 4 --all", 1, "", "contradict");
+        expect_all("symbols mem --quiet", 0, "ntoskrnl.exe  " STORE "\n", "");
+        expect_all("symbols mem --quiet --symbols here", 0, "ntoskrnl.exe  " STORE "  is here\n", "");
+        expect_all("symbols mem --format raw", 0, STORE "\n", "");
+        expect_all("symbols mem --format raw --symbols here", 0, "", "");
+        expect_all("symbols mem --format csv --process 4", 0,
+                   "module,base,pid,pdb,guid,age,path,found,why\r\n"
+                   "ntoskrnl.exe,0x804d7000,4,nt.pdb,030201000504070608090A0B0C0D0E0F,27," STORE ",,\r\n",
+                   "");
+        expect_all("symbols mem --process 5", 2, "", "no process of that id");
+        expect_all("symbols mem --process 4 --all", 1, "", "contradict");
         struct json_object *doc = document("symbols mem --format json", 0);
         ck_assert_str_eq(text_at(doc, "schema"), "stasis/symbols/1");
         ck_assert_int_eq(number_at(doc, "known"), 1);
@@ -167,7 +148,7 @@ START_TEST(symbols_that_are_not_told)
         struct ran ran = run("symbols mem --quiet");
         ck_assert_ptr_nonnull(strstr(ran.out, "ntoskrnl.exe  nt.pdb  <its record, \"RSDS\", is gone>\n"));
         ran_free(&ran);
-        expect("symbols mem --format raw", 3, "", "");
+        expect_all("symbols mem --format raw", 3, "", "");
 }
 END_TEST
 

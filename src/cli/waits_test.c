@@ -12,29 +12,19 @@ static void setup(void)
         double_case.noted = false;
 }
 
-static void expect(const char *words, int status, const char *out, const char *err)
-{
-        struct ran ran = run(words);
-
-        ck_assert_msg(ran.status == status, "%s: status %d\n%s%s", words, ran.status, ran.out, ran.err);
-        ck_assert_str_eq(ran.out, out);
-        ck_assert_msg(*err ? strstr(ran.err, err) != NULL : !*ran.err, "%s: %s", words, ran.err);
-        ran_free(&ran);
-}
-
 START_TEST(text)
 {
-        expect("waits mem", 0,
-               "mem: raw memory, 16 KiB\nWindows XP\n\n"
-               "Deadlock 1: 2 threads, each waits for the next one, the last for the first; one of them only for a "
-               "time\n"
-               "  4.8 smss.exe              waits for Mutant \\a\"\\x1b, for a time\n"
-               "  4.12 System               waits for resource, shared 0x83333330\n\n"
-               "Chain 1: 3 threads\n"
-               "  264.16 System             waits for the end of the thread, or for something else\n"
-               "  4.8 smss.exe              is in deadlock 1\n\n"
-               "3 of 3 threads wait, 3 of them for somebody; 1 chain, 1 deadlock\n",
-               "");
+        expect_all("waits mem", 0,
+                   "mem: raw memory, 16 KiB\nWindows XP\n\n"
+                   "Deadlock 1: 2 threads, each waits for the next one, the last for the first; one of them only for a "
+                   "time\n"
+                   "  4.8 smss.exe              waits for Mutant \\a\"\\x1b, for a time\n"
+                   "  4.12 System               waits for resource, shared 0x83333330\n\n"
+                   "Chain 1: 3 threads\n"
+                   "  264.16 System             waits for the end of the thread, or for something else\n"
+                   "  4.8 smss.exe              is in deadlock 1\n\n"
+                   "3 of 3 threads wait, 3 of them for somebody; 1 chain, 1 deadlock\n",
+                   "");
 }
 END_TEST
 
@@ -82,25 +72,25 @@ END_TEST
 /* What somebody else chose as a name ends no string of the graph. */
 START_TEST(dot)
 {
-        expect("waits mem --format dot", 0,
-               "digraph waits {\n  rankdir=LR;\n"
-               "  t0 [label=\"smss.exe 4.8\", color=red];\n"
-               "  t1 [label=\"System 4.12\", color=red];\n"
-               "  t2 [label=\"System 264.16\"];\n"
-               "  t0 -> t1 [label=\"Mutant \\\\a\\\"\\\\x1b\", color=red];\n"
-               "  t1 -> t0 [label=\"resource, shared 0x83333330\", color=red];\n"
-               "  t2 -> t0 [label=\"the end of the thread\", style=dashed];\n"
-               "}\n",
-               "");
+        expect_all("waits mem --format dot", 0,
+                   "digraph waits {\n  rankdir=LR;\n"
+                   "  t0 [label=\"smss.exe 4.8\", color=red];\n"
+                   "  t1 [label=\"System 4.12\", color=red];\n"
+                   "  t2 [label=\"System 264.16\"];\n"
+                   "  t0 -> t1 [label=\"Mutant \\\\a\\\"\\\\x1b\", color=red];\n"
+                   "  t1 -> t0 [label=\"resource, shared 0x83333330\", color=red];\n"
+                   "  t2 -> t0 [label=\"the end of the thread\", style=dashed];\n"
+                   "}\n",
+                   "");
 }
 END_TEST
 
 START_TEST(not_kept)
 {
         double_case.stacks = true;
-        expect("waits mem", 2, "", "it does not keep who holds what");
+        expect_all("waits mem", 2, "", "it does not keep who holds what");
         double_case.stacks = false;
-        expect("waits mem --format csv", 1, "", "one of text|json|dot");
+        expect_all("waits mem --format csv", 1, "", "one of text|json|dot");
 }
 END_TEST
 

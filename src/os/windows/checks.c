@@ -291,6 +291,15 @@ static bool check_terminated(struct decode *d, char text[static TEXT_MAX])
         return true;
 }
 
+/* An ended thread's memory is found that way as a rule: `hidden` tells whether it is free. */
+static bool check_scan(struct decode *d, char text[static TEXT_MAX])
+{
+        if (!d->thread || !d->thread->sources || d->thread->sources & ~SOURCES_SCAN)
+                return false;
+        snprintf(text, TEXT_MAX, "only the scan of memory has it: no list, no table and no processor names it");
+        return true;
+}
+
 /* ---------------------------------------------------------------- the table */
 
 static const struct {
@@ -312,6 +321,7 @@ static const struct {
         { "teb-process-disagrees", STASIS_NOTE_WARNING, "its TEB", check_teb },
         { "debug-registers", STASIS_NOTE_INFO, "DebugActive, its trap frame", check_debug },
         { "terminated-listed", STASIS_NOTE_INFO, "its state", check_terminated },
+        { "scan-only", STASIS_NOTE_INFO, "the scan of memory (where it is asked for)", check_scan },
 };
 
 const char *thread_check_at(size_t index, enum stasis_severity *ret_severity, const char **ret_needs)

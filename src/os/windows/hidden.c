@@ -7,7 +7,6 @@
 
 #define LISTS (1u << SOURCE_PROCESS_LIST | 1u << SOURCE_KPROCESS_LIST)
 #define IDS (1u << SOURCE_CID)
-#define SCANS (1u << SOURCE_HEADER_SCAN | 1u << SOURCE_POOL_SCAN)
 
 /* What is asked of a thread, read once. */
 struct sighting {
@@ -47,11 +46,11 @@ static bool is_starting(const struct sighting *s)
 }
 static bool is_torn(const struct sighting *s) { return (s->unseen & LISTS) && s->p->torn; }
 static bool is_id_torn(const struct sighting *s) { return s->unseen == IDS && s->w->ids_torn; }
-static bool by_scan_only(const struct sighting *s) { return s->unseen && !(s->seen & ~SCANS); }
-static bool by_id_only(const struct sighting *s) { return s->unseen && !(s->seen & ~(SCANS | IDS)); }
+static bool by_scan_only(const struct sighting *s) { return s->unseen && !(s->seen & ~SOURCES_SCAN); }
+static bool by_id_only(const struct sighting *s) { return s->unseen && !(s->seen & ~(SOURCES_SCAN | IDS)); }
 static bool by_handle_only(const struct sighting *s)
 {
-        return s->unseen && !(s->seen & ~(SCANS | 1u << SOURCE_HANDLE_TABLE));
+        return s->unseen && !(s->seen & ~(SOURCES_SCAN | 1u << SOURCE_HANDLE_TABLE));
 }
 static bool off_lists(const struct sighting *s) { return (s->unseen & LISTS) == (s->ran & LISTS) && (s->ran & LISTS); }
 static bool off_a_list(const struct sighting *s) { return (s->unseen & LISTS) != 0; }

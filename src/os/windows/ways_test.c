@@ -420,6 +420,7 @@ START_TEST(scan)
                 ck_assert_int_eq(thread_fact((enum tiny_thread)i, "hidden")->absence, STASIS_NOT_APPLICABLE);
         }
         expect_note("thread-unlisted", STASIS_NOTE_WARNING, "1 living threads of pid 256");
+        expect_note("scan-only", STASIS_NOTE_INFO, "only the scan of memory has it");
 }
 END_TEST
 

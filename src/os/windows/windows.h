@@ -105,6 +105,7 @@ enum windows_source {
         SOURCE_OWNER,
         SOURCE_COUNT
 };
+#define SOURCES_SCAN (1u << SOURCE_HEADER_SCAN | 1u << SOURCE_POOL_SCAN)
 
 /* What led to the layout, and how sure that is: exact, strong, likely, weak, given. */
 struct windows_evidence {
