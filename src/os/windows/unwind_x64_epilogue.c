@@ -156,7 +156,7 @@ static enum x64_epilogue by_code(const struct x64_memory *memory, const struct x
                 x64_set(r, X64_RSP, r->gpr[adjust.reg] + (uint64_t)(int64_t)adjust.by, X64_NOWHERE);
         for (size_t i = adjust.len; i < at; i += len) {
                 len = pop_at(code.byte + i, &reg);
-                if (!x64_pop(memory, r, reg))
+                if (len == 0 || !x64_pop(memory, r, reg))
                         return X64_EPILOGUE_BROKEN;
         }
         return leave(memory, r, iretq, step);
