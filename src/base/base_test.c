@@ -184,6 +184,40 @@ static size_t resident(const void *at)
         return kib / 4;
 }
 
+/* Streamed bytes are the file's, counted as touched, and nothing of them is mapped. */
+START_TEST(map_streams)
+{
+        struct stasis_map map = { 0 };
+        char path[64];
+        uint8_t bytes[3 * 4096], buf[2 * 4096];
+        for (size_t i = 0; i < sizeof bytes; i++)
+                bytes[i] = (uint8_t)(i * 7 + i / 4096);
+        FILE *f = fopen(temporary(path, sizeof bytes), "r+b");
+        ck_assert(f && fwrite(bytes, sizeof bytes, 1, f) == 1 && fclose(f) == 0);
+        ck_assert_int_eq(stasis_map_open(path, &map, NULL), STASIS_OK);
+        /* the last byte of one page, the next, and the first of the third */
+        struct stasis_bytes got = stasis_map_stream(&map, 4095, buf, 4098);
+        ck_assert_ptr_eq(got.at, buf);
+        ck_assert_mem_eq(buf, bytes + 4095, 4098);
+        ck_assert_uint_eq(got.len, 4098);
+        ck_assert_uint_eq(map.touched_count, 3);
+        ck_assert_uint_eq(stasis_map_stream(&map, sizeof bytes - 5, buf, sizeof buf).len, 5);
+        ck_assert_ptr_null(stasis_map_stream(&map, sizeof bytes, buf, 1).at);
+        ck_assert_ptr_null(stasis_map_stream(&map, 0, buf, 0).at);
+        ck_assert_int_eq(stasis_map_narrow(&map, 4096, 4096, NULL), STASIS_OK);
+        got = stasis_map_stream(&map, 1, buf, sizeof buf);
+        ck_assert_uint_eq(got.len, 4095);
+        ck_assert_mem_eq(buf, bytes + 4097, 4095);
+        ck_assert_int_eq(truncate(path, 4096 + 10), 0); /* it does not give what it had: no signal, and less */
+        ck_assert_uint_eq(stasis_map_stream(&map, 0, buf, sizeof buf).len, 10);
+        ck_assert_ptr_null(stasis_map_stream(&map, 10, buf, sizeof buf).at);
+        stasis_map_close(&map);
+        ck_assert_int_eq(stasis_map_borrow(bytes, sizeof bytes, &map, NULL), STASIS_OK);
+        ck_assert_ptr_eq(stasis_map_stream(&map, 8, buf, 16).at, bytes + 8);
+        stasis_map_close(&map);
+}
+END_TEST
+
 /* Twice over a file of 128 MiB: the second pass touches nothing new, and must be bounded as the first one. */
 START_TEST(map_stays_small)
 {
@@ -225,6 +259,7 @@ int main(void)
         tcase_add_test(tcase, cursor);
         tcase_add_test(tcase, map_refuses);
         tcase_add_test(tcase, map_counts);
+        tcase_add_test(tcase, map_streams);
         tcase_add_test(tcase, map_stays_small);
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

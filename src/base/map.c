@@ -191,6 +191,28 @@ void stasis_map_touch(struct stasis_map *map, uint64_t off, uint64_t len)
                 count_window(map, window);
 }
 
+struct stasis_bytes stasis_map_stream(struct stasis_map *map, uint64_t off, void *buf, size_t len)
+{
+        if (off >= map->bytes.len || len == 0)
+                return (struct stasis_bytes){ NULL, 0 };
+        len = len < map->bytes.len - off ? len : (size_t)(map->bytes.len - off);
+        size_t done = map->owned ? 0 : len;
+        while (done < len) {
+                off_t at = (off_t)((uint64_t)(map->bytes.at - map->whole.at) + off + done);
+                ssize_t n = pread(map->fd, (uint8_t *)buf + done, len - done, at);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        break;
+                done += (size_t)n;
+        }
+        if (!done)
+                return (struct stasis_bytes){ NULL, 0 };
+        for (uint64_t page = off >> PAGE_SHIFT; page <= (off + done - 1) >> PAGE_SHIFT; page++)
+                count_page(map, page);
+        return (struct stasis_bytes){ map->owned ? buf : map->bytes.at + off, done };
+}
+
 uint64_t stasis_map_next_data(const struct stasis_map *map, uint64_t off)
 {
         if (!map->owned || off >= map->bytes.len)

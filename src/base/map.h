@@ -45,6 +45,13 @@ void stasis_map_close(struct stasis_map *map);
  * Touch before reading, in pieces of at most about 1 MiB: what is read after one touch of everything is not bounded.
  */
 void stasis_map_touch(struct stasis_map *map, uint64_t off, uint64_t len);
+/*
+ * For whoever goes through all of a file once: the bytes at off, at most len and at most to the end, read into buf
+ * where a file is mapped, else in place. A page of a mapping costs a fault for every sixteen and has to be given back;
+ * this costs a copy into a buffer that stays in the processor's cache, which is less (docs/ARCHITECTURE.md, Speed).
+ * Counts the pages as touched. Shorter where the file cannot be read: {NULL, 0} where there is nothing.
+ */
+struct stasis_bytes stasis_map_stream(struct stasis_map *map, uint64_t off, void *buf, size_t len);
 /* The first byte at or after off that the file stores; off itself where that is not known, the length where only a hole
    follows. A hole reads as zeros: whoever searches for something else need not read it. */
 uint64_t stasis_map_next_data(const struct stasis_map *map, uint64_t off);

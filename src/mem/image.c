@@ -288,6 +288,15 @@ struct stasis_bytes stasis_image_piece(const struct stasis_image *image, uint64_
         return (struct stasis_bytes){ done ? buf : NULL, done };
 }
 
+struct stasis_bytes stasis_image_stream(const struct stasis_image *image, uint64_t pa, void *buf, size_t len)
+{
+        const struct stasis_run *run = image->packed ? NULL : stasis_image_find(image, pa);
+        if (!run)
+                return stasis_image_piece(image, pa, buf, len);
+        uint64_t off = run->off + (pa - run->pa), left = run->len - (pa - run->pa);
+        return stasis_map_stream((struct stasis_map *)&image->map, off, buf, len < left ? len : (size_t)left);
+}
+
 uint64_t stasis_image_skip_hole(const struct stasis_image *image, uint64_t pa)
 {
         const struct stasis_run *run = image->format->read_page ? NULL : stasis_image_find(image, pa);

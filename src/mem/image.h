@@ -109,6 +109,8 @@ struct stasis_bytes stasis_image_hold(const struct stasis_image *image, uint64_t
  * pa holds, of a packed image as many as unpack. {NULL, 0} where there are none.
  */
 struct stasis_bytes stasis_image_piece(const struct stasis_image *image, uint64_t pa, void *buf, size_t len);
+/* The same for a search of everything: streamed (stasis_map_stream), so that nothing of it stays mapped. */
+struct stasis_bytes stasis_image_stream(const struct stasis_image *image, uint64_t pa, void *buf, size_t len);
 
 /* The run that holds pa, or NULL. Binary search. */
 const struct stasis_run *stasis_image_find(const struct stasis_image *image, uint64_t pa);

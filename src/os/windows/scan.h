@@ -25,7 +25,7 @@ struct scan_hit {
 struct scan {
         const struct stasis_image *image;
         uint32_t align; /* 8 or 16; a page begins with such a place */
-        struct {
+        struct {        /* the first asks for bits of the low 32, the second for bits of the high 32 (and others) */
                 uint64_t mask, want;
         } pattern[SCAN_PATTERNS];
         /*
@@ -42,8 +42,9 @@ struct scan {
 struct scan_result {
         struct scan_hit *hit; /* by pa, then pattern; free it */
         size_t count;
-        uint64_t bytes; /* looked at */
-        bool cut;       /* SCAN_HITS_MAX was reached: what lies above the last hit was not looked at */
+        uint64_t bytes;  /* looked at */
+        uint64_t unread; /* that the image should hold, and could not be read */
+        bool cut;        /* SCAN_HITS_MAX was reached: what lies above the last hit was not looked at */
 };
 
 /* STASIS_NOMEM only. */

@@ -195,6 +195,9 @@ enum stasis_status windows_find_by_scan(struct windows *w)
                 system_note(w->system, STASIS_NOTE_MISSING, "scan-cut", result.hit[result.count - 1].pa, -1, -1,
                             "the scan for threads ended at physical 0x%" PRIx64 ": too many places look like one",
                             result.hit[result.count - 1].pa);
+        if (result.unread)
+                system_note(w->system, STASIS_NOTE_MISSING, "scan-unread", 0, -1, -1,
+                            "the scan for threads could not read %" PRIu64 " of the image's bytes", result.unread);
         free(result.hit);
         return STASIS_OK;
 }
