@@ -212,6 +212,7 @@ START_TEST(map_streams)
         ck_assert_uint_eq(stasis_map_stream(&map, 0, buf, sizeof buf).len, 10);
         ck_assert_ptr_null(stasis_map_stream(&map, 10, buf, sizeof buf).at);
         stasis_map_close(&map);
+        unlink(path);
         ck_assert_int_eq(stasis_map_borrow(bytes, sizeof bytes, &map, NULL), STASIS_OK);
         ck_assert_ptr_eq(stasis_map_stream(&map, 8, buf, 16).at, bytes + 8);
         stasis_map_close(&map);
