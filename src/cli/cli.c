@@ -68,11 +68,12 @@ const struct cli_verb cli_verbs[] = {
         { 0 },
 };
 
-const char *const cli_exit_texts[4] = {
+const char *const cli_exit_texts[CLI_EXITS] = {
         "complete",
         "usage: the command line makes no sense",
         "the image could not be read or understood, or the output not written",
         "partial: something is missing, and the answer says what",
+        "different: check and diff found a difference, whatever else is missing",
 };
 
 static const struct cli_verb *verb_by_name(const char *name)
@@ -114,6 +115,8 @@ static bool is_input(const struct cli *cli, int fd)
                 found |= is_same_image(fd, cli->also.at[i]);
         for (size_t i = 0; i < cli->more_count; i++)
                 found |= is_same_image(fd, cli->more[i]);
+        for (size_t i = 0; i < cli->arg_count && cli->verb->bit & VERB_OPENS; i++)
+                found |= is_same_image(fd, cli->arg[i]);
         for (size_t i = 0; i < cli->pagefiles.count; i++)
                 found |= is_same_file(fd, cli_pagefile(cli->pagefiles.at[i], NULL));
         return found;
@@ -186,7 +189,7 @@ static enum cli_exit run_verb(struct cli *cli, int argc, char **argv)
                 help_columns(cli->out, cli->verb);
                 return close_output(cli, CLI_COMPLETE);
         }
-        status = cli_open_image(cli);
+        status = cli->verb->bit & VERB_OPENS ? CLI_COMPLETE : cli_open_image(cli);
         if (!status)
                 status = open_output(cli); /* only now: a name mistyped must not empty an older answer */
         if (!status) {

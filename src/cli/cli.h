@@ -21,10 +21,12 @@ enum cli_exit {
         CLI_COMPLETE = 0,
         CLI_USAGE = 1,
         CLI_UNREADABLE = 2, /* not readable, not understood, or the output could not be written */
-        CLI_PARTIAL = 3
+        CLI_PARTIAL = 3,
+        CLI_DIFFERENT = 4 /* check and diff: compared, and not the same; wins over 2 and 3 */
 };
+#define CLI_EXITS 5
 
-enum cli_format { CLI_TEXT, CLI_JSON, CLI_JSONL, CLI_CSV, CLI_RAW, CLI_DOT };
+enum cli_format { CLI_TEXT, CLI_JSON, CLI_JSONL, CLI_CSV, CLI_RAW, CLI_DOT, CLI_JUNIT, CLI_TAP, CLI_GITHUB };
 enum cli_color { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
 
 enum cli_verb_bit {
@@ -38,8 +40,11 @@ enum cli_verb_bit {
         VERB_STACKS = 1 << 7,
         VERB_WAITS = 1 << 8,
         VERB_SYMBOLS = 1 << 9,
+        VERB_CHECK = 1 << 10,
+        VERB_DIFF = 1 << 11,
+        VERB_OPENS = VERB_CHECK | VERB_DIFF, /* they open what the arguments name, which need not be an image */
         VERB_LISTS = VERB_PROCESSES | VERB_THREADS | VERB_THREAD | VERB_MODULES,
-        VERB_ALL = (1 << 10) - 1
+        VERB_ALL = (1 << 12) - 1
 };
 
 /* A number that may have been given or not. */
@@ -100,7 +105,7 @@ struct cli_verb {
 };
 
 extern const struct cli_verb cli_verbs[]; /* ended by a row without a name */
-extern const char *const cli_exit_texts[4];
+extern const char *const cli_exit_texts[CLI_EXITS];
 
 enum cli_exit cmd_info(struct cli *cli);
 enum cli_exit cmd_processes(struct cli *cli);
@@ -113,6 +118,8 @@ enum cli_exit cmd_modules(struct cli *cli);
 enum cli_exit cmd_translate(struct cli *cli);
 enum cli_exit cmd_reverse(struct cli *cli); /* translate --reverse */
 enum cli_exit cmd_read(struct cli *cli);
+enum cli_exit cmd_check(struct cli *cli);
+enum cli_exit cmd_diff(struct cli *cli);
 
 /* The whole command but for main(): returns the exit status. */
 int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);

@@ -140,7 +140,7 @@ static void man(void)
         for (const struct cli_option *option = cli_options; option->name; option++)
                 man_option(option);
         fputs(man_tail, stdout);
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < CLI_EXITS; i++)
                 printf(".TP\n.B %d\n%c%s.\n", i, toupper((unsigned char)cli_exit_texts[i][0]), cli_exit_texts[i] + 1);
         fputs(man_end, stdout);
 }

@@ -70,7 +70,7 @@ void help_verb(FILE *out, const struct cli_verb *verb)
                 if (option->verbs & verb->bit)
                         option_help(out, verb, option);
         fputs("\nExit status:\n", out);
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < CLI_EXITS; i++)
                 fprintf(out, "  %d  %s\n", i, cli_exit_texts[i]);
 }
 
