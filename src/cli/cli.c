@@ -65,6 +65,13 @@ const struct cli_verb cli_verbs[] = {
           "--physical at the physical one. What cannot be read is marked: question marks in text and JSON; zeros in "
           "raw output, with a message. The exit status is then 3.",
           0, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_RAW, 2, 2, cmd_read },
+        { "query", VERB_QUERY, "FILE [NAME|SQL|- [VALUE...]]", "a question over the results of many images",
+          "Asks FILE, which 'batch --sqlite' wrote, a question: one of those that have a NAME, or a statement of SQL "
+          "('-': from the standard input). VALUEs stand for ?1, ?2 in it. Without a question the names are listed. "
+          "docs/SQL.md has the tables, the views and the SQL of each name.\n"
+          "Nothing but SELECT is run. A call stack is a cell of several lines in a table, and one text in the other "
+          "formats.",
+          0, TABLES, 0, 1 + CLI_TEXTS_MAX, cmd_query },
         { 0 },
 };
 

@@ -42,9 +42,12 @@ enum cli_verb_bit {
         VERB_SYMBOLS = 1 << 9,
         VERB_CHECK = 1 << 10,
         VERB_DIFF = 1 << 11,
-        VERB_OPENS = VERB_CHECK | VERB_DIFF, /* they open what the arguments name, which need not be an image */
+        VERB_QUERY = 1 << 12,
+        /* they open what the arguments name, which need not be an image */
+        VERB_OPENS = VERB_CHECK | VERB_DIFF | VERB_QUERY,
         VERB_LISTS = VERB_PROCESSES | VERB_THREADS | VERB_THREAD | VERB_MODULES,
-        VERB_ALL = (1 << 12) - 1
+        VERB_ALL = (1 << 13) - 1,
+        VERB_IMAGES = VERB_ALL & ~VERB_QUERY /* those that may read an image */
 };
 
 /* A number that may have been given or not. */
@@ -78,7 +81,7 @@ struct cli {
         const char *reader, *layout, *mode, *output, *columns, *state;
         struct cli_texts symbols, pagefiles;
         const char *tmp;
-        struct cli_number root, process, tid, object, jobs, tmp_limit;
+        struct cli_number root, process, tid, object, jobs, tmp_limit, timeout;
 
         struct stasis_image *image;
         struct stasis_system *system; /* also there where the system was not understood: only trace and notes then */
@@ -120,6 +123,7 @@ enum cli_exit cmd_reverse(struct cli *cli); /* translate --reverse */
 enum cli_exit cmd_read(struct cli *cli);
 enum cli_exit cmd_check(struct cli *cli);
 enum cli_exit cmd_diff(struct cli *cli);
+enum cli_exit cmd_query(struct cli *cli);
 
 /* The whole command but for main(): returns the exit status. */
 int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# docs_check.sh GEN_FIELDS GEN_DOCS ROOT [update]: are the generated documents those of the tables?
+# docs_check.sh GEN_FIELDS GEN_DOCS GEN_SQL ROOT [update]: are the generated documents those of the tables?
 # With "update" they are made so.
 set -eu
-fields=$1 docs=$2 root=$3 update=${4:-}
+fields=$1 docs=$2 sql=$3 root=$4 update=${5:-}
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
 bad=0
@@ -21,6 +21,7 @@ check() { # FILE COMMAND...
 }
 
 check docs/FIELDS.md "$fields"
+check docs/SQL.md "$sql"
 check docs/stasis.1 "$docs" man
 check src/cli/stasis.bash-completion "$docs" completion
 exit $bad
