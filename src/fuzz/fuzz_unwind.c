@@ -105,6 +105,12 @@ static bool stack32(void *ctx, uint32_t va, size_t len)
         return va >= BASE32 && va - BASE32 < m->len && len <= m->len - (va - BASE32);
 }
 
+/* The text at byte 8 of the memory; empty where it does not end. */
+static const char *program_of(const struct memory *m)
+{
+        return m->len > 8 && memchr(m->byte + 8, 0, m->len - 8) ? (const char *)m->byte + 8 : "";
+}
+
 static bool fpo32(void *ctx, uint32_t pc, struct x86_fpo *ret_fpo)
 {
         const struct memory *m = ctx;
@@ -116,8 +122,10 @@ static bool fpo32(void *ctx, uint32_t pc, struct x86_fpo *ret_fpo)
                                      .locals = b[4] * 4u,
                                      .prologue = b[5],
                                      .saved = b[6],
-                                     .is_block = b[7] & 2,
+                                     .params = b[7] >> 3 & 12,
                                      .uses_ebp = b[7] & 1 };
+        if (b[7] & 2)
+                ret_fpo->program = program_of(m);
         return pc - ret_fpo->begin < ret_fpo->size;
 }
 

@@ -104,15 +104,7 @@ enum x64_found code_function(struct windows *w, uint32_t process, uint64_t pc, s
         return X64_FUNCTION;
 }
 
-/*
- * A program of FRAMEDATA computes the caller's registers from its own; this one does so from the stack pointer, locals
- * and saved registers ($T0 is where the return address lies), and leaves EBP alone. All others go by EBP.
- */
-static bool is_by_esp(const char *program)
-{
-        return !program || (strncmp(program, "$T0 .raSearch", 13) == 0 && !strstr(program, "$ebp $T0"));
-}
-
+/* A standard frame goes by EBP, and what a trap or a task switch is, the trap frame tells. */
 bool code_fpo(struct windows *w, uint32_t process, uint64_t pc, struct x86_fpo *ret_fpo)
 {
         const struct code_image *c = w->symbol_files ? image_of(w, process, pc) : NULL;
@@ -120,15 +112,16 @@ bool code_fpo(struct windows *w, uint32_t process, uint64_t pc, struct x86_fpo *
         if (!c || !c->is_open || !c->pe.pdb_known)
                 return false;
         struct module_symbols symbols = symbol_files_find(w->symbol_files, c->pe.pdb_name, &c->pe.pdb);
-        if (!symbols.pdb || !pdb_frame_at(symbols.pdb, pc - c->base, &f) || f.form != 0 || !is_by_esp(f.program))
+        if (!symbols.pdb || !pdb_frame_at(symbols.pdb, pc - c->base, &f) || f.form != 0)
                 return false;
         *ret_fpo = (struct x86_fpo){ .begin = (uint32_t)c->base + f.rva,
                                      .size = f.len,
                                      .locals = f.locals,
+                                     .params = f.params,
                                      .prologue = (uint8_t)(f.prologue < 255 ? f.prologue : 255),
                                      .saved = f.saved,
-                                     .is_block = f.program != NULL,
-                                     .uses_ebp = f.uses_bp };
+                                     .uses_ebp = f.uses_bp,
+                                     .program = f.program };
         return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "unwind_x86.h"
+#include "unwind_x86_internal.h"
 
 #include <string.h>
 
@@ -7,9 +7,8 @@
 
 #define CODE_LEN 96
 #define INSTRUCTIONS_MAX 32
-#define BIT(reg) (1u << (reg))
 
-static bool word(const struct x86_memory *m, uint32_t at, uint32_t *ret_value)
+bool x86_word(const struct x86_memory *m, uint32_t at, uint32_t *ret_value)
 {
         uint8_t bytes[4];
         if (at > UINT32_MAX - 3 || !m->on_stack(m->ctx, at, 4) || !m->read(m->ctx, at, bytes, 4))
@@ -53,10 +52,10 @@ static enum done set_esp(struct x86_registers *r, bool known, uint32_t value)
 static enum done load(const struct x86_memory *m, struct x86_registers *r, unsigned reg, uint32_t at)
 {
         uint32_t value;
-        if (reg == X86_ESP || !word(m, at, &value))
+        if (reg == X86_ESP || !x86_word(m, at, &value))
                 return DONE_NO;
         r->gpr[reg] = value;
-        r->known |= BIT(reg);
+        r->known |= X86_BIT(reg);
         return DONE_STEP;
 }
 
@@ -70,13 +69,13 @@ static enum done pop(const struct x86_memory *m, struct x86_registers *r, unsign
 
 static enum done leave(const struct x86_memory *m, struct x86_registers *r)
 {
-        return set_esp(r, r->known & BIT(X86_EBP), r->gpr[X86_EBP]) == DONE_NO ? DONE_NO : pop(m, r, X86_EBP);
+        return set_esp(r, r->known & X86_BIT(X86_EBP), r->gpr[X86_EBP]) == DONE_NO ? DONE_NO : pop(m, r, X86_EBP);
 }
 
 static enum done ret(const struct x86_memory *m, struct x86_registers *r, uint32_t more)
 {
         uint32_t eip, esp = r->gpr[X86_ESP];
-        if (!r->esp_sure || !word(m, esp, &eip))
+        if (!r->esp_sure || !x86_word(m, esp, &eip))
                 return DONE_NO;
         r->eip = eip;
         r->eip_at = esp;
@@ -97,7 +96,7 @@ static enum done move_from_stack(const struct x86_memory *m, struct x86_register
                 *len = b[1] >> 6 ? 4 : 3;
                 return load(m, r, reg, r->gpr[X86_ESP] + (b[1] >> 6 ? byte_at(b + 3) : 0));
         }
-        if ((b[1] & 0xc7) == 0x45 && r->known & BIT(X86_EBP)) {
+        if ((b[1] & 0xc7) == 0x45 && r->known & X86_BIT(X86_EBP)) {
                 *len = 3;
                 return load(m, r, reg, r->gpr[X86_EBP] + byte_at(b + 2));
         }
@@ -119,7 +118,21 @@ static size_t harmless(const uint8_t *b)
         return b[0] == 0x90 ? 1 : 0;
 }
 
-static enum done emulate(const struct x86_memory *m, struct x86_registers *r, const uint8_t *b, size_t *len)
+/*
+ * A function that ends by calling another one jumps to it once its own frame is gone: what frame data says begins where
+ * the jump goes to is one.
+ */
+static enum done tail_call(const struct x86_memory *m, struct x86_registers *r, uint32_t target)
+{
+        struct x86_fpo own, other;
+        if (!m->fpo || !m->fpo(m->ctx, target, &other) || other.begin != target ||
+            (m->fpo(m->ctx, r->eip, &own) && own.begin == target))
+                return DONE_NO;
+        return ret(m, r, 0);
+}
+
+static enum done emulate(const struct x86_memory *m, struct x86_registers *r, uint32_t at, const uint8_t *b,
+                         size_t *len)
 {
         *len = 1;
         if ((b[0] & 0xf8) == 0x58)
@@ -128,17 +141,20 @@ static enum done emulate(const struct x86_memory *m, struct x86_registers *r, co
         case 0xc9: return leave(m, r);
         case 0xc3: return ret(m, r, 0);
         case 0xc2: return ret(m, r, load_le16(b + 1));
+        case 0xe9: return tail_call(m, r, at + 5 + load_le32(b + 1));
+        case 0xeb: return tail_call(m, r, at + 2 + byte_at(b + 1));
         case 0x83: *len = 3; return b[1] == 0xc4 ? set_esp(r, r->esp_sure, r->gpr[X86_ESP] + byte_at(b + 2)) : DONE_NO;
         case 0x81:
                 *len = 6;
                 return b[1] == 0xc4 ? set_esp(r, r->esp_sure, r->gpr[X86_ESP] + load_le32(b + 2)) : DONE_NO;
         case 0x8d:
                 *len = 3;
-                return b[1] == 0x65 ? set_esp(r, r->known & BIT(X86_EBP), r->gpr[X86_EBP] + byte_at(b + 2)) : DONE_NO;
+                return b[1] == 0x65 ? set_esp(r, r->known & X86_BIT(X86_EBP), r->gpr[X86_EBP] + byte_at(b + 2))
+                                    : DONE_NO;
         case 0x8b:
                 *len = 2;
                 if (b[1] == 0xe5) /* mov esp, ebp */
-                        return set_esp(r, r->known & BIT(X86_EBP), r->gpr[X86_EBP]);
+                        return set_esp(r, r->known & X86_BIT(X86_EBP), r->gpr[X86_EBP]);
                 if (move_from_stack(m, r, b, len) == DONE_STEP)
                         return DONE_STEP;
                 break;
@@ -156,7 +172,7 @@ static bool by_code(const struct x86_memory *m, struct x86_registers *r)
                 return false;
         for (unsigned i = 0; i < INSTRUCTIONS_MAX && code.at < CODE_LEN; i++) {
                 size_t len;
-                switch (emulate(m, &next, code.byte + code.at, &len)) {
+                switch (emulate(m, &next, r->eip + (uint32_t)code.at, code.byte + code.at, &len)) {
                 case DONE_NO: return false;
                 case DONE_RETURN: *r = next; return true;
                 case DONE_STEP: code.at += len; break;
@@ -183,36 +199,15 @@ static bool in_prologue(const struct x86_memory *m, struct x86_registers *r)
         return true;
 }
 
-/* ---- frame data of a PDB */
-
-static bool by_fpo(const struct x86_memory *m, struct x86_registers *r)
-{
-        struct x86_fpo fpo;
-        struct x86_registers next = *r;
-        if (!m->fpo || !r->esp_sure || !m->fpo(m->ctx, r->exact ? r->eip : r->eip - 1, &fpo))
-                return false;
-        uint32_t position = r->eip - fpo.begin;
-        if (!fpo.is_block && position < fpo.prologue && position != 0) /* what of it was done is not told */
-                return false;
-        if (fpo.is_block || position != 0)
-                next.gpr[X86_ESP] += fpo.locals + fpo.saved;
-        if (fpo.uses_ebp)
-                next.known &= ~BIT(X86_EBP);
-        if (ret(m, &next, 0) == DONE_NO)
-                return false;
-        next.esp_sure = false; /* what it takes off is the callee's affair */
-        *r = next;
-        return true;
-}
-
 /* ---- frame pointers */
 
 static const char *by_frame(const struct x86_memory *m, struct x86_registers *r)
 {
         uint32_t ebp = r->gpr[X86_EBP], next, eip;
-        if (!(r->known & BIT(X86_EBP)))
+        if (!(r->known & X86_BIT(X86_EBP)))
                 return "the frame pointer is not known";
-        if (ebp % 4 || ebp < r->gpr[X86_ESP] || !word(m, ebp, &next) || ebp > UINT32_MAX - 8 || !word(m, ebp + 4, &eip))
+        if (ebp % 4 || ebp < r->gpr[X86_ESP] || !x86_word(m, ebp, &next) || ebp > UINT32_MAX - 8 ||
+            !x86_word(m, ebp + 4, &eip))
                 return "the frame pointer does not point into the stack above it";
         if (eip && m->code(m->ctx, eip) != X86_RETURN && m->code(m->ctx, eip) != X86_MAYBE_RETURN)
                 return "a return address is not behind a call";
@@ -222,7 +217,7 @@ static const char *by_frame(const struct x86_memory *m, struct x86_registers *r)
         r->eip = eip;
         r->eip_at = ebp + 4;
         r->exact = false;
-        r->known = BIT(X86_EBP) | BIT(X86_ESP);
+        r->known = X86_BIT(X86_EBP) | X86_BIT(X86_ESP);
         return NULL;
 }
 
@@ -233,7 +228,7 @@ static const char *by_frame(const struct x86_memory *m, struct x86_registers *r)
  */
 static bool by_trap(const struct x86_memory *m, struct x86_registers *r, bool *ret_user)
 {
-        bool has_ebp = r->known & BIT(X86_EBP);
+        bool has_ebp = r->known & X86_BIT(X86_EBP);
         if (!m->trap)
                 return false;
         if (has_ebp && m->trap(m->ctx, r->gpr[X86_EBP], r, ret_user))
@@ -254,11 +249,11 @@ static struct x86_step unwind(const struct x86_memory *m, struct x86_registers *
         bool user = false;
         if (by_code(m, r) || in_prologue(m, r))
                 return (struct x86_step){ X86_BY_CODE, NULL };
-        if (by_fpo(m, r))
+        if (x86_by_fpo(m, r))
                 return (struct x86_step){ X86_BY_FPO, NULL };
         if (by_trap(m, r, &user))
                 return (struct x86_step){ user ? X86_AT_USER : X86_BY_TRAP, NULL };
-        if (r->known & BIT(X86_EBP) && (r->gpr[X86_EBP] == 0 || is_outermost(m, r->gpr[X86_EBP])))
+        if (r->known & X86_BIT(X86_EBP) && (r->gpr[X86_EBP] == 0 || is_outermost(m, r->gpr[X86_EBP])))
                 return (struct x86_step){ X86_BOTTOM, NULL };
         const char *why = by_frame(m, r);
         return (struct x86_step){ why ? X86_BROKEN : X86_BY_FRAME, why };

@@ -27,12 +27,12 @@ struct x86_registers {
  * block within it.
  */
 struct x86_fpo {
-        uint32_t begin, size; /* of the function */
-        uint32_t locals;      /* bytes */
-        uint8_t prologue;     /* its length */
-        uint32_t saved;       /* registers pushed: bytes */
-        bool is_block;        /* FRAMEDATA: true of every instruction in it */
-        bool uses_ebp;        /* for something else */
+        uint32_t begin, size;    /* of the function */
+        uint32_t locals, params; /* bytes */
+        uint32_t saved;          /* registers pushed: bytes */
+        uint8_t prologue;        /* its length */
+        bool uses_ebp;           /* for something else */
+        const char *program;     /* FRAMEDATA: true of every instruction of the block; NULL: FPO_DATA */
 };
 
 enum x86_code {

@@ -67,7 +67,7 @@ static struct x86_registers r;
 
 static void setup(void)
 {
-        fpo.is_block = false;
+        fpo = (struct x86_fpo){ 0 };
         memset(text, 0xcc, sizeof text);
         for (uint32_t i = 0; i < WORDS; i++)
                 stack[i] = TEXT + 0x100 + i;
@@ -163,31 +163,190 @@ START_TEST(a_prologue)
 }
 END_TEST
 
-START_TEST(frame_data)
+/* The function is over, and goes on in another one: "pop edi; jmp". */
+START_TEST(a_call_at_the_end)
 {
         has_fpo = true;
-        fpo = (struct x86_fpo){ .begin = TEXT - 0x20, .size = 0x40, .locals = 8, .saved = 4, .prologue = 4 };
+        fpo = (struct x86_fpo){ .begin = TEXT + 0x26, .size = 0x10 };
+        CODE("\x5f\xe9\x20\0\0\0");
+        stack[0] = 0x77;
+        goes(X86_BY_CODE, 1, STACK + 8);
+        ck_assert_uint_eq(r.gpr[X86_EDI], 0x77);
+        setup();
+        has_fpo = true;
+        fpo = (struct x86_fpo){ .begin = TEXT + 0x26, .size = 0x10 };
+        CODE("\xeb\x24");
+        goes(X86_BY_CODE, 0, STACK + 4);
+        setup(); /* to the middle of one */
+        has_fpo = true;
+        fpo = (struct x86_fpo){ .begin = TEXT + 0x25, .size = 0x10 };
+        CODE("\xeb\x24");
+        goes(X86_BY_FRAME, 17, STACK + 0x48);
+        setup(); /* a loop over all of the function */
+        has_fpo = true;
+        fpo = (struct x86_fpo){ .begin = TEXT, .size = 0x10, .program = "" };
+        CODE("\xeb\xfe");
+        goes(X86_BY_FRAME, 17, STACK + 0x48);
+        setup(); /* without frame data it could be any jump */
+        CODE("\xeb\x24");
+        goes(X86_BY_FRAME, 17, STACK + 0x48);
+}
+END_TEST
+
+/* Words of the stack that are no return addresses. */
+static void plain(uint32_t from, uint32_t to)
+{
+        for (uint32_t i = from; i < to; i++)
+                stack[i] = 0x1000 + i;
+}
+
+static void fpo_data(uint32_t begin)
+{
+        setup();
+        has_fpo = true;
+        fpo = (struct x86_fpo){ .begin = begin, .size = 0x40, .locals = 8, .saved = 4, .params = 8, .prologue = 4 };
+}
+
+START_TEST(frame_data)
+{
+        fpo_data(TEXT - 0x20);
         goes(X86_BY_FPO, 3, STACK + 16);
         ck_assert(!r.esp_sure);
-        setup();
-        has_fpo = true;
-        fpo.begin = TEXT; /* before its first instruction */
-        goes(X86_BY_FPO, 0, STACK + 4);
-        setup();
-        has_fpo = true;
-        fpo.begin = TEXT - 2; /* in its prologue: nobody tells how much was done */
-        goes(X86_BY_FRAME, 17, STACK + 0x48);
-        setup();
-        has_fpo = true;
-        fpo.is_block = true; /* of a block it is told */
+        ck_assert_uint_eq(r.known, 1u << X86_ESP | 1u << X86_EBP);
+        fpo_data(TEXT - 0x20); /* in the middle of pushing parameters */
+        plain(0, 6);
+        goes(X86_BY_FPO, 6, STACK + 28);
+        fpo_data(TEXT - 0x20); /* what a callee may have taken off lies below */
+        r.esp_sure = r.exact = false;
+        plain(0, 6);
+        goes(X86_BY_FPO, 6, STACK + 28);
+        fpo_data(TEXT - 0x20); /* room for parameters that the callee took off, made again */
+        r.gpr[X86_ESP] += 12;
+        CODE("\x83\xec\x0c");
         goes(X86_BY_FPO, 3, STACK + 16);
-        setup();
-        has_fpo = fpo.is_block = true;
-        fpo.begin = TEXT;
+        fpo_data(TEXT - 0x20);
+        r.gpr[X86_ESP] += 12;
+        CODE("\x81\xec\x0c\0\0\0");
         goes(X86_BY_FPO, 3, STACK + 16);
-        setup();
-        has_fpo = true;
+        fpo_data(TEXT - 0x20); /* nobody knows whether it took any off */
         r.esp_sure = false;
+        CODE("\x83\xec\x0c");
+        goes(X86_BY_FPO, 3, STACK + 16);
+        fpo_data(TEXT - 0x20);
+        fpo.uses_ebp = true;
+        goes(X86_BY_FPO, 3, STACK + 16);
+        ck_assert_uint_eq(r.known, 1u << X86_ESP);
+        fpo_data(TEXT - 0x20); /* too far */
+        plain(0, 64);
+        broken("a return address is not behind a call");
+}
+END_TEST
+
+START_TEST(frame_data_in_a_prologue)
+{
+        fpo_data(TEXT); /* before its first instruction */
+        goes(X86_BY_FPO, 0, STACK + 4);
+        fpo_data(TEXT);
+        stack[0] = 1;
+        goes(X86_BY_FRAME, 17, STACK + 0x48);
+        fpo_data(TEXT - 2); /* how much was done is not told, but no more can be */
+        plain(0, 2);
+        goes(X86_BY_FPO, 2, STACK + 12);
+        fpo_data(TEXT - 2);
+        plain(0, 3);
+        goes(X86_BY_FPO, 3, STACK + 16);
+        fpo_data(TEXT - 2);
+        plain(0, 4);
+        goes(X86_BY_FRAME, 17, STACK + 0x48);
+        fpo_data(TEXT - 4); /* behind it */
+        plain(0, 3);
+        goes(X86_BY_FPO, 3, STACK + 16);
+        fpo_data(TEXT - 2); /* a caller is never in its prologue */
+        r.exact = false;
+        goes(X86_BY_FPO, 3, STACK + 16);
+}
+END_TEST
+
+START_TEST(the_search_ends_at_user_mode)
+{
+        fpo_data(TEXT - 0x20);
+        plain(0, 7);
+        memory.user_trap = STACK + 7 * 4;
+        goes(X86_BY_FRAME, 17, STACK + 0x48);
+        fpo_data(TEXT - 0x20);
+        plain(0, 7);
+        memory.user_trap = STACK + 8 * 4;
+        goes(X86_BY_FPO, 7, STACK + 32);
+}
+END_TEST
+
+static void program(const char *words)
+{
+        fpo_data(TEXT);
+        fpo.program = words;
+        plain(0, 3);
+        r.gpr[X86_EBX] = 0x0b0b0b0b;
+}
+
+START_TEST(programs)
+{
+        program("$T0 .raSearch = $eip $T0 ^ = $esp $T0 4 + = $ebp $T0 4 - ^ = ");
+        goes(X86_BY_FPO, 3, STACK + 16);
+        ck_assert_uint_eq(r.gpr[X86_EBP], 0x1002);
+        ck_assert_uint_eq(r.gpr[X86_EBX], 0x0b0b0b0b);
+        ck_assert_uint_eq(r.known, 1u << X86_ESP | 1u << X86_EBP | 1u << X86_EBX | 1u << X86_ESI | 1u << X86_EDI);
+        program("$T0 $ebp = $eip $T0 4 + ^ = $ebp $T0 ^ = $esp $T0 8 + = $L $T0 .cbSavedRegs - = $P $T0 .cbParams + =");
+        stack[16] = 0x12345678;
+        goes(X86_BY_FPO, 17, STACK + 0x48);
+        ck_assert_uint_eq(r.gpr[X86_EBP], 0x12345678);
+        program("$T1 $ebp 4 + = $T0 $T1 8 - 16 @ = $eip $T1 ^ = $esp $T1 4 + = $esi $T0 ^ = $edi $T0 .cbLocals 4 / + ^ "
+                "=");
+        stack[12] = 0x51; /* (0x44 - 8) without its last 4 bits */
+        stack[14] = 0xd1;
+        fpo.locals = 32;
+        goes(X86_BY_FPO, 17, STACK + 0x48);
+        ck_assert_uint_eq(r.gpr[X86_ESI], 0x51);
+        ck_assert_uint_eq(r.gpr[X86_EDI], 0xd1);
+        program("$eip $esp 3 4 * + ^ = $esp $esp 21 16 % 11 + + = $ebx 5000000 ^ =");
+        goes(X86_BY_FPO, 3, STACK + 16);
+        ck_assert_uint_eq(r.known, 1u << X86_ESP | 1u << X86_EBP | 1u << X86_ESI | 1u << X86_EDI);
+}
+END_TEST
+
+/* What is no program, or leads nowhere: the frame pointer is asked. */
+START_TEST(programs_that_are_none)
+{
+        static const char *const bad[] = {
+                "",
+                "$eip",
+                "$eip 1 =",
+                "$eip $esp 12 + ^ =",
+                "$esp $esp 16 + =",
+                "$eip $esp 12 + ^ = $esp $esp 16 + = 4",
+                "$eip $esp 12 + ^ = 5 $esp =",
+                "$eip $esp 12 + ^ = $esp $esp 0 / =",
+                "$eip $esp 12 + ^ = $esp $esp 0 % =",
+                "$eip $esp 12 + ^ = $esp +",
+                "^",
+                "=",
+                "+",
+                "$T0 ^ =",
+                "$eip $T9 ^ = $esp $esp 16 + =",
+                "$eip $esp 12 + ^ = $esp $T99 =",
+                "$eip $esp 12 + ^ = $esp $zzz =",
+                "$eip $esp 12 + ^ = $esp .cbNothing =",
+                "$eip $esp 12 + ^ = $esp 12x =",
+                "$eip $esp 12 + ^ = $esp aTokenThatIsMuchTooLongToBeOne =",
+                "$eip $esp 8 + ^ = $esp $esp 16 + =",
+                "1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+        };
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+                program(bad[i]);
+                goes(X86_BY_FRAME, 17, STACK + 0x48);
+        }
+        program("$T0 .raSearch = $eip $T0 ^ = $esp $T0 4 + =");
+        r.known = 1u << X86_EBP; /* the stack pointer itself is not known: no search */
+        plain(0, 16);
         goes(X86_BY_FRAME, 17, STACK + 0x48);
 }
 END_TEST
@@ -258,7 +417,12 @@ int main(void)
         tcase_add_test(tc, code_that_returns);
         tcase_add_test(tc, code_that_does_not);
         tcase_add_test(tc, a_prologue);
+        tcase_add_test(tc, a_call_at_the_end);
         tcase_add_test(tc, frame_data);
+        tcase_add_test(tc, frame_data_in_a_prologue);
+        tcase_add_test(tc, the_search_ends_at_user_mode);
+        tcase_add_test(tc, programs);
+        tcase_add_test(tc, programs_that_are_none);
         tcase_add_test(tc, frame_pointers_that_are_none);
         tcase_add_test(tc, the_outermost);
         tcase_add_test(tc, user_mode_behind);
