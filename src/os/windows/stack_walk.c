@@ -35,6 +35,12 @@ static size_t stack_of(const struct walk *k, uint64_t sp)
         return i;
 }
 
+bool walk_leaves(const struct walk *k, uint64_t sp, uint64_t next)
+{
+        size_t to = stack_of(k, next);
+        return to < k->stack_count && to != stack_of(k, sp) && !k->stack[to].left;
+}
+
 bool walk_rises(struct walk *k, uint64_t sp, uint64_t next)
 {
         size_t to = stack_of(k, next);
@@ -45,6 +51,14 @@ bool walk_rises(struct walk *k, uint64_t sp, uint64_t next)
         k->stack[k->current].left = true;
         k->current = to;
         return !k->stack[to].left;
+}
+
+void walk_begin(struct walk *k, uint64_t sp)
+{
+        k->end = WALK_RUNNING;
+        k->current = stack_of(k, sp);
+        if (k->current == k->stack_count)
+                k->current = 0;
 }
 
 static bool is_return(struct walk *k, uint64_t pc, enum stasis_how *ret_how)

@@ -18,6 +18,8 @@ static bool read_any(void *ctx, uint32_t va, void *buf, size_t len)
 
 static bool on_stack(void *ctx, uint32_t va, size_t len) { return walk_on_stack(ctx, va, len); }
 
+static bool leaves(void *ctx, uint32_t esp, uint32_t next) { return walk_leaves(ctx, esp, next); }
+
 static bool fpo_at(void *ctx, uint32_t pc, struct x86_fpo *ret_fpo)
 {
         const struct walk *k = ctx;
@@ -80,7 +82,7 @@ static void registers_of(const struct walk *k, uint32_t va, bool user, struct x8
 static bool trap_at(void *ctx, uint32_t va, struct x86_registers *ret_registers, bool *ret_user)
 {
         struct walk *k = ctx;
-        *ret_user = va == k->s->user_trap;
+        *ret_user = k->user_trap && va == k->user_trap;
         if (!*ret_user && !is_kernel_trap(k, va))
                 return false;
         registers_of(k, va, *ret_user, ret_registers);
@@ -95,7 +97,7 @@ static bool outermost(void *ctx, uint32_t slot)
 {
         const struct walk *k = ctx;
         uint64_t routine, user;
-        bool is_user = k->s->user_trap && slot == k->s->user_trap - START_FRAME_LEN;
+        bool is_user = k->user_trap && slot == k->user_trap - START_FRAME_LEN;
         return (is_user || (k->top && slot == k->top)) && walk_on_stack(k, slot, START_FRAME_LEN) &&
                stasis_space_u(k->space, slot, 4, &routine) == STASIS_OK && in_kernel_code(k, routine) &&
                stasis_space_u(k->space, slot + 12, 1, &user) == STASIS_OK && user == is_user; /* a BOOLEAN */
@@ -152,22 +154,17 @@ static bool resume(struct walk *k, struct x86_registers *r)
         return true;
 }
 
-void walk_x86(struct walk *k, struct x86_registers r, enum stasis_how how)
+static void follow(struct walk *k, struct x86_registers r)
 {
         const struct x86_memory memory = { .read = read_any,
                                            .code = code_at,
                                            .on_stack = on_stack,
+                                           .leaves = leaves,
                                            .fpo = fpo_at,
                                            .trap = k->kernel ? trap_at : NULL,
                                            .outermost = outermost,
-                                           .user_trap = k->kernel ? (uint32_t)k->s->user_trap : 0,
+                                           .user_trap = (uint32_t)k->user_trap,
                                            .ctx = k };
-        k->end = WALK_RUNNING;
-        k->current = 0;
-        for (size_t i = 0; i < k->stack_count; i++)
-                if (r.gpr[X86_ESP] >= k->stack[i].low && r.gpr[X86_ESP] <= k->stack[i].high)
-                        k->current = i;
-        (void)walk_add(k, r.eip, r.gpr[X86_ESP], r.eip_at, how, r.exact);
         const char *why = NULL;
         while (k->end == WALK_RUNNING) {
                 step(k, &memory, &r);
@@ -179,4 +176,20 @@ void walk_x86(struct walk *k, struct x86_registers r, enum stasis_how how)
         }
         if (why && k->end != WALK_USER)
                 walk_break(k, why);
+}
+
+void walk_x86(struct walk *k, struct x86_registers r, enum stasis_how how)
+{
+        walk_begin(k, r.gpr[X86_ESP]);
+        (void)walk_add(k, r.eip, r.gpr[X86_ESP], r.eip_at, how, r.exact);
+        follow(k, r);
+}
+
+void walk_x86_above(struct walk *k, uint64_t sp)
+{
+        struct x86_registers r = { .known = 1u << X86_ESP };
+        r.gpr[X86_ESP] = (uint32_t)sp;
+        walk_begin(k, sp);
+        if (resume(k, &r))
+                follow(k, r);
 }

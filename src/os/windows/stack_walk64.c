@@ -28,7 +28,7 @@ static void came_from_user(struct walk *k, const struct x64_registers *r, const 
         uint64_t trap = step->machine - k->s->f->shape[SAVED_TRAP_FRAME].offset[SAVED_RIP];
         k->end = WALK_USER;
         if (!k->s->user_trap && walk_on_stack(k, trap, 1) && trap_frame_is_user(k->s, trap))
-                k->s->user_trap = trap;
+                k->s->user_trap = k->user_trap = trap;
         if (trap != k->s->user_trap)
                 return;
         k->out->at_user = true;
@@ -73,24 +73,49 @@ static bool resume(struct walk *k, struct x64_registers *r)
         return true;
 }
 
-void walk_x64(struct walk *k, struct x64_registers r, enum stasis_how how)
+/*
+ * Of a stack that was left only the pointer is known, and the entry's code, which the trap frame lies above, goes by
+ * rbp: no other return address is between.
+ */
+static bool at_the_end(struct walk *k, const struct x64_registers *r)
+{
+        uint64_t pc, sp = r->gpr[X64_RSP];
+        enum stasis_how how;
+        return k->out->at_user && k->user_trap > sp && !walk_scan(k, &sp, &pc, &how);
+}
+
+static void follow(struct walk *k, struct x64_registers r)
 {
         const struct x64_memory memory = { read_any, function_at, k };
-        k->end = WALK_RUNNING;
-        k->current = 0;
-        for (size_t i = 0; i < k->stack_count; i++)
-                if (r.gpr[X64_RSP] >= k->stack[i].low && r.gpr[X64_RSP] <= k->stack[i].high)
-                        k->current = i;
-        (void)walk_add(k, r.rip, r.gpr[X64_RSP], r.rip_at, how, r.exact);
         const char *why = NULL;
         while (k->end == WALK_RUNNING) {
                 step(k, &memory, &r);
                 if (k->end != WALK_BROKEN)
                         continue;
+                if (!why && at_the_end(k, &r)) {
+                        k->end = WALK_USER;
+                        break;
+                }
                 why = why ? why : k->why; /* the first break is what counts */
                 if (!resume(k, &r))
                         break;
         }
         if (why)
                 walk_break(k, why);
+}
+
+void walk_x64(struct walk *k, struct x64_registers r, enum stasis_how how)
+{
+        walk_begin(k, r.gpr[X64_RSP]);
+        (void)walk_add(k, r.rip, r.gpr[X64_RSP], r.rip_at, how, r.exact);
+        follow(k, r);
+}
+
+void walk_x64_above(struct walk *k, uint64_t sp)
+{
+        struct x64_registers r;
+        x64_start(&r, 0, sp, false);
+        walk_begin(k, sp);
+        if (resume(k, &r))
+                follow(k, r);
 }

@@ -8,9 +8,6 @@
 #include "stack_walk.h"
 
 #define USER_SCAN_LEN 0x4000 /* bytes of a user stack that are looked at for return addresses */
-/* KERNEL_STACK_SIZE: of the stacks on which a processor runs DPCs and interrupts. */
-#define PROCESSOR_STACK_LEN64 0x6000
-#define PROCESSOR_STACK_LEN32 0x3000
 /* x86: the floating point area (until 7), and below it KSTART_FRAME, which KiThreadStartup begins with. */
 #define X86_START_LEN (0x210 + 0x10)
 /* A user stack whose TEB is not readable: as far as its default size goes. */
@@ -73,6 +70,8 @@ static void ended(const struct walk *k, struct thread_stack *out)
                                              [WALK_FULL] = "more frames than are followed" };
         out->why = k->end == WALK_BROKEN ? STASIS_CONTRADICTORY : STASIS_PRESENT;
         out->end = k->end == WALK_BROKEN || k->end == WALK_RUNNING ? k->why : words[k->end];
+        if (k->end == WALK_USER && out->called_out)
+                out->end = "entered from user mode, called out of the kernel, entered from user mode";
 }
 
 static void none(struct thread_stack *out, enum stasis_absence why, const char *end)
@@ -84,15 +83,12 @@ static void none(struct thread_stack *out, enum stasis_absence why, const char *
 
 /* ---- the kernel's */
 
-/* Where DPCs and interrupts run: the stack ends at the pointer. */
 static void add_processor_stacks(struct walk *k, const struct stasis_processor *p)
 {
-        const struct place *const places[] = { &k->s->f->dpc_stack, &k->s->f->isr_stack };
-        uint64_t top, len = k->word == 8 ? PROCESSOR_STACK_LEN64 : PROCESSOR_STACK_LEN32;
-        for (size_t i = 0; i < 2; i++)
-                if (read_place(k->s->w->kernel, p->block, places[i], &top) == STASIS_OK && top > len &&
-                    is_kernel_address(k->s->w, top - len))
-                        add_stack(k, top - len, top);
+        uint64_t range[PROCESSOR_STACKS_MAX][2];
+        size_t count = processor_stacks(k->s->w, k->s->f, p, range);
+        for (size_t i = 0; i < count; i++)
+                add_stack(k, range[i][0], range[i][1]);
 }
 
 /* The address at which a switched thread goes on is behind a call, but where it has not begun. */
@@ -119,6 +115,29 @@ static struct stasis_registers switched(const struct stasis_registers *from)
         return r;
 }
 
+/*
+ * The kernel called out to user mode (KeUserModeCallback), which called a service again: that one has a stack of its
+ * own, and what it was called for stands on the one that was left. A stack that the walk came to by itself was left for
+ * code of the kernel (KeExpandKernelStackAndCallout), and is not gone over again.
+ */
+static void behind_user(struct walk *k)
+{
+        const struct thread_stand *s = k->s;
+        while (k->end == WALK_USER && k->current < s->segment_count) {
+                const struct stack_segment *left = &s->segment[k->current]; /* stacks: the current one, then these */
+                size_t before = k->out->count;
+                k->stack[k->current].left = true;
+                k->user_trap = k->scan_end = trap_frame_at_top(s, left->initial);
+                if (k->word == 8)
+                        walk_x64_above(k, left->sp);
+                else
+                        walk_x86_above(k, left->sp);
+                k->out->called_out = k->out->called_out || k->out->count > before;
+        }
+        if (k->end == WALK_RUNNING) /* nothing there looks like a return address */
+                k->end = WALK_USER;
+}
+
 static void follow_kernel(struct thread_stand *s, struct thread_stack *out)
 {
         struct stasis_registers r;
@@ -136,14 +155,18 @@ static void follow_kernel(struct thread_stand *s, struct thread_stack *out)
         struct stasis_space *code = stand_user_space(s);
         k.code = code ? code : s->w->kernel;
         add_stack(&k, s->limit, s->base);
+        for (size_t i = 0; i < s->segment_count; i++)
+                add_stack(&k, s->segment[i].limit, s->segment[i].base);
         if (s->place == THREAD_IN_KERNEL && s->processor)
                 add_processor_stacks(&k, s->processor);
-        k.scan_end = s->user_trap;
+        k.user_trap = k.scan_end = s->user_trap;
         if (!s->w->is64 && s->initial > X86_START_LEN && walk_on_stack(&k, s->initial - X86_START_LEN, 1))
                 k.top = s->initial - X86_START_LEN;
         bool on_cpu = s->place == THREAD_IN_KERNEL;
         struct stasis_registers first = on_cpu ? r : switched(&r);
         begin(&k, &first, STASIS_HOW_REGISTER, on_cpu || !goes_on_behind_call(s, r.cpu.rip));
+        if (out->at_user)
+                behind_user(&k);
         ended(&k, out);
 }
 

@@ -14,6 +14,7 @@ struct thread_stack {
         enum stasis_absence why;     /* where there is no frame; beside some: STASIS_CONTRADICTORY, it broke off */
         const char *end;             /* static: how it ended, in words */
         bool at_user;                /* a kernel stack: it ends at the trap frame that user mode left */
+        bool called_out;             /* behind that the frames follow for which user mode was called */
         struct x64_registers border; /* x64, at_user: user mode's registers, so far as unwinding tells them */
 };
 

@@ -4,13 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack_segment.h"
+
 #define TRAP_CHAIN_MAX 16
 /* NT 4.0 and 2000, whose layouts have no KPRCB: ProcessorState has this place on x86 up to Vista (w2k_def.h). */
 #define PRCB32_CONTEXT 0x1c
 #define VISTA_SP2_NEXT 6003
 #define FLAG_IF 0x200u /* user mode cannot run without it */
-/* x86 until 7: the floating point area above the first trap frame (sizeof FX_SAVE_AREA). */
+/* x86: the floating point area above the first trap frame, until Vista (sizeof FX_SAVE_AREA), and of 7. */
 #define NPX_FRAME_LEN 0x210
+#define NPX_FRAME_LEN_7 0x110
 
 /* ---- of the kernel */
 
@@ -39,6 +42,19 @@ static bool has_crashed(const struct windows *w)
                stasis_space_u(w->kernel, w->kdbg.KiBugcheckData, 4, &code) == STASIS_OK && code != 0;
 }
 
+static void bind_control(const struct windows *w, struct stack_control *c)
+{
+        const char *name = place_at(w, "_KSTACK_CONTROL.StackBase").has ? "_KSTACK_CONTROL" : "_KERNEL_STACK_CONTROL";
+        c->size = w->layout ? stasis_layout_sizeof(w->layout, name) : 0;
+        c->own_base = either_place(w, "_KSTACK_CONTROL.StackBase",
+                                   "_KERNEL_STACK_CONTROL.Current.StackBase"); /* x86 until 7: none */
+        c->base = either_place(w, "_KSTACK_CONTROL.Previous.StackBase", "_KERNEL_STACK_CONTROL.Previous.StackBase");
+        c->limit = either_place(w, "_KSTACK_CONTROL.Previous.StackLimit", "_KERNEL_STACK_CONTROL.Previous.StackLimit");
+        c->sp = either_place(w, "_KSTACK_CONTROL.Previous.KernelStack", "_KERNEL_STACK_CONTROL.Previous.KernelStack");
+        c->initial =
+                either_place(w, "_KSTACK_CONTROL.Previous.InitialStack", "_KERNEL_STACK_CONTROL.Previous.InitialStack");
+}
+
 struct frames *frames_get(struct windows *w)
 {
         struct stasis_member m;
@@ -58,6 +74,10 @@ struct frames *frames_get(struct windows *w)
         f->previous_trap = place_at(w, w->is64 ? "_KTRAP_FRAME.TrapFrame" : "_KTRAP_FRAME.Edx");
         f->dpc_stack = place_at(w, "_KPRCB.DpcStack");
         f->isr_stack = place_at(w, "_KPRCB.IsrStack");
+        f->tss = place_at(w, "_KPCR.TssBase");
+        f->gdt = place_at(w, "_KPCR.GDT");
+        f->ist = place_at(w, "_KTSS64.Ist");
+        bind_control(w, &f->control);
         f->prcb_in_pcr = w->is64 ? 0x180 : 0x120; /* KPCR.Prcb, KPCR.PrcbData: the same in every version */
         if (w->layout && stasis_layout_member(w->layout, "_KPRCB.ProcessorState.ContextFrame", &m))
                 f->context_in_prcb = m.offset;
@@ -82,6 +102,15 @@ static bool in_stack(const struct thread_stand *s, uint64_t va, uint64_t len)
         return s->base && va >= s->limit && va < s->base && len <= s->base - va;
 }
 
+/* Or in one of the segments that it left. */
+static bool in_stacks(const struct thread_stand *s, uint64_t va, uint64_t len)
+{
+        bool in = in_stack(s, va, len);
+        for (size_t i = 0; i < s->segment_count && !in; i++)
+                in = va >= s->segment[i].limit && va < s->segment[i].base && len <= s->segment[i].base - va;
+        return in;
+}
+
 /* Selectors of Windows' own table: code of 32 bits on x86, on x64 of 64 and of 32 bits. */
 static bool is_user_code(const struct windows *w, uint64_t cs)
 {
@@ -103,34 +132,41 @@ uint64_t trap_frame_previous(const struct thread_stand *s, uint64_t va)
 {
         uint64_t previous;
         if (read_place(s->w->kernel, va, &s->f->previous_trap, &previous) != STASIS_OK || previous <= va ||
-            !in_stack(s, previous, s->f->shape[SAVED_TRAP_FRAME].size))
+            !in_stacks(s, previous, s->f->shape[SAVED_TRAP_FRAME].size))
                 return 0;
         return previous;
 }
 
 /*
  * Entering from user mode always begins at the top of the kernel stack, so that whatever entered last (a service, an
- * interrupt) left its frame there; x86 keeps the floating point area above it until 7.
+ * interrupt) left its frame there; x86 keeps the floating point area above it, until 8.
  */
-static uint64_t top_trap_frame(const struct thread_stand *s)
+uint64_t trap_frame_at_top(const struct thread_stand *s, uint64_t initial)
 {
-        uint64_t size = s->f->shape[SAVED_TRAP_FRAME].size, above = s->w->is64 ? 0 : NPX_FRAME_LEN;
-        uint64_t at = s->initial - above - size;
-        return s->initial && in_stack(s, at, size) && trap_frame_is_user(s, at) ? at : 0;
+        static const uint16_t above[] = { NPX_FRAME_LEN, NPX_FRAME_LEN_7, 0 };
+        uint64_t size = s->f->shape[SAVED_TRAP_FRAME].size;
+        for (size_t i = s->w->is64 ? 2 : 0; initial && i < 3; i++) {
+                uint64_t at = initial - above[i] - size;
+                if (in_stacks(s, at, size) && trap_frame_is_user(s, at))
+                        return at;
+        }
+        return 0;
 }
 
 static void find_traps(struct thread_stand *s)
 {
         uint64_t at;
         if (read_place(s->w->kernel, s->object, &s->f->trap_frame, &at) == STASIS_OK &&
-            in_stack(s, at, s->f->shape[SAVED_TRAP_FRAME].size))
+            in_stacks(s, at, s->f->shape[SAVED_TRAP_FRAME].size))
                 s->trap = at;
         at = s->trap;
         for (unsigned i = 0; i < TRAP_CHAIN_MAX && at && !s->user_trap; i++, at = trap_frame_previous(s, at))
                 if (trap_frame_is_user(s, at))
                         s->user_trap = at;
         if (!s->user_trap)
-                s->user_trap = top_trap_frame(s);
+                s->user_trap = trap_frame_at_top(s, s->initial);
+        for (size_t i = 0; i < s->segment_count && !s->user_trap; i++)
+                s->user_trap = trap_frame_at_top(s, s->segment[i].initial);
 }
 
 /* ---- the processor that it runs on */
@@ -179,11 +215,22 @@ static const struct stasis_cpu *cpu_of(const struct thread_stand *s, const struc
         return NULL;
 }
 
+/* The thread's, or the processor's that it runs on. */
+static bool on_its_stacks(const struct thread_stand *s, uint64_t sp)
+{
+        uint64_t range[PROCESSOR_STACKS_MAX][2];
+        size_t count = s->processor ? processor_stacks(s->w, s->f, s->processor, range) : 0;
+        bool on = in_stacks(s, sp, 1);
+        for (size_t i = 0; i < count && !on; i++)
+                on = sp >= range[i][0] && sp < range[i][1];
+        return on;
+}
+
 /* Do these fit the thread: a stack pointer in its kernel stack, or an address of user mode with a stack of its own? */
 static bool fit_thread(const struct thread_stand *s, const struct stasis_cpu *cpu)
 {
         if ((cpu->cs & 3) != 3)
-                return is_kernel_address(s->w, cpu->rip) && in_stack(s, cpu->gpr[SAVED_RSP], 1);
+                return is_kernel_address(s->w, cpu->rip) && on_its_stacks(s, cpu->gpr[SAVED_RSP]);
         uint64_t teb = word_of(s, &s->w->at.teb), base, limit;
         struct stasis_space *space = stand_user_space(s);
         uint8_t size = s->w->pointer_size; /* NT_TIB: ExceptionList, StackBase, StackLimit */
@@ -258,6 +305,7 @@ static void find_stack(struct thread_stand *s)
         }
         s->limit = limit;
         s->base = base;
+        s->segment_count = stack_segments(s, s->segment);
 }
 
 bool thread_stand(struct windows *w, uint64_t object, uint32_t process, struct stasis_arena *arena,

@@ -16,11 +16,22 @@ struct code_image {
 };
 #define FRAMES_IMAGES 64
 
+/* KSTACK_CONTROL, KERNEL_STACK_CONTROL: StackBase of the segment that it is of, and the segment left for that one. */
+struct stack_control {
+        struct place own_base, base, limit, sp, initial;
+        uint32_t size;
+};
+struct stack_segment {
+        uint64_t base, limit, sp, initial; /* sp: what is used of it begins here */
+};
+#define STACK_SEGMENTS_MAX 8
+
 /* What following stacks needs to know of this kernel, found once. */
 struct frames {
         struct saved_shape shape[SAVED_FORMS];
         struct place initial_stack, stack_limit, stack_base, kernel_stack, trap_frame, debug_active, previous_trap,
-                dpc_stack, isr_stack;
+                dpc_stack, isr_stack, tss, gdt, ist;
+        struct stack_control control;
         uint32_t prcb_in_pcr;
         uint32_t context_in_prcb; /* of KPRCB.ProcessorState.ContextFrame; 0: not known */
         bool crashed;             /* the system was stopped by a bug check, so that each processor kept its registers */
@@ -55,9 +66,11 @@ struct thread_stand {
         uint64_t cpu_va;                          /* where that was read in memory; STASIS_NOWHERE: of the container */
         uint64_t limit, base;                     /* its kernel stack; base 0: why tells */
         enum stasis_absence why;
-        uint64_t initial, saved_sp; /* 0: not known */
-        uint64_t trap;              /* KTHREAD.TrapFrame, where that lies in its stack; else 0 */
-        uint64_t user_trap;         /* the trap frame that user mode left; 0: none was found */
+        uint64_t initial, saved_sp;                       /* 0: not known */
+        struct stack_segment segment[STACK_SEGMENTS_MAX]; /* that it left for this one, the newest first */
+        size_t segment_count;
+        uint64_t trap;      /* KTHREAD.TrapFrame, where that lies in its stacks; else 0 */
+        uint64_t user_trap; /* the trap frame that user mode left; 0: none was found */
 };
 
 /* False where memory is exhausted. */
@@ -66,6 +79,8 @@ bool thread_stand(struct windows *w, uint64_t object, uint32_t process, struct s
 /* Is a trap frame at va one that user mode left: selectors of privilege 3, sane flags, an address of the user's half?
  */
 bool trap_frame_is_user(const struct thread_stand *s, uint64_t va);
+/* The trap frame that user mode left at the top of a stack whose use ends at initial; 0: none. */
+uint64_t trap_frame_at_top(const struct thread_stand *s, uint64_t initial);
 /* The trap frame that the one at va keeps (of a system service that the kernel itself called); 0: none. */
 uint64_t trap_frame_previous(const struct thread_stand *s, uint64_t va);
 /* The address space that user addresses of the thread are of; NULL: gone. */

@@ -201,12 +201,17 @@ static bool in_prologue(const struct x86_memory *m, struct x86_registers *r)
 
 /* ---- frame pointers */
 
+static bool rises(const struct x86_memory *m, uint32_t esp, uint32_t next)
+{
+        return next >= esp || (m->leaves && m->leaves(m->ctx, esp, next));
+}
+
 static const char *by_frame(const struct x86_memory *m, struct x86_registers *r)
 {
         uint32_t ebp = r->gpr[X86_EBP], next, eip;
         if (!(r->known & X86_BIT(X86_EBP)))
                 return "the frame pointer is not known";
-        if (ebp % 4 || ebp < r->gpr[X86_ESP] || !x86_word(m, ebp, &next) || ebp > UINT32_MAX - 8 ||
+        if (ebp % 4 || !rises(m, r->gpr[X86_ESP], ebp) || !x86_word(m, ebp, &next) || ebp > UINT32_MAX - 8 ||
             !x86_word(m, ebp + 4, &eip))
                 return "the frame pointer does not point into the stack above it";
         if (eip && m->code(m->ctx, eip) != X86_RETURN && m->code(m->ctx, eip) != X86_MAYBE_RETURN)
@@ -265,7 +270,8 @@ struct x86_step x86_unwind(const struct x86_memory *memory, struct x86_registers
         struct x86_step step = unwind(memory, &next);
         if (step.way == X86_BROKEN || step.way == X86_BOTTOM)
                 return step;
-        if (step.way != X86_AT_USER && step.way != X86_BY_TRAP && next.gpr[X86_ESP] <= r->gpr[X86_ESP])
+        if (step.way != X86_AT_USER && step.way != X86_BY_TRAP &&
+            (next.gpr[X86_ESP] == r->gpr[X86_ESP] || !rises(memory, r->gpr[X86_ESP], next.gpr[X86_ESP])))
                 return (struct x86_step){ X86_BROKEN, "the stack pointer does not rise" };
         if (step.way != X86_AT_USER && next.eip == 0)
                 return (struct x86_step){ X86_BOTTOM, NULL };

@@ -46,6 +46,8 @@ struct x86_memory {
         bool (*read)(void *ctx, uint32_t va, void *buf, size_t len); /* all or nothing */
         enum x86_code (*code)(void *ctx, uint32_t pc);
         bool (*on_stack)(void *ctx, uint32_t va, size_t len);
+        /* Is next on another stack than esp, which may have been left for that? NULL: there is one. */
+        bool (*leaves)(void *ctx, uint32_t esp, uint32_t next);
         bool (*fpo)(void *ctx, uint32_t pc, struct x86_fpo *ret_fpo); /* NULL: nobody has any */
         /* Is there a trap frame of the kernel at va? Then what was interrupted; *ret_user: user mode was. NULL: never.
          */

@@ -44,6 +44,19 @@ def kernel64(system):
                               ("alloc", 0x50)]),
         f("KiIdleLoop", [("alloc", 0x28)]),
         f("PoIdle", [("push", "rbx"), ("alloc", 0x20)]),
+    ] + (more_stacks64() if system.recipe.get("segments") else [])
+
+
+def more_stacks64():
+    """What leaves a stack for another one; a stack of its own has also what NMI interrupts."""
+    f = code64.Function
+    return [
+        f("KeUserModeCallback", [("push", "rbx"), ("push", "r12"), ("alloc", 0x48)]),
+        f("KiCallUserMode", [("push", "rbp"), ("push", "rsi"), ("alloc", 0x138)]),
+        f("KeExpandKernelStackAndCalloutInternal", [("push", "rbx"), ("alloc", 0x40)]),
+        f("KiSwitchKernelStackAndCallout", [("push", "rbp"), ("alloc", 0x20), ("frame", "rbp", 0x20)]),
+        f("KiNmiInterrupt", [("machine", 0)] + TRAP),
+        f("KiProcessNMI", [("push", "rdi"), ("alloc", 0x30)]),
     ]
 
 
@@ -86,14 +99,16 @@ def wow64_64():
             code64.Function("RunCpuSimulation", [("push", "rbx"), ("push", "r12"), ("alloc", 0x28)])]
 
 
-def kernel32bit(_system):
+def kernel32bit(system):
     f = code32.Function
     return [f("KiFastCallEntry", "entry"), f("KiDispatchInterrupt", "entry"), f("KiTrap0E", "entry"),
             f("KiSwapContext", "swap"), f("KiSwapThread", space=0x18), f("KeWaitForSingleObject", space=0x30),
             f("NtWaitForSingleObject", space=0x44), f("NtReadFile", space=0x64), f("KiQuantumEnd", space=0x10),
             f("MmAccessFault", space=0x28), f("KiThreadStartup", "bare", space=4),
             f("PspSystemThreadStartup", space=0x24), f("ExpWorkerThread", space=0x38),
-            f("KiIdleLoop", "bare", space=8), f("PoIdle", space=8)]
+            f("KiIdleLoop", "bare", space=8), f("PoIdle", space=8)] + (
+                [f("KeUserModeCallback", space=0x44), f("KiCallUserMode", space=0x24),
+                 f("KeExpandKernelStackAndCalloutEx", space=0x38)] if system.recipe.get("segments") else [])
 
 
 def driver32():

@@ -119,9 +119,32 @@ class Stacks64(Stacks):
             idle = thread.recipe.get("idle")
             start = ["KiIdleLoop", "PoIdle"] if idle else ["KiStartSystemThread", "PspSystemThreadStartup"]
             self.run(kernel, start + self.recipe.get("kernel", [] if idle else ["ExpWorkerThread"]), "nt")
+        if "callout" in self.recipe:
+            kernel, user = self._call_out(kernel, told)
+        elif "expand" in self.recipe:
+            kernel.call(self.system.code["nt"], "KeExpandKernelStackAndCalloutInternal")
+            kernel.call(self.system.code["nt"], "KiSwitchKernelStackAndCallout")
+            kernel.regs["rsp"] = thread.next_segment(kernel.regs["rsp"], False)[0] - 0x50
+            self.run(kernel, self.recipe["expand"], "nt")
         back = self._leave(kernel, told)
         self.finish(kernel, user, told)
         return back
+
+    def _call_out(self, kernel, told):
+        """The kernel calls user mode, which calls a service: on a stack of its own. Where KiCallUserMode went on from
+        nobody tells, so that the frames of the stack that was left begin with its caller's."""
+        outer = kernel
+        self.run(outer, ["KeUserModeCallback", "KiCallUserMode"], "nt")
+        self.initial, self.trap = self.thread.next_segment(outer.regs["rsp"], True)
+        user = code64.Machine(self.user_write, self.thread._user_stack()[1] - 0x1050, self.seed + 5)
+        user.read = lambda va: int.from_bytes(self.process.space.read(va, 8), "little")
+        self.run(user, ["exe!WorkerThread", "ntdll.dll!NtWaitForSingleObject"], "exe")
+        user.pc = user.at(modules.STUB64_AT)
+        kernel = code64.Machine(self.kernel_write, self.initial, self.seed + 6)
+        kernel.read = outer.read
+        self._enter(kernel, user, told, self.recipe["callout"])
+        kernel.frames = outer.frames + kernel.frames
+        return kernel, user
 
     def _user(self):
         user = code64.Machine(self.user_write, self.thread._user_stack()[1] - 0x50, self.seed)
@@ -136,7 +159,7 @@ class Stacks64(Stacks):
         user.pc = self.place(user) if self.interrupted == "user" else user.at(modules.STUB64_AT)
         return user
 
-    def _enter(self, kernel, user, told):
+    def _enter(self, kernel, user, told, names=()):
         """From user mode: the processor, or the first instructions of the handler, put a machine frame at the top."""
         interrupted = self.interrupted == "user"
         kernel.regs.update({r: user.regs[r] for r in code64.REGS if r != "rsp"})
@@ -156,7 +179,7 @@ class Stacks64(Stacks):
         told["user_registers"] = registers(user, surely, [r for r in code64.REGS if r not in surely], rip=user.pc,
                                            rflags=FLAGS, cs=0x33, ss=0x2B)
         if not interrupted:
-            self.run(kernel, self.recipe.get("kernel") or ["NtWaitForSingleObject"], "nt")
+            self.run(kernel, names or self.recipe.get("kernel") or ["NtWaitForSingleObject"], "nt")
 
     def _trap_frame(self, va, regs, active):
         """What the entry code stores besides rbp: of a service what must be kept, of an interrupt or an exception what
@@ -175,6 +198,8 @@ class Stacks64(Stacks):
         nt = self.system.code["nt"]
         if self.running:
             pc = self.place(kernel)
+            if self.recipe.get("nmi"):
+                pc = self._nmi(kernel, pc)
             kernel.frame(pc)
             self.live(dict(kernel.regs, rip=pc, rflags=FLAGS, cs=0x10, ss=0x18), told, "kernel_registers")
             return None
@@ -192,6 +217,23 @@ class Stacks64(Stacks):
         kernel.regs["rsp"] -= 0x30
         self.kernel_write(kernel.regs["rsp"] + 0x28, b"\1")  # ApcBypass
         return kernel.regs["rsp"]
+
+    def _nmi(self, kernel, pc):
+        """An NMI: the processor takes the stack that its task state segment names (KTSS64.Ist at 1c, KPCR.TssBase)."""
+        system, nt = self.system, self.system.code["nt"]
+        stack, tss = system.take_pages("stacks", 0x7000), system.take_pages("stacks", PAGE)
+        system.kernel.map(stack, length=0x6000)
+        system.kernel.map(tss)
+        system.labels.put(system.kernel, system.pcr[self.thread.truth["running_on"]].va + 8, 8, tss)
+        for number, top in ((2, stack + 0x3000), (3, stack + 0x6000)):
+            system.labels.put(system.kernel, tss + 0x1C + 8 * number, 8, top)
+        kernel.frame(pc)
+        rsp, kernel.regs["rsp"] = kernel.regs["rsp"], stack + 0x6000
+        for value in (0x18, rsp, FLAGS, 0x10, pc):
+            kernel.push(value)
+        kernel.enter(nt, "KiNmiInterrupt")
+        kernel.call(nt, "KiProcessNMI")
+        return kernel.at(kernel.now[1].sites[0] - 5)
 
     def _interrupt(self, kernel, pc):
         """by = "KiPageFault": an exception, whose machine frame has an error code; else an interrupt."""
@@ -249,6 +291,12 @@ class Stacks32(User32):
             told["user_registers"] = registers(user, surely, [r for r in code32.REGS if r not in surely],
                                                eip=user.pc, eflags=FLAGS, **segments)
             self._enter(kernel, user)
+            if "callout" in self.recipe:
+                kernel, user = self._call_out(kernel, told)
+            elif "expand" in self.recipe:
+                self._calls(kernel, ["KeExpandKernelStackAndCalloutEx"])
+                kernel.regs["esp"] = thread.next_segment(kernel.regs["esp"], False)[0] - 0x250
+                self._calls(kernel, self.recipe["expand"])
         else:
             idle = thread.recipe.get("idle")
             start = ["KiIdleLoop", "PoIdle"] if idle else ["KiThreadStartup", "PspSystemThreadStartup"]
@@ -257,13 +305,26 @@ class Stacks32(User32):
         self.finish(kernel, user, told)
         return back
 
+    def _call_out(self, kernel, told):
+        """As in Stacks64."""
+        outer = kernel
+        self._calls(outer, ["KeUserModeCallback", "KiCallUserMode"])
+        self.initial, self.trap = self.thread.next_segment(outer.regs["esp"], True)
+        user = self.user32(self.thread._user_stack()[1] - 0x1050)
+        told["user_registers"] = registers(user, ["ebx", "ebp", "esi", "edi", "esp"], ["eax", "ecx", "edx"],
+                                           eip=user.pc, eflags=FLAGS, cs=0x1B, ss=0x23)
+        kernel = code32.Machine(self.kernel_write, self.system.kernel.read, self.initial - 0x210, self.seed + 6)
+        self._enter(kernel, user, self.recipe["callout"])
+        kernel.frames = outer.frames + kernel.frames
+        return kernel, user
+
     def _calls(self, kernel, names):
         for text in names:
             module, name, site = self.named(text, "nt")
             kernel.call(module, name, args=0 if name in ("KiIdleLoop", "KiThreadStartup") else 2)
             kernel.site = site
 
-    def _enter(self, kernel, user):
+    def _enter(self, kernel, user, names=()):
         interrupted = self.interrupted == "user"
         kernel.regs.update({r: user.regs[r] for r in code32.REGS if r != "esp"})
         frame = self._trap_frame(self.trap, user.regs, user.pc, 0x1B, user.regs["esp"], interrupted)
@@ -273,7 +334,7 @@ class Stacks32(User32):
         kernel.regs.update(esp=self.trap, ebp=self.trap)
         kernel.enter(self.system.code["nt"], "KiDispatchInterrupt" if interrupted else "KiFastCallEntry")
         if not interrupted:
-            self._calls(kernel, self.recipe.get("kernel") or ["NtWaitForSingleObject"])
+            self._calls(kernel, names or self.recipe.get("kernel") or ["NtWaitForSingleObject"])
 
     def _trap_frame(self, va, regs, pc, cs, esp, everything):
         frame = self.system.object(va, "_KTRAP_FRAME")

@@ -25,6 +25,10 @@ WAIT_REASONS = ["Executive", "FreePage", "PageIn", "PoolAllocation", "DelayExecu
 ABOVE_INITIAL = {4: [(7600, 0x130), (0, 0)],
                  8: [(10240, 0x370), (9200, 0x230), (7600, 0x250), (0, 0x200)]}
 
+# Of the structure that tells the segment left: from which build on, where its own StackBase is, where Previous is.
+CONTROL = {8: [(9200, 0, 0x10), (7600, 0, 0x28), (6000, 0x200, 0x228), (0, 0x1B0, 0x1D8)],
+           4: [(9200, 0, 0x10), (6000, None, 8)]}
+
 # Keys whose member is ETHREAD's own, not KTHREAD's.
 BEHIND_KTHREAD = set("""tid pid create_time exit_time exit_status cross_thread_flags same_thread_passive_flags
     same_thread_apc_flags start_address win32_start_address lpc_received_message_id granted_access impersonating token
@@ -302,6 +306,30 @@ class Thread(Rest):
         self.put("KernelStack", kernel_stack, "kernel_stack", hex(kernel_stack))
         if resident and "terminated" in self.recipe:
             self._switch_frame(kernel_stack)
+
+    def next_segment(self, sp, trap):
+        """The thread leaves this stack, which is used from sp on, for a new one (facts/windows: KSTACK_CONTROL from 8
+        on, KERNEL_STACK_CONTROL before, at InitialStack; KERNEL_STACK_SEGMENT). trap: with a trap frame in that."""
+        system, word = self.system, self.system.pointer
+        left = [self.truth[key] for key in ("stack_base", "stack_limit", "initial_stack")]
+        base, limit, initial = (int(value, 16) for value in left)
+        size = base - limit
+        limit2 = system.take_pages("stacks", size + PAGE)
+        base2 = limit2 + size
+        initial2 = base2 - (base - initial)
+        system.kernel.map(limit2, length=size)
+        own, previous = next((o, p) for first, o, p in CONTROL[word] if system.build >= first)
+        if own is not None:
+            system.labels.put(system.kernel, initial2 + own, word, base2)
+        for i, value in enumerate((base, limit, sp, initial)):
+            system.labels.put(system.kernel, initial2 + previous + word * i, word, value)
+        self.put("StackBase", base2, "stack_base", hex(base2))
+        self.put("StackLimit", limit2, "stack_limit", hex(limit2))
+        self.put("InitialStack", initial2, "initial_stack", hex(initial2))
+        trap2 = initial2 - self._float_area() - system.struct_size("_KTRAP_FRAME")
+        if trap:
+            self.put("TrapFrame", trap2, "trap_frame", hex(trap2))
+        return initial2, trap2
 
     def _float_area(self):
         """Until the registers of SSE moved away, 32-bit kernels kept them above the trap frame."""
