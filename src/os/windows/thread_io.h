@@ -20,6 +20,10 @@ struct thread_io {
 /* Bound when first asked for; NULL where memory is exhausted. */
 const struct thread_io *thread_io(struct windows *w);
 
+/* A timer's DueTime (interrupt time) becomes UTC, or milliseconds after the image. */
+void due_to_time(const struct windows *w, struct stasis_fact *fact);
+void due_to_delay(const struct windows *w, struct stasis_fact *fact);
+
 /* Makes an address of code of it: module, and the symbol where one is surely its own. process: whose user code. */
 void put_routine(struct decode *d, uint32_t process, struct stasis_fact *fact);
 

@@ -75,24 +75,34 @@ static void derive_due(struct decode *d, struct stasis_fact *fact)
 }
 
 /* Interrupt time counts from the boot; the shared data has both clocks as of the image. */
+void due_to_time(const struct windows *w, struct stasis_fact *fact)
+{
+        if (fact_is(fact) && !w->has_shared)
+                *fact = fact_absent(STASIS_NOT_KNOWN);
+        if (fact_is(fact))
+                fact->value = fact->value - w->shared.InterruptTime + w->shared.SystemTime;
+        if (fact_is(fact) && fact->value >> 59)
+                fact->absence = STASIS_CONTRADICTORY;
+}
+
+void due_to_delay(const struct windows *w, struct stasis_fact *fact)
+{
+        if (fact_is(fact) && !w->has_shared)
+                *fact = fact_absent(STASIS_NOT_KNOWN);
+        if (fact_is(fact))
+                fact->value = (uint64_t)((int64_t)(fact->value - w->shared.InterruptTime) / 10000);
+}
+
 static void derive_due_time(struct decode *d, struct stasis_fact *fact)
 {
         derive_due(d, fact);
-        if (fact_is(fact) && !d->w->has_shared)
-                *fact = fact_absent(STASIS_NOT_KNOWN);
-        if (fact_is(fact))
-                fact->value = fact->value - d->w->shared.InterruptTime + d->w->shared.SystemTime;
-        if (fact_is(fact) && fact->value >> 59)
-                fact->absence = STASIS_CONTRADICTORY;
+        due_to_time(d->w, fact);
 }
 
 static void derive_due_in(struct decode *d, struct stasis_fact *fact)
 {
         derive_due(d, fact);
-        if (fact_is(fact) && !d->w->has_shared)
-                *fact = fact_absent(STASIS_NOT_KNOWN);
-        if (fact_is(fact))
-                fact->value = (uint64_t)((int64_t)(fact->value - d->w->shared.InterruptTime) / 10000);
+        due_to_delay(d->w, fact);
 }
 
 static void derive_timer_routine(struct decode *d, struct stasis_fact *fact)

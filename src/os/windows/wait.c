@@ -54,6 +54,18 @@ static const struct place_row place_rows[] = {
         PLACE(o_thread, "_OWNER_ENTRY.OwnerThread"),
         PLACE(o_count, "_OWNER_ENTRY.OwnerCount"),
         PLACE(o_size, "_OWNER_ENTRY.TableSize"),
+        PLACE(push_waiting, "_EX_PUSH_LOCK.Waiting"),
+        PLACE(lock_entries, "_ETHREAD.LockEntries", "_KTHREAD.LockEntries"),
+        PLACE(e_lock, "_KLOCK_ENTRY.LockUnsafe"),
+        PLACE(e_waiting, "_KLOCK_ENTRY.WaitingBit", "_KLOCK_ENTRY.WaitingByte"),
+        PLACE(e_acquired, "_KLOCK_ENTRY.AcquiredByte"),
+        PLACE(e_thread, "_KLOCK_ENTRY.ThreadUnsafe"),
+        PLACE(mutant_abandoned, "_KMUTANT.Abandoned"),
+        PLACE(due, "_KTIMER.DueTime"),
+        PLACE(inserted, "_DISPATCHER_HEADER.Inserted"),
+        PLACE(q_current, "_KQUEUE.CurrentCount"),
+        PLACE(q_maximum, "_KQUEUE.MaximumCount"),
+        PLACE(q_threads, "_KQUEUE.ThreadListHead"),
         PLACE(m_waiting, "_KALPC_MESSAGE.WaitingThread"),
         PLACE(m_server, "_KALPC_MESSAGE.ServerThread"),
         PLACE(m_owner_port, "_KALPC_MESSAGE.OwnerPort"),
@@ -90,6 +102,8 @@ struct wait_state *wait_state(struct windows *w)
         s->sections_of = UINT32_MAX;
         s->block_size = stasis_layout_sizeof(w->layout, "_KWAIT_BLOCK");
         s->owner_size = stasis_layout_sizeof(w->layout, "_OWNER_ENTRY");
+        s->header_size = stasis_layout_sizeof(w->layout, "_DISPATCHER_HEADER");
+        s->entry_size = stasis_layout_sizeof(w->layout, "_KLOCK_ENTRY");
         places_bind(w->layout, place_rows, sizeof place_rows / sizeof *place_rows, &s->at);
         return s;
 }
@@ -100,6 +114,7 @@ void windows_waits_free(struct windows *w)
                 return;
         free(w->waits->thread);
         free(w->waits->resource);
+        free(w->waits->holder);
         free(w->waits->receiver);
         free(w->waits->section);
         free(w->waits);
@@ -176,9 +191,10 @@ static bool take_block(const struct wait_of *of, uint64_t block, struct wait_lis
         memset(wait, 0, offsetof(struct windows_wait, owner));
         wait->block = block;
         wait->owners = wait->owners_all = 0;
-        wait->process = wait->all = wait->own_timer = false;
+        wait->process = wait->all = wait->own_timer = wait->by_address = false;
         wait->from = wait->name = NULL;
         wait->owner_why = STASIS_NOT_KNOWN;
+        (void)!wait_read(w, block, &at->b_object, &wait->given);
         (void)!wait_pointer(w, block, &at->b_object, &wait->object);
         (void)!wait_read(w, block, &at->b_key, &wait->key);
         if (list->count == 0)
@@ -277,6 +293,18 @@ static void find_blocks(const struct wait_of *of, uint64_t state, struct wait_li
                 list->why = STASIS_CONTRADICTORY;
 }
 
+/*
+ * NtWaitForAlertByThreadId puts the address that it was given into WaitBlock[0].Object as it is: no object, in the
+ * process's memory as a rule (D. Babkin, "Things You Find While Reverse Engineering - AlertByThreadId").
+ */
+static void take_address(const struct wait_of *of, struct windows_wait *wait)
+{
+        if (of->reason != REASON_ALERT_BY_THREAD_ID || !wait->block || wait->own_timer)
+                return;
+        wait->by_address = true;
+        wait->object = 0;
+}
+
 static void read_kind(const struct windows *w, struct windows_wait *wait)
 {
         uint64_t type;
@@ -305,6 +333,7 @@ void windows_waits(struct windows *w, const struct windows_thread *thread, struc
                 of.reason = UINT64_MAX;
         of.user_mode = wait_read(w, thread->object, &w->waits->at.mode, &mode) && mode == 1;
         for (size_t i = 0; i < ret_list->count; i++) {
+                take_address(&of, &ret_list->wait[i]);
                 read_kind(w, &ret_list->wait[i]);
                 if (owners)
                         wait_examine(&of, &ret_list->wait[i]);

@@ -6,6 +6,7 @@
  *   wait_what.c   what it is that a block's object belongs to: a lock, a port, a file, the thread itself
  *   wait_owner.c  who holds it: read from the lock, the message, the port
  *   wait_lock.c   ERESOURCEs, by what their waiters wait on
+ *   wait_push.c   push locks, by the chain of those who wait, and AutoBoost's entries of those who hold one
  *   wait_user.c   critical sections, in the process's own memory
  *
  * A dispatcher object tells what it is (KOBJECTS), and seldom whose: only a mutant has an owner. A lock of the kernel
@@ -27,7 +28,9 @@ enum {
         KIND_MUTANT = 2,
         KIND_QUEUE = 4,
         KIND_SEMAPHORE = 5,
-        KIND_GATE = 7
+        KIND_GATE = 7,
+        KIND_TIMER = 8,
+        KIND_SYNCHRONIZATION_TIMER = 9
 };
 
 enum wait_what {
@@ -43,6 +46,7 @@ enum wait_what {
         WAIT_GUARDED_MUTEX,
         WAIT_PUSH_LOCK,
         WAIT_CRITICAL_SECTION,
+        WAIT_ADDRESS, /* by NtWaitForAlertByThreadId: whatever user mode makes of that address */
         WAIT_FILE,
         WAIT_IRP,
         WAIT_WHATS
@@ -52,8 +56,10 @@ struct windows_wait {
         uint64_t block;  /* its KWAIT_BLOCK; 0: a gate, which has none that tells */
         uint64_t object; /* dispatcher object; 0: not readable */
         uint64_t key;    /* of the block, 0 without one */
+        uint64_t given;  /* what the block has as its object; of a wait by address that address */
         bool kind_known;
         bool own_timer;     /* since 8: object is not what the block says */
+        bool by_address;    /* there is no object: NtWaitForAlertByThreadId */
         uint8_t kind;       /* KOBJECTS */
         uint8_t what;       /* enum wait_what */
         uint64_t container; /* the lock, port or file that the object belongs to, or 0; of a critical section its

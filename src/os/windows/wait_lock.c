@@ -12,7 +12,6 @@
 
 #define RESOURCES_MAX 1048576
 #define ENTRIES_MAX 4096     /* of a table of owners */
-#define STACK_MAX 0x6000     /* bytes of a kernel stack that are looked through */
 #define OWNED_EXCLUSIVE 0x80 /* ERESOURCE.Flag (ntddk.h: ResourceOwnedExclusive) */
 #define CHAIN_MAX 64         /* waiters of one resource that are passed */
 
@@ -48,13 +47,35 @@ static bool ring_entry(const struct windows *w, const struct wait_state *s, uint
         return true;
 }
 
+/*
+ * Since 10 each waiter has a block of its own in its stack: { LIST_ENTRY; PKTHREAD; KEVENT }, in a ring without a head
+ * (15063 and later: what their ExAcquireResourceExclusiveLite writes). Before, the event's header stands there.
+ */
+static void take_ring(const struct windows *w, struct wait_state *s, uint64_t resource, uint64_t first, bool shared)
+{
+        uint64_t block = first, next, back, thread;
+        for (unsigned i = 0; i < CHAIN_MAX; i++) {
+                if (read_pointer(w, w->kernel, block, &next) != STASIS_OK || !is_kernel_address(w, next) ||
+                    read_pointer(w, w->kernel, next + w->pointer_size, &back) != STASIS_OK || back != block ||
+                    read_pointer(w, w->kernel, block + 2 * w->pointer_size, &thread) != STASIS_OK ||
+                    !is_kernel_address(w, thread) || !keep(s, block + 3 * w->pointer_size, resource, shared))
+                        return;
+                block = next;
+                if (block == first)
+                        return;
+        }
+}
+
 static void take_resource(const struct windows *w, struct wait_state *s, uint64_t resource)
 {
+        const struct place *const of[] = { &s->at.r_shared, &s->at.r_exclusive };
         uint64_t awaited;
-        if (wait_pointer(w, resource, &s->at.r_shared, &awaited))
-                (void)!keep(s, awaited, resource, true);
-        if (wait_pointer(w, resource, &s->at.r_exclusive, &awaited))
-                (void)!keep(s, awaited, resource, false);
+        for (unsigned i = 0; i < 2; i++) {
+                if (!wait_pointer(w, resource, of[i], &awaited))
+                        continue;
+                (void)!keep(s, awaited, resource, i == 0);
+                take_ring(w, s, resource, awaited, i == 0);
+        }
 }
 
 static void find_resources(struct windows *w, struct wait_state *s)
@@ -99,12 +120,7 @@ static bool is_resource(const struct windows *w, const struct wait_state *s, uin
                read_pointer(w, w->kernel, next + w->pointer_size, &back) == STASIS_OK && back == entry;
 }
 
-struct stack_part {
-        uint64_t top, base;
-        uint64_t awaited;
-};
-
-static bool in_stack(const struct stack_part *stack, uint64_t va) { return va >= stack->top && va < stack->base; }
+bool wait_in_stack(const struct stack_part *stack, uint64_t va) { return va >= stack->top && va < stack->base; }
 
 /*
  * Until 8.1 the resource points to the event. Later its waiters are a chain, each in the stack of its thread, as is the
@@ -117,16 +133,16 @@ static bool leads_to(const struct windows *w, const struct place *place, uint64_
         if (!wait_pointer(w, resource, place, &value))
                 return false;
         for (unsigned i = 0; i < CHAIN_MAX; i++) {
-                if (value == stack->awaited || (in_stack(stack, value) && in_stack(stack, stack->awaited)))
+                if (value == stack->awaited || (wait_in_stack(stack, value) && wait_in_stack(stack, stack->awaited)))
                         return true;
-                if (!in_stack(stack, stack->awaited) || read_pointer(w, w->kernel, value, &value) != STASIS_OK ||
+                if (!wait_in_stack(stack, stack->awaited) || read_pointer(w, w->kernel, value, &value) != STASIS_OK ||
                     !is_kernel_address(w, value) || value % w->pointer_size)
                         return false;
         }
         return false;
 }
 
-static bool stack_of(const struct wait_of *of, uint64_t awaited, struct stack_part *ret_stack)
+bool wait_stack_of(const struct wait_of *of, uint64_t awaited, struct stack_part *ret_stack)
 {
         const struct windows *w = of->w;
         const struct wait_places *at = &w->waits->at;
@@ -143,11 +159,11 @@ static bool on_stack(const struct wait_of *of, uint64_t awaited, struct resource
         const struct wait_state *s = w->waits;
         struct stack_part stack;
         uint64_t word;
-        if (!stack_of(of, awaited, &stack))
+        if (!wait_stack_of(of, awaited, &stack))
                 return false;
         for (uint64_t at = stack.top; at < stack.base && at - stack.top < STACK_MAX; at += w->pointer_size) {
                 if (read_pointer(w, w->kernel, at, &word) != STASIS_OK || word % w->pointer_size ||
-                    !is_kernel_address(w, word) || in_stack(&stack, word))
+                    !is_kernel_address(w, word) || wait_in_stack(&stack, word))
                         continue;
                 bool shared = leads_to(w, &s->at.r_shared, word, &stack);
                 if ((!shared && !leads_to(w, &s->at.r_exclusive, word, &stack)) || !is_resource(w, s, word))

@@ -198,9 +198,19 @@ START_TEST(mutants)
                               header(tiny_object(&t, &o, TINY_MUTANT, 0x38, NULL, 0), 2, 0) };
         tiny_set(&t, mutant[0], "KMUTANT.OwnerThread", t.thread[TINY_CLIENT]);
         tiny_set(&t, mutant[2], "KMUTANT.OwnerThread", t.pool);
+        tiny_set(&t, mutant[1], "KMUTANT.Abandoned", 1);
+        tiny_set(&t, mutant[0], "DISPATCHER_HEADER.SignalState", (uint32_t)-2);
+        tiny_set(&t, mutant[2], "DISPATCHER_HEADER.SignalState", 2); /* no mutant has that */
         waits_on(TINY_MAIN, mutant, 3, 6);
         sys_open();
         const struct stasis_list *list = list_of(TINY_MAIN, 3);
+        expect_value(at(list, 0, "recursion"), 3);
+        expect_value(at(list, 0, "abandoned"), 0);
+        expect_value(at(list, 1, "recursion"), 0);
+        expect_value(at(list, 1, "abandoned"), 1);
+        expect_absent(at(list, 2, "recursion"), STASIS_CONTRADICTORY);
+        expect_absent(at(list, 0, "due_time"), STASIS_NOT_APPLICABLE);
+        expect_absent(at(list, 0, "queue_threads"), STASIS_NOT_APPLICABLE);
         expect_text(at(list, 0, "kind"), "MutantObject");
         expect_owner(list, 0, TINY_CLIENT);
         expect_text(at(list, 0, "owner_from"), "_KMUTANT.OwnerThread");
@@ -221,6 +231,52 @@ START_TEST(threads_and_processes)
         expect_value(at(list, 1, "owner"), t.process[TINY_ALPHA]);
         expect_value(at(list, 1, "owner_pid"), tiny_pid(TINY_ALPHA));
         expect_absent(at(list, 1, "owner_tid"), STASIS_NOT_KNOWN);
+}
+END_TEST
+
+/* The image's clocks: interrupt time and system time of the shared data. */
+START_TEST(timers)
+{
+        build(_i);
+        uint64_t timer[] = { header(tiny_object(&t, &o, TINY_TIMER, 0x60, NULL, 0), 8, 0),
+                             header(tiny_object(&t, &o, TINY_TIMER, 0x60, NULL, 0), 9, 0) };
+        uint64_t now = 0;
+        memcpy(&now, world_at(&t.world, t.shared + 8), 8);
+        for (unsigned i = 0; i < 2; i++)
+                world_u(&t.world, timer[i] + (t.is64 ? 0x18 : 0x10), 8, now + 25000000);
+        world_u(&t.world, timer[0] + 3, 1, t.is64 ? 0x40 : 1); /* Inserted; the other one is not set */
+        waits_on(TINY_MAIN, timer, 2, 6);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 2);
+        expect_value(at(list, 0, "due_in"), 2500);
+        expect_value(at(list, 0, "due_time"), system_fact("system_time")->value + 25000000);
+        expect_absent(at(list, 1, "due_in"), STASIS_NOT_APPLICABLE);
+        expect_absent(at(list, 1, "due_time"), STASIS_NOT_APPLICABLE);
+        expect_absent(at(list, 0, "recursion"), STASIS_NOT_APPLICABLE);
+}
+END_TEST
+
+/* Header, EntryListHead, CurrentCount, MaximumCount, ThreadListHead. */
+START_TEST(queues)
+{
+        build(_i);
+        uint64_t queue[] = { header(tiny_take(&t, &o, 0x40), 4, 0), header(tiny_take(&t, &o, 0x40), 4, 0) };
+        uint64_t entry[] = { tiny_take(&t, &o, 0x10), tiny_take(&t, &o, 0x10) };
+        for (unsigned i = 0; i < 2; i++) {
+                world_u(&t.world, queue[i] + (t.is64 ? 0x28 : 0x18), 4, 1 + i);
+                world_u(&t.world, queue[i] + (t.is64 ? 0x2c : 0x1c), 4, 4 + i);
+        }
+        tiny_ring(&t, queue[0] + (t.is64 ? 0x30 : 0x20), entry, 2);
+        tiny_pointer(&t, queue[1] + (t.is64 ? 0x30 : 0x20), t.pool + 0x800000); /* torn */
+        waits_on(TINY_MAIN, queue, 2, 15);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 2);
+        expect_value(at(list, 0, "queue_threads"), 2);
+        expect_value(at(list, 0, "queue_running"), 1);
+        expect_value(at(list, 0, "queue_maximum"), 4);
+        expect_absent(at(list, 1, "queue_threads"), STASIS_CONTRADICTORY);
+        expect_value(at(list, 1, "queue_maximum"), 5);
+        expect_absent(at(list, 0, "due_in"), STASIS_NOT_APPLICABLE);
 }
 END_TEST
 
@@ -367,6 +423,37 @@ START_TEST(no_resource)
 }
 END_TEST
 
+/* 10: blocks { LIST_ENTRY; PKTHREAD; KEVENT } in a ring, wherever they lie; the resource is on the system's list. */
+START_TEST(ring_of_waiters)
+{
+        build(1);
+        uint64_t waiter[] = { tiny_take(&t, &o, 0x30), tiny_take(&t, &o, 0x30), tiny_take(&t, &o, 0x30) };
+        static const enum tiny_thread thread[] = { TINY_MAIN, TINY_CLIENT, TINY_WORKER };
+        for (unsigned i = 0; i < 3; i++) {
+                tiny_pointer(&t, waiter[i], waiter[(i + 1) % 3]);
+                tiny_pointer(&t, waiter[i] + 8, waiter[(i + 2) % 3]);
+                tiny_pointer(&t, waiter[i] + 0x10, t.thread[thread[i]]);
+                uint64_t event = header(waiter[i] + 0x18, 1, 0);
+                waits_on(thread[i], &event, 1, RESOURCE);
+        }
+        uint64_t lock = resource(waiter[0], 0);
+        tiny_set(&t, lock, "ERESOURCE.Flag", 0x80);
+        owns(member(lock, "ERESOURCE.OwnerEntry"), TINY_RUNNER, 0);
+        tiny_pointer(&t, waiter[0] + 8, t.pool); /* torn behind the last one */
+        sys_open();
+        struct windows *w = sys->priv; /* a debugger block would tell the list's head */
+        w->has_kdbg = true;
+        w->kdbg.ExpSystemResourcesList = tiny_get(&t, lock, "ERESOURCE.SystemResourcesList");
+        for (unsigned i = 0; i < 2; i++) {
+                const struct stasis_list *list = list_of(thread[i], 1);
+                expect_text(at(list, 0, "waits_for"), "resource, exclusive");
+                expect_value(at(list, 0, "container"), lock);
+                expect_owner(list, 0, TINY_RUNNER);
+        }
+        expect_text(at(list_of(TINY_WORKER, 1), 0, "waits_for"), "object");
+}
+END_TEST
+
 /* 10: the event and the link of the chain both lie in the waiter's stack. */
 START_TEST(chained_resource)
 {
@@ -382,6 +469,108 @@ START_TEST(chained_resource)
         const struct stasis_list *list = list_of(TINY_MAIN, 1);
         expect_text(at(list, 0, "waits_for"), "resource, exclusive");
         expect_value(at(list, 0, "container"), lock);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- push locks */
+
+/* 10 (public PDB): ETHREAD.LockEntries at 0x650, each 0x60: flags 0x18, WaitingBit 0x19, AcquiredByte 0x1a, lock 0x20.
+ */
+static uint64_t lock_entry(enum tiny_thread thread, unsigned i, uint64_t lock, bool waits, bool has)
+{
+        uint64_t entry = t.thread[thread] + 0x650 + i * 0x60;
+        world_u(&t.world, entry + 0x19, 1, waits);
+        world_u(&t.world, entry + 0x1a, 1, has);
+        tiny_pointer(&t, entry + 0x20, lock);
+        return entry;
+}
+
+/* The wait block of a push lock: the event, and who waited before. */
+static uint64_t push_block(enum tiny_thread thread, uint64_t before)
+{
+        uint64_t at_ = tiny_take(&t, &o, 0x40);
+        tiny_pointer(&t, header(at_, 1, 0) + (t.is64 ? 0x18 : 0x10), before);
+        waits_on(thread, &at_, 1, PUSH_LOCK);
+        return at_;
+}
+
+/* Two wait; the lock's word leads to the later one, that one to the other. */
+START_TEST(push_lock)
+{
+        build(1);
+        uint64_t lock = tiny_take(&t, &o, 16), first = push_block(TINY_MAIN, 0), last = push_block(TINY_CLIENT, first);
+        tiny_pointer(&t, lock, last | 3 | 8);
+        lock_entry(TINY_MAIN, 1, lock | 2, true, false);
+        lock_entry(TINY_CLIENT, 5, lock & ~(UINT64_C(1) << 63), true, false); /* not in AutoBoost's tree */
+        lock_entry(TINY_WORKER, 0, lock, false, true);
+        lock_entry(TINY_RUNNER, 5, (lock & ~(UINT64_C(1) << 63)) | 1, false, true);
+        lock_entry(TINY_READY, 0, lock, false, false); /* had it once */
+        lock_entry(TINY_ATTACHED, 0, lock + 8, false, true);
+        sys_open();
+        static const enum tiny_thread waiter[] = { TINY_MAIN, TINY_CLIENT };
+        for (unsigned i = 0; i < 2; i++) {
+                const struct stasis_list *list = list_of(waiter[i], 1);
+                expect_text(at(list, 0, "waits_for"), "push lock");
+                expect_value(at(list, 0, "container"), lock);
+                expect_value(at(list, 0, "owners"), 2);
+                expect_owner(list, 0, t.thread[TINY_WORKER] < t.thread[TINY_RUNNER] ? TINY_WORKER : TINY_RUNNER);
+                expect_text(at(list, 0, "owner_from"), "_KLOCK_ENTRY.LockUnsafe");
+        }
+}
+END_TEST
+
+/* By what the waiter's stack points to; nobody has it any more, or nobody is known to. */
+START_TEST(push_lock_by_stack)
+{
+        build(1);
+        uint64_t lock[] = { tiny_take(&t, &o, 16), tiny_take(&t, &o, 16) };
+        tiny_pointer(&t, lock[0], push_block(TINY_MAIN, 0) | 2);
+        tiny_pointer(&t, lock[1], push_block(TINY_CLIENT, 0) | 3);
+        remember(TINY_MAIN, lock[0]);
+        remember(TINY_CLIENT, lock[1]);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_value(at(list, 0, "container"), lock[0]);
+        expect_absent(at(list, 0, "owner"), STASIS_NOT_APPLICABLE);
+        list = list_of(TINY_CLIENT, 1);
+        expect_value(at(list, 0, "container"), lock[1]);
+        expect_absent(at(list, 0, "owner"), STASIS_NOT_KNOWN);
+}
+END_TEST
+
+/* A word that says that nobody waits, one that leads to others, an endless chain: no lock of this waiter's. */
+START_TEST(no_push_lock)
+{
+        build(1);
+        uint64_t lock[] = { tiny_take(&t, &o, 16), tiny_take(&t, &o, 16) }, other = tiny_take(&t, &o, 0x40);
+        tiny_pointer(&t, lock[0], push_block(TINY_MAIN, 0) | 1);
+        (void)push_block(TINY_CLIENT, 0);
+        tiny_pointer(&t, other + 0x18, other);
+        tiny_pointer(&t, lock[1], other | 3);
+        remember(TINY_MAIN, lock[0]);
+        remember(TINY_CLIENT, lock[1]);
+        lock_entry(TINY_CLIENT, 0, lock[1], true, false);
+        lock_entry(TINY_WORKER, 0, lock[1], false, true);
+        sys_open();
+        static const enum tiny_thread waiter[] = { TINY_MAIN, TINY_CLIENT };
+        for (unsigned i = 0; i < 2; i++) {
+                const struct stasis_list *list = list_of(waiter[i], 1);
+                expect_text(at(list, 0, "waits_for"), "push lock");
+                expect_absent(at(list, 0, "container"), STASIS_NOT_APPLICABLE);
+                expect_absent(at(list, 0, "owner"), STASIS_NOT_KNOWN);
+        }
+}
+END_TEST
+
+/* XP: other bits. */
+START_TEST(old_push_lock)
+{
+        build(0);
+        uint64_t lock = tiny_take(&t, &o, 16);
+        tiny_pointer(&t, lock, push_block(TINY_MAIN, 0) | 3);
+        remember(TINY_MAIN, lock);
+        sys_open();
+        expect_absent(at(list_of(TINY_MAIN, 1), 0, "container"), STASIS_NOT_APPLICABLE);
 }
 END_TEST
 
@@ -523,24 +712,176 @@ START_TEST(keyed_event)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- critical sections, by the event's handle */
+
+#define SECTIONS 0x20000u
+
+/* A section with debug information, number i: the list's entries are linked by link_sections. */
+static uint64_t put_section(unsigned width, unsigned i, uint64_t owner, uint64_t semaphore)
+{
+        bool wide = width == 8;
+        uint64_t section = SECTIONS + 0x100u + i * 0x100u, debug = section + 0x80;
+        tiny_user_u(&t, TINY_BETA, section, width, debug);
+        tiny_user_u(&t, TINY_BETA, section + width, 4, (uint32_t)-6);
+        tiny_user_u(&t, TINY_BETA, section + width + 4, 4, 1);
+        tiny_user_u(&t, TINY_BETA, section + (wide ? 0x10 : 0xc), width, owner);
+        tiny_user_u(&t, TINY_BETA, section + (wide ? 0x18 : 0x10), width, semaphore);
+        tiny_user_u(&t, TINY_BETA, debug + width, width, section);
+        return section;
+}
+
+/* The list's head, RtlCriticalSectionList, lies in ntdll and has no section. */
+static void link_sections(unsigned width, unsigned count)
+{
+        uint64_t head = SECTIONS, at_ = head;
+        for (unsigned i = 0; i < count; i++) {
+                uint64_t entry = SECTIONS + 0x100u + i * 0x100u + 0x80 + 2 * width;
+                tiny_user_u(&t, TINY_BETA, at_, width, entry);
+                tiny_user_u(&t, TINY_BETA, entry + width, width, at_);
+                at_ = entry;
+        }
+        tiny_user_u(&t, TINY_BETA, at_, width, head);
+}
+
+/* A table of one page: handle 4 * i for the i-th object. */
+static void put_handles(const uint64_t *body, unsigned count)
+{
+        uint64_t table = tiny_take(&t, &o, 0x80), page = t.pool + 0x14000;
+        world_map(&t.world, page, 0x1000);
+        tiny_set(&t, t.process[TINY_BETA], "EPROCESS.ObjectTable", table);
+        tiny_pointer(&t, table + (t.is64 ? 8 : 0), page);
+        world_u(&t.world, table + (t.is64 ? 0 : 0x38), 4, 0x800); /* NextHandleNeedingPool */
+        for (unsigned i = 0; i < count; i++) {
+                uint64_t header_ = body[i] - (t.is64 ? 0x30 : 0x18), entry = page + (i + 1) * (t.is64 ? 0x10u : 8u);
+                tiny_pointer(&t, entry, t.is64 ? (header_ >> 4) << 20 | 0x10001 : header_ | 1);
+                tiny_pointer(&t, entry + t.pointer, 0x1f0003);
+        }
+}
+
+START_TEST(section_by_event)
+{
+        build(_i);
+        uint64_t event[] = { header(tiny_object(&t, &o, TINY_EVENT, 0x18, NULL, 0), 1, 0),
+                             header(tiny_object(&t, &o, TINY_EVENT, 0x18, NULL, 0), 1, 0) };
+        tiny_map_user(&t, TINY_BETA, SECTIONS, 0x1000);
+        (void)put_section(t.pointer, 0, 0, 0); /* the loader's own: nobody ever had to wait */
+        uint64_t section = put_section(t.pointer, 1, tiny_tid(TINY_READY), 8);
+        (void)put_section(t.pointer, 2, tiny_tid(TINY_READY), 5); /* no handle */
+        link_sections(t.pointer, 3);
+        tiny_user_u(&t, TINY_BETA, t.peb + (t.is64 ? 0x110 : 0xa0), t.pointer, SECTIONS + 0x100);
+        put_handles(event, 2);
+        waits_on(TINY_MAIN, &event[1], 1, 6);
+        tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitMode", 1);
+        waits_on(TINY_READY, &event[0], 1, 6); /* no section's */
+        tiny_set(&t, t.thread[TINY_READY], "KTHREAD.WaitMode", 1);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "critical section");
+        expect_value(at(list, 0, "container"), section);
+        expect_value(at(list, 0, "object"), event[1]);
+        expect_owner(list, 0, TINY_READY);
+        expect_text(at(list_of(TINY_READY, 1), 0, "waits_for"), "object");
+}
+END_TEST
+
+/* ---------------------------------------------------------------- critical sections, by the address of LockCount */
+
+#define ALERT_BY_THREAD_ID 37
+
+static void alerted(uint64_t address)
+{
+        waits_on(TINY_MAIN, &address, 1, ALERT_BY_THREAD_ID);
+        tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitMode", 1);
+        tiny_map_user(&t, TINY_BETA, SECTIONS, 0x1000);
+}
+
+/* The section has debug information; of both widths, as beta is a WoW64 process. */
+START_TEST(alerted_section)
+{
+        for (unsigned width = 4; width <= 8; width += 4) {
+                build(1);
+                alerted(SECTIONS + 0x100 + width);
+                uint64_t section = put_section(width, 0, tiny_tid(TINY_READY), UINT64_MAX);
+                sys_open();
+                const struct stasis_list *list = list_of(TINY_MAIN, 1);
+                expect_text(at(list, 0, "waits_for"), "critical section");
+                expect_value(at(list, 0, "container"), section);
+                expect_absent(at(list, 0, "object"), STASIS_NOT_APPLICABLE);
+                expect_absent(at(list, 0, "object_type"), STASIS_NOT_APPLICABLE);
+                expect_absent(at(list, 0, "kind"), STASIS_NOT_APPLICABLE);
+                expect_owner(list, 0, TINY_READY);
+                expect_text(at(list, 0, "owner_from"), "RTL_CRITICAL_SECTION.OwningThread");
+                sys_close();
+        }
+}
+END_TEST
+
+/* Without: all of its members must say so. One of them wrong: an address like any other. */
+START_TEST(bare_section)
+{
+        static const struct {
+                uint8_t at, size;
+                uint64_t value;
+        } wrong[] = { { 0, 8, 0x1234 }, { 8, 4, (uint32_t)-2 }, { 8, 4, (uint32_t)-5 }, { 8, 4, 6 },
+                      { 12, 4, 0 },     { 16, 8, 0 },           { 16, 8, 0x4c4c },      { 24, 8, 0x58 } };
+        for (unsigned i = 0; i <= sizeof wrong / sizeof *wrong; i++) {
+                build(1);
+                tiny_set(&t, t.process[TINY_BETA], "EPROCESS.WoW64Process", 0);
+                alerted(SECTIONS + 0x108);
+                uint64_t section = put_section(8, 0, tiny_tid(TINY_READY), i ? UINT64_MAX : 0);
+                tiny_user_u(&t, TINY_BETA, section, 8, UINT64_MAX);
+                if (i)
+                        tiny_user_u(&t, TINY_BETA, section + wrong[i - 1].at, wrong[i - 1].size, wrong[i - 1].value);
+                sys_open();
+                const struct stasis_list *list = list_of(TINY_MAIN, 1);
+                expect_text(at(list, 0, "waits_for"), i ? "address" : "critical section");
+                expect_value(at(list, 0, "container"), i ? section + 8 : section);
+                if (i)
+                        expect_absent(at(list, 0, "owner"), STASIS_NOT_KNOWN);
+                else
+                        expect_owner(list, 0, TINY_READY);
+                sys_close();
+        }
+}
+END_TEST
+
+/* A wait of the kernel's own by an address there; and one for nothing but its thread. */
+START_TEST(other_addresses)
+{
+        build(1);
+        alerted(0);
+        uint64_t address = header(tiny_take(&t, &o, 0x20), 1, 0);
+        waits_on(TINY_WORKER, &address, 1, ALERT_BY_THREAD_ID);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_text(at(list, 0, "waits_for"), "address");
+        expect_absent(at(list, 0, "container"), STASIS_NOT_APPLICABLE);
+        list = list_of(TINY_WORKER, 1);
+        expect_text(at(list, 0, "waits_for"), "address");
+        expect_value(at(list, 0, "container"), address);
+        expect_absent(at(list, 0, "kind"), STASIS_NOT_APPLICABLE);
+}
+END_TEST
+
 int main(void)
 {
-        const TTest *const both[] = { objects_and_blocks,
-                                      who_does_not_wait,
-                                      timeout,
-                                      torn,
-                                      endless,
-                                      mutants,
-                                      threads_and_processes,
-                                      suspension,
-                                      mutexes,
-                                      an_event_is_no_mutex,
-                                      exclusive_resource,
-                                      shared_resource,
-                                      no_resource,
-                                      files,
-                                      keyed_section,
-                                      keyed_event };
-        const TTest *const single[] = { chained_resource, alpc, alpc_of_another, lpc };
+        const TTest *const both[] = {
+                objects_and_blocks,    who_does_not_wait, timeout,     torn,   endless,       mutants,
+                threads_and_processes, suspension,        timers,      queues, mutexes,       an_event_is_no_mutex,
+                exclusive_resource,    shared_resource,   no_resource, files,  keyed_section, keyed_event,
+                section_by_event
+        };
+        const TTest *const single[] = { ring_of_waiters,
+                                        chained_resource,
+                                        push_lock,
+                                        push_lock_by_stack,
+                                        no_push_lock,
+                                        old_push_lock,
+                                        alpc,
+                                        alpc_of_another,
+                                        lpc,
+                                        alerted_section,
+                                        bare_section,
+                                        other_addresses };
         return sys_main("wait", both, sizeof both / sizeof *both, single, sizeof single / sizeof *single);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Critical sections: locks in a process's own memory. A waiter waits on the event whose handle the section has
- * (LockSemaphore), or on a keyed event with the section's address as the key. Sections with debug information are on
- * one list, which the loader's lock leads to; which section an event is of is proven by the handle.
+ * (LockSemaphore), or on a keyed event with the section's address as the key; since 8 for LockCount's address, by
+ * NtWaitForAlertByThreadId. Sections with debug information are on one list, which the loader's lock leads to; which
+ * section an event is of is proven by the handle. An address may be any lock's: of a section it is where its debug
+ * information names the section in return, or where all of its members say that somebody has it and others wait.
  */
 #include <stdlib.h>
 
@@ -138,6 +140,50 @@ static bool keyed_section(const struct wait_of *of, struct windows_wait *wait)
         return false;
 }
 
+static bool user_count(const struct user *u, uint64_t va, int32_t *ret_value)
+{
+        uint64_t value;
+        if (stasis_space_u(u->space, va, 4, &value) != STASIS_OK)
+                return false;
+        *ret_value = (int32_t)(uint32_t)value;
+        return true;
+}
+
+/* Taken, waited for, owned by a thread of this process, with no event and no debug information. */
+static bool is_contended(const struct user *u, uint32_t process, uint64_t section)
+{
+        const uint64_t none = u->width == 8 ? UINT64_MAX : UINT32_MAX;
+        uint64_t debug, owner, semaphore;
+        int32_t count, recursion;
+        return user_read(u, section + u->wire->debug, &debug) && debug == none &&
+               user_count(u, section + u->wire->count, &count) && count < -4 && !(count & 1) &&
+               user_count(u, section + u->wire->recursion, &recursion) && recursion > 0 &&
+               user_read(u, section + u->wire->owner, &owner) && owner && thread_of(u->w, process, owner) &&
+               user_read(u, section + u->wire->semaphore, &semaphore) && (!semaphore || semaphore == none);
+}
+
+/* The section whose LockCount is waited for. One of 64 bits looks like one of 32 there: those WoW64 alone has. */
+static bool alerted_section(const struct wait_of *of, struct windows_wait *wait)
+{
+        struct windows *w = of->w;
+        const uint32_t process = of->thread->process;
+        struct user u = { .w = w, .space = windows_user_space(w, process) };
+        uint64_t debug, owner;
+        const unsigned forms = w->is64 && w->process[process].wow64 ? 2 : 1;
+        for (unsigned narrow = 0; u.space && narrow < forms; narrow++) {
+                u.wire = w->is64 && !narrow ? &critical_section_64 : &critical_section_32;
+                u.width = w->is64 && !narrow ? 8 : 4;
+                uint64_t section = wait->given - u.wire->count;
+                if (wait->given < u.wire->count || section % u.width ||
+                    (!debug_of(&u, section, &debug) && !is_contended(&u, process, section)) ||
+                    !user_read(&u, section + u.wire->owner, &owner))
+                        continue;
+                owned_by_tid(of, wait, section, owner);
+                return true;
+        }
+        return false;
+}
+
 bool wait_on_critical_section(const struct wait_of *of, struct windows_wait *wait)
 {
         struct wait_state *s = of->w->waits;
@@ -145,6 +191,8 @@ bool wait_on_critical_section(const struct wait_of *of, struct windows_wait *wai
                 return false;
         if (wait->what == WAIT_KEYED_EVENT)
                 return keyed_section(of, wait);
+        if (wait->by_address)
+                return alerted_section(of, wait);
         if ((of->reason != REASON_USER_REQUEST && of->reason != REASON_WR_USER_REQUEST) || !wait->kind_known ||
             (wait->kind != KIND_SYNCHRONIZATION_EVENT && wait->kind != KIND_SEMAPHORE))
                 return false;

@@ -21,6 +21,7 @@ static const char *const what_names[WAIT_WHATS] = {
         [WAIT_GUARDED_MUTEX] = "guarded mutex",
         [WAIT_PUSH_LOCK] = "push lock",
         [WAIT_CRITICAL_SECTION] = "critical section",
+        [WAIT_ADDRESS] = "address",
         [WAIT_FILE] = "file",
         [WAIT_IRP] = "I/O request",
 };
@@ -65,13 +66,15 @@ static bool on_own_semaphore(const struct wait_of *of, struct windows_wait *wait
 
 /* ---------------------------------------------------------------- by the reason of the wait */
 
-/* Who holds a push lock is written nowhere: the lock has a count, and a list of those who wait. */
-static bool on_push_lock(const struct wait_of *of, struct windows_wait *wait)
+/* A critical section, an SRW lock, a condition variable, WaitOnAddress: of these only the first one names its owner. */
+static bool on_address(const struct wait_of *of, struct windows_wait *wait)
 {
-        if (of->reason != REASON_PUSH_LOCK)
+        if (!wait->by_address)
                 return false;
-        wait->what = WAIT_PUSH_LOCK;
+        wait->what = WAIT_ADDRESS;
+        wait->container = wait->given;
         wait->owner_why = STASIS_NOT_KNOWN;
+        (void)wait_on_critical_section(of, wait);
         return true;
 }
 
@@ -87,7 +90,8 @@ static bool on_lock(const struct wait_of *of, struct windows_wait *wait)
         case REASON_MUTEX:
         case REASON_FAST_MUTEX:
         case REASON_GUARDED_MUTEX: return wait_on_fast_mutex(of, wait);
-        default: return on_push_lock(of, wait);
+        case REASON_PUSH_LOCK: return wait_on_push_lock(of, wait);
+        default: return false;
         }
 }
 
@@ -162,7 +166,7 @@ void wait_examine(const struct wait_of *of, struct windows_wait *wait)
                 on_timeout,      on_suspension, on_own_semaphore, wait_on_mutant, wait_on_thread,
                 wait_on_process, on_lock,       wait_on_file,     wait_on_irp,    wait_on_critical_section,
         };
-        if (!wait->object)
+        if (on_address(of, wait) || !wait->object)
                 return;
         for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
                 if (rules[i](of, wait))

@@ -34,7 +34,7 @@ WANTED = {
         KernelStackResident EnableStackSwap LargeStack CallbackStack Win32Thread TrapFrame PreviousMode
         KernelTime UserTime Alertable AutoAlignment Process ThreadListEntry FreezeCount SuspendCount
         DisableBoost Queue QueueListEntry SuspendSemaphore SuspendEvent ServiceTable MiscFlags ThreadFlags
-        Running SystemThread GuiThread CycleTime SystemCallNumber FirstArgument ReadyTime""",
+        Running SystemThread GuiThread CycleTime SystemCallNumber FirstArgument ReadyTime LockEntries""",
     "_ETHREAD": """
         CreateTime NestedFaultCount ApcNeeded ExitTime KeyedWaitChain LpcReplyChain ExitStatus OfsChain
         PostBlockList ForwardLinkShadow KeyedWaitValue ReaperLink TerminationPort TerminationPortList
@@ -46,7 +46,7 @@ WANTED = {
         ForwardClusterOnly DisablePageFaultClustering ActiveFaultCount AlpcMessageId AlpcMessage
         AlpcReceiveAttributeSet ThreadName KernelStackReference ActiveImpersonationInfo DeadThread
         HasTerminated LpcExitThreadCalled HardErrorsAreDisabled CacheManagerActive MmLockOrdering BoostList
-        IoBoostCount""",
+        IoBoostCount LockEntries""",
     "_KPROCESS": """
         Header.Type Header.Size Header.SignalState Header.WaitListHead ProfileListHead DirectoryTableBase
         UserDirectoryTableBase ThreadListHead ReadyListHead Affinity BasePriority KernelTime UserTime StackCount
@@ -69,6 +69,7 @@ WANTED = {
         SystemResourcesList OwnerTable ActiveCount Flag SharedWaiters ExclusiveWaiters OwnerThreads OwnerEntry
         ActiveEntries ContentionCount NumberOfSharedWaiters NumberOfExclusiveWaiters""",
     "_OWNER_ENTRY": "OwnerThread OwnerCount TableSize",
+    "_KLOCK_ENTRY": "LockUnsafe EntryFlags AcquiredByte WaitingBit WaitingByte ThreadUnsafe",
     "_LPCP_PORT_OBJECT": """
         ConnectionPort ConnectedPort MsgQueue Creator.UniqueProcess Creator.UniqueThread ClientThread
         LpcReplyChainHead MappingProcess ServerProcess MaxMessageLength Flags""",

@@ -116,6 +116,7 @@ class Process:
         handle = self.handles.add(body - self.system.executive.header_size, access, handles.INHERIT * inherit)
         self.system.truth["handles"].append({"pid": self.pid, "handle": handle, "type": kind, "object": hex(body),
                                              "access": access, "name": name, "inherit": inherit})
+        return handle
 
     def _make_threads(self):
         for i, recipe in enumerate(self.recipe.get("thread", [])):

@@ -110,10 +110,11 @@ class Rest(ThreadIo):
         """One word, three meanings: a termination port, the reaper's list, the value of a keyed wait."""
         o, r, system = self.object, self.recipe, self.system
         told = {"keyed_wait_value": None, "termination_port": None, "reaper_link": None}
-        if "keyed_wait" in r and o.has("KeyedWaitValue"):
-            o.put("KeyedWaitValue", r["keyed_wait"])
+        key = r.get("keyed_wait", system.waits.keyed_section(self))
+        if key and o.has("KeyedWaitValue"):
+            o.put("KeyedWaitValue", key)
             self._set_flag("KeyedEventInUse", 1)
-            told["keyed_wait_value"] = hex(r["keyed_wait"])
+            told["keyed_wait_value"] = hex(key)
         elif "terminated" in r and o.has("ReaperLink"):
             o.put("ReaperLink", self.process.object.va)
             told["reaper_link"] = hex(self.process.object.va)

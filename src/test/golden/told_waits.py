@@ -3,9 +3,9 @@
 
 Who must end for a wait on a thread or process to end is told as the owner: that thread, or the process.
 """
-KEYS = ("wait_blocks", "wait_lock", "wait_due", "lpc_server", "alpc_server")
+KEYS = ("wait_blocks", "wait_lock", "wait_section", "wait_address", "lpc_server", "alpc_server")
 LOCKS = {"resource": ("resource, exclusive", "resource, shared"), "fast mutex": ("fast mutex",),
-         "guarded mutex": ("guarded mutex",)}
+         "guarded mutex": ("guarded mutex",), "push lock": ("push lock",)}
 
 
 def number(value):
@@ -29,10 +29,13 @@ def blocks(diff, who, want, got, held):
 
 
 def lock(diff, who, want, row):
-    """Among those that share a resource any may come first."""
+    """Among those that share a resource any may come first. why: nobody is told as the owner."""
     tids = want.get("sharing") or [want["owner_tid"]]
     diff.check(f"{who}: waits for a {want['kind']}", True, row["waits_for"] in LOCKS[want["kind"]])
     diff.check(f"{who}: lock", number(want["object"]), number(row["container"]))
+    if "why" in want:
+        diff.check(f"{who}: no owner", (None, want["why"]), (row["owner"], row["absent"].get("owner")))
+        return
     diff.check(f"{who}: owners", (True, len(tids)), (row["owner_tid"] in tids, row["owners"]))
 
 
@@ -44,14 +47,31 @@ def port(diff, who, want, row, kind):
                                                  row["owner_pid"], row["owner_tid"]))
 
 
+def section(diff, who, want, row):
+    told = ("critical section", number(want["section"]), want["owner_tid"], "RTL_CRITICAL_SECTION.OwningThread")
+    diff.check(f"{who}: critical section", told, (row["waits_for"], number(row["container"]), row["owner_tid"],
+                                                  row["owner_from"]))
+
+
+def address(diff, who, want, row):
+    """Whose lock it is is not known: there is none that names its owner."""
+    told = ("address", number(want), None, "not known")
+    diff.check(f"{who}: address", told, (row["waits_for"], number(row["container"]), row["owner"],
+                                         row["absent"].get("owner")))
+
+
 def compare(diff, who, truth, got):
     want, rows = truth.get("wait_blocks") or [], got.get("wait_objects") or []
-    held = [key for key in ("wait_lock", "lpc_server", "alpc_server") if key in truth]
+    held = [key for key in KEYS[1:] if key in truth]
     blocks(diff, who, want, rows, bool(held))
     if not held or not rows:
         return
     if "wait_lock" in truth:
         lock(diff, who, truth["wait_lock"], rows[0])
+    if "wait_section" in truth:
+        section(diff, who, truth["wait_section"], rows[0])
+    if "wait_address" in truth:
+        address(diff, who, truth["wait_address"], rows[0])
     for key, kind in (("lpc_server", "LPC reply"), ("alpc_server", "ALPC reply")):
         if key in truth:
             port(diff, who, truth[key], rows[0], kind)

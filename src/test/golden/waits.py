@@ -9,6 +9,7 @@ gate in the place of WaitBlockList. Everything is written when all threads are m
 """
 from locks import Locks
 from ports import Ports
+from sections import Address, Sections
 
 # name in a recipe: (KOBJECTS number, its name, structure, type of the object manager)
 KINDS = {
@@ -37,13 +38,24 @@ class Thing:
         self.system, self.recipe, self.kind, self.va, self.path = system, recipe, kind, va, path
         self.number, self.kind_name, self.struct, executive = KINDS[kind]
         self.type = executive if headed else None
-        self.waiters, self.owner = [], None
+        self.waiters, self.owner, self.due = [], None, None
         self.header = system.object(va, self.struct, "_DISPATCHER_HEADER")
 
     def told(self):
         return {"object": hex(self.va), "kind": self.kind_name, "object_type": self.type, "name": self.path,
                 "owner": hex(self.owner.object.va) if self.owner else None,
-                "owner_tid": self.owner.tid if self.owner else None}
+                "owner_tid": self.owner.tid if self.owner else None, **self._more()}
+
+    def _more(self):
+        """What only a mutant, a timer, a queue has."""
+        o, r, out = self.header, self.recipe or {}, {}
+        if self.kind == "mutant" and o.known("Abandoned"):
+            out = {"recursion": r.get("recursion", 1) if self.owner else 0, "abandoned": r.get("abandoned", False)}
+        if "timer" in self.kind and "_KUSER_SHARED_DATA" not in self.system.places["lent"]:
+            out = {"due_in": None if self.due is None else int(self.due * 1000)}
+        if self.kind == "queue" and o.known("MaximumCount"):
+            out = {"queue_threads": len(self.__dict__.get("queued", [])), "queue_running": 1, "queue_maximum": 2}
+        return out
 
 
 class Waits:
@@ -75,6 +87,8 @@ class Waits:
             out.header.put("Size", size // 4)
         if "queue" in kind:
             self._queue(out)
+        if "due" in recipe:
+            self._set(out, recipe["due"])
         if kind == "semaphore":
             out.header.put("Limit", recipe.get("limit", 1))
         return out
@@ -84,11 +98,19 @@ class Waits:
         for i in range(32 if thing.kind == "priority queue" else 1):
             self.system.link(o.at("EntryListHead") + 2 * pointer * i, [])
         o.put("MaximumCount", 2)
+        o.put("CurrentCount", int(thing.kind == "queue"))
+
+    def _set(self, timer, seconds):
+        """Until then: interrupt time, 100 ns since boot."""
+        timer.due = seconds
+        timer.header.put("DueTime", self.system.ticks * 156250 + int(seconds * 10_000_000))
+        timer.header.put("Inserted", 1)
+        timer.header.empty_list("TimerListEntry")
 
     def make_objects(self, recipes):
         for recipe in recipes:
             kind = recipe["type"]
-            if kind in ("resource", "fast mutex", "guarded mutex"):
+            if kind in ("resource", "fast mutex", "guarded mutex", "push lock"):
                 self.locks.make(recipe)
                 continue
             if kind not in KINDS or KINDS[kind][2] not in self.system.places["structs"]:
@@ -114,7 +136,8 @@ class Waits:
         self._ways(blocks)
         things = dict.fromkeys(thing for told in blocks.values() for thing, _ in told)
         for thing in dict.fromkeys([*self.things.values(), *things]):
-            system.link(thing.header.at("WaitListHead"), thing.waiters)
+            if thing.header:
+                system.link(thing.header.at("WaitListHead"), thing.waiters)
         self.locks.finish(self.threads)
         for thread, told in blocks.items():
             self._tell(thread, told)
@@ -165,7 +188,11 @@ class Waits:
         reason = r.get("wait_reason")
         if reason == "DelayExecution":
             return []
-        inside = ("keyed" if "keyed_wait" in r and o.has("KeyedWaitValue") else
+        if reason == "WrAlertByThreadId" and thread.user and self.system.build >= 9200:
+            return [self._address(thread)]
+        if "section" in r and not self.keyed_section(thread):
+            return [self._section_event(thread)]
+        inside = ("keyed" if ("keyed_wait" in r or "section" in r) and o.has("KeyedWaitValue") else
                   "alpc" if "alpc" in r and o.has("AlpcMessage") else
                   "lpc" if "lpc" in r and o.has("LpcReplyMessage") else "suspend" if reason == "Suspended" else None)
         if inside:
@@ -173,6 +200,32 @@ class Waits:
         if reason == "WrQueue":
             return [self._worker_queue(thread)]
         return [self.thing("synchronization event")]
+
+    # ------------------------------------------------------------ critical sections and other addresses
+
+    def _section(self, thread):
+        """The critical section that this thread waits for; its owner is told."""
+        if "section_at" not in thread.__dict__:
+            spec = thread.recipe["section"]
+            thread.section_at = Sections.of(thread.process).make(spec["owner"], spec.get("bare", False),
+                                                                 -1 if self.system.build >= 9200 else 0)
+            thread.truth["wait_section"] = {"section": hex(thread.section_at), "owner_tid": spec["owner"]}
+        return thread.section_at
+
+    def keyed_section(self, thread):
+        """The key of a keyed event, from Vista to 7; None of others."""
+        keyed = "section" in thread.recipe and 6000 <= self.system.build < 9200
+        return self._section(thread) if keyed else None
+
+    def _section_event(self, thread):
+        return Sections.of(thread.process).event(self, self._section(thread))
+
+    def _address(self, thread):
+        if "section" in thread.recipe:
+            return Address(Sections.of(thread.process).count_of(self._section(thread)))
+        address = thread.process.take_user(self.system.pointer)
+        thread.truth["wait_address"] = hex(address)
+        return Address(address)
 
     def _named(self, thread, name):
         word, _, number = name.partition(" ")
@@ -235,17 +288,14 @@ class Waits:
         if gate:
             o.put("GateObject", out[0][0].va)
             return [(out[0][0], {})]
-        return [(thing, {"wait_type": kind, "wait_key": key, "block_state": state}) for thing, _, key, kind in out]
+        return [(thing, {} if not thing.header else {"wait_type": kind, "wait_key": key, "block_state": state})
+                for thing, _, key, kind in out]
 
     def _timer(self, thread):
-        """The thread's own timer, set to when the wait ends: interrupt time, 100 ns since boot."""
+        """The thread's own timer, set to when the wait ends."""
         o = thread.object
         timer = self.thing("timer", None, o.at("Timer"), False)
-        due = self.system.ticks * 156250 + int(thread.recipe.get("timeout", 60 + thread.value(40, 600)) * 10_000_000)
-        timer.header.put("DueTime", due)
-        timer.header.put("Inserted", 1)
-        timer.header.empty_list("TimerListEntry")
-        thread.due = due
+        self._set(timer, thread.recipe.get("timeout", 60 + thread.value(40, 600)))
         return timer
 
     def _write(self, thread, blocks, state):
@@ -272,8 +322,6 @@ class Waits:
     def _tell(self, thread, told):
         if told:
             thread.truth["wait_blocks"] = [dict(thing.told(), **block) for thing, block in told]
-        if hasattr(thread, "due") and told:
-            thread.truth["wait_due"] = thread.due
 
     def _tell_objects(self):
         told = []
