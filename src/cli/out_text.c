@@ -293,7 +293,7 @@ static void end(struct list *list)
                 if (!table->blocks && table->rows)
                         flush(list);
                 put_count(list);
-                if (list->what == STASIS_MODULES && !list->cli->process.known && !list->cli->quiet)
+                if (list->what == STASIS_MODULES && !list->cli->quiet)
                         put_unloaded(list->cli);
                 if (table->unknown && !list->cli->quiet)
                         fputs("'?' stands for what cannot be told: '--all-columns' gives the reasons.\n",

@@ -10,6 +10,7 @@
 #include "../layout_internal.h"
 #include "symbol_files.h"
 #include "text.h"
+#include "unloaded_user.h"
 
 #define TABLES_MAX 64    /* export tables kept at a time: at most 512 KiB each */
 #define MEMO_MAX 4096    /* names given last; a power of two */
@@ -300,16 +301,17 @@ bool windows_frame_data(struct windows *w, uint32_t process, uint64_t va, struct
 /* ---------------------------------------------------------------- which module */
 
 /* As WinDbg says it; newest first, since addresses are used again. */
-static void name_unloaded(struct windows *w, uint64_t va, struct windows_name *name)
+static void name_unloaded(struct windows *w, uint32_t process, uint64_t va, struct windows_name *name)
 {
         size_t count;
-        const struct stasis_unloaded *gone = windows_unloaded(w, &count);
+        const struct stasis_unloaded *gone =
+                is_kernel_address(w, va) ? windows_unloaded(w, &count) : unloaded_user(w, process, &count);
         char text[TEXT_LEN_MAX];
 
         for (size_t i = 0; i < count; i++) {
                 if (va < gone[i].start || va >= gone[i].end || !gone[i].name)
                         continue;
-                snprintf(text, sizeof(text), "Unloaded_%s", gone[i].name);
+                snprintf(text, sizeof(text), "<Unloaded_%s>", gone[i].name);
                 name->module = intern(w, text);
                 name->offset = name->module ? va - gone[i].start : 0;
                 return;
@@ -321,8 +323,7 @@ static void name_new(struct windows *w, uint32_t process, uint64_t va, struct wi
         const struct windows_module *module = module_of(w, process, va);
 
         if (!module) {
-                if (is_kernel_address(w, va))
-                        name_unloaded(w, va, name);
+                name_unloaded(w, process, va, name);
                 return;
         }
         name->module = module->name[0] ? intern(w, module->name) : NULL;

@@ -22,7 +22,7 @@
 #define SYMBOLIZE_NEAR 0x1000 /* half of a kernel's functions are below 0x100 bytes, hardly one is longer than this */
 
 struct windows_name {
-        const char *module;      /* "ntoskrnl.exe"; of an unloaded driver "Unloaded_foo.sys"; NULL: it is in none */
+        const char *module;      /* "ntoskrnl.exe"; of an unloaded one "<Unloaded_foo.sys>"; NULL: it is in none */
         const char *symbol;      /* NULL: not known */
         uint64_t offset;         /* of the address in the symbol; without one in the module; without that 0 */
         const char *symbol_from; /* how the symbol is known, see above; static; NULL without one */

@@ -3,6 +3,7 @@
 #include "../../test/tiny_system.h"
 #include "../../base/bytes.h"
 #include "symbolize.h"
+#include "unloaded_user.h"
 
 #define PDATA 0x6800 /* RUNTIME_FUNCTIONs, and what unwind data there is, in .rsrc of the driver */
 #define UNWIND 0x6900
@@ -234,17 +235,94 @@ START_TEST(unloaded_drivers)
         w->unloaded = gone;
         w->unloaded_count = 3;
         w->unloaded_known = true;
-        driver_expect(0x10000, "Unloaded_new.sys");
-        driver_expect(0x10020, "Unloaded_new.sys+0x20");
-        driver_expect(0x12000, "Unloaded_old.sys+0x2000");
+        driver_expect(0x10000, "<Unloaded_new.sys>");
+        driver_expect(0x10020, "<Unloaded_new.sys>+0x20");
+        driver_expect(0x12000, "<Unloaded_old.sys>+0x2000");
         driver_expect(0x10, "tdrv.sys+0x10"); /* loaded again since */
+}
+END_TEST
+
+#define EVENTS 0x3000 /* RtlpUnloadEventTrace, in .data of ntdll.dll; as many as fit there */
+
+static void add_event(unsigned index, unsigned len, uint32_t sequence, uint64_t base, const char *name)
+{
+        uint64_t at = USER + EVENTS + (uint64_t)index * len;
+        tiny_user_u(&t, TINY_BETA, at, t.pointer, base);
+        tiny_user_u(&t, TINY_BETA, at + t.pointer, t.pointer, 0x2000);
+        tiny_user_u(&t, TINY_BETA, at + 2u * t.pointer, 4, sequence);
+        for (unsigned i = 0; name[i]; i++)
+                tiny_user_u(&t, TINY_BETA, at + 2u * t.pointer + 12 + 2 * i, 2, (uint8_t)name[i]);
+}
+
+static const struct world_export ntdll_exports[] = { { "RtlGetUnloadEventTrace", 0x1010 }, { "", 0 } };
+
+/* beta's only module is ntdll.dll, whose export returns the array with "mov eax, A" or "lea rax, A". */
+static void add_ntdll(const char *code64, const char *code32, size_t at)
+{
+        build(t.is64);
+        driver.exports = ntdll_exports;
+        world_pe(&t.world, &driver);
+        add_dll();
+        for (unsigned i = 0; i < 9; i++) {
+                tiny_user_u(&t, TINY_BETA, USER + 0x8200 + 2 * i, 2, (uint8_t) "ntdll.dll"[i]);
+                tiny_user_u(&t, TINY_BETA, USER + 0x1010 + i, 1, (uint8_t)(t.is64 ? code64 : code32)[i]);
+        }
+        uint64_t name = USER + 0x8100 + tiny_place(&t, "LDR_DATA_TABLE_ENTRY.BaseDllName").at;
+        tiny_user_u(&t, TINY_BETA, name, 2, 18);
+        tiny_user_u(&t, TINY_BETA, name + 2, 2, 20);
+        tiny_user_u(&t, TINY_BETA, USER + 0x1010 + at, 4, t.is64 ? EVENTS - 0x1010 - at - 4 : USER + EVENTS);
+}
+
+static void unloaded_modules(unsigned len)
+{
+        size_t count;
+        add_event(0, len, 64, 0x5550000, "newest.dll");
+        add_event(1, len, 1, 0x5550000, "older.dll");
+        add_event(2, len, 2, 0x5560000, "second.dll");
+        add_event(3, len, 9, 0x5570000, "misplaced.dll");
+        add_event(4, len, 4, 0x5580123, "crooked.dll");
+        add_event(5, len, 21, 0x5590000, "of sixteen.dll");
+        open_all();
+        struct windows *w = sys->priv;
+        expect(beta(), 0x5550010, "<Unloaded_newest.dll>+0x10");
+        expect(beta(), 0x5561fff, "<Unloaded_second.dll>+0x1fff");
+        expect(beta(), 0x5562000, "0x5562000");
+        expect(beta(), 0x5570000, "0x5570000");
+        expect(beta(), 0x5580123, "0x5580123");
+        expect(beta(), 0x5590000, "<Unloaded_of sixteen.dll>");
+        expect(beta(), USER + 0x1010, "ntdll.dll!RtlGetUnloadEventTrace");
+        expect((uint32_t)windows_process_of(w, t.process[TINY_ALPHA]), 0x5550010, "0x5550010");
+        expect(UINT32_MAX, 0x5550010, "0x5550010");
+        const struct stasis_unloaded *gone = unloaded_user(w, beta(), &count);
+        ck_assert_uint_eq(count, 4);
+        ck_assert_str_eq(gone[0].name, "newest.dll");
+        ck_assert_str_eq(gone[1].name, "of sixteen.dll");
+        ck_assert_str_eq(gone[3].name, "older.dll");
+        ck_assert_uint_eq(gone[0].start, 0x5550000);
+        ck_assert_uint_eq(gone[0].end, 0x5552000);
+        ck_assert_uint_eq(gone[0].va, USER + EVENTS);
+        ck_assert_uint_ne(gone[0].off, STASIS_NOWHERE);
+        sys_close();
+}
+
+START_TEST(unloaded_modules_of_a_process)
+{
+        t.is64 = _i;
+        add_ntdll("\x48\x8d\x05....\xc3", "\xb8....\xc3...", _i ? 3 : 1);
+        unloaded_modules(_i ? 0x68 : 0x5c);
+        add_ntdll("\x48\x8d\x05....\xc3", "\x55\x8b\xec\xb8....\x5d", _i ? 3 : 4);
+        unloaded_modules(_i ? 0x60 : 0x54);
+        add_ntdll("\x48\x8d\x05....\x90", "\xb8....\x90...", _i ? 3 : 1); /* it does more than that */
+        add_event(0, 0x60, 64, 0x5550000, "a.dll");
+        open_all();
+        expect(beta(), 0x5550010, "0x5550010");
 }
 END_TEST
 
 int main(void)
 {
         const TTest *const both[] = { modules_and_exports, a_neighbour_has_bounds, user_modules_of_a_process,
-                                      unloaded_drivers };
+                                      unloaded_drivers, unloaded_modules_of_a_process };
         const TTest *const single[] = { functions_tell_where_they_begin, what_is_not_there_names_nothing,
                                         a_torn_table };
         Suite *suite = suite_create("symbolize-code");

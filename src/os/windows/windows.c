@@ -17,6 +17,7 @@
 #include "token.h"
 #include "triage.h"
 #include "wait.h"
+#include "unloaded_user.h"
 #include "wait_all.h"
 
 static void windows_close(void *priv)
@@ -34,6 +35,7 @@ static void windows_close(void *priv)
         stasis_layout_close(w->inferred_layout);
         windows_infer_free(w->infer);
         symbolize_free(w->symbolizer);
+        free(w->unloaded_user);
         symbol_files_close(w->symbol_files);
         frames_free(w->frames);
         object_types_free(w->types);
@@ -358,6 +360,12 @@ static enum stasis_status windows_process_space(void *priv, uint64_t pid, struct
         return STASIS_OK;
 }
 
+static const struct stasis_unloaded *unloaded_shown(void *priv, size_t *ret_count)
+{
+        struct windows *w = priv;
+        return w->show_user_modules ? unloaded_user(w, w->modules_process, ret_count) : windows_unloaded(w, ret_count);
+}
+
 const struct stasis_os stasis_os_windows = {
         .name = "windows",
         .title = "Windows",
@@ -373,7 +381,7 @@ const struct stasis_os stasis_os_windows = {
         .modules_of = windows_modules_of,
         .thread_at = windows_thread_at,
         .module_debug = module_debug,
-        .unloaded = windows_unloaded,
+        .unloaded = unloaded_shown,
         .processors = windows_processor_list,
         .sources = windows_sources,
         .waits = windows_all_waits,

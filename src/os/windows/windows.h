@@ -14,7 +14,7 @@
  *   sources.c       the ways of finding threads; sources.h, source_*.c
  *   triage.c        what takes the place of all that in a virtual image (a triage dump)
  *   handle_table.c  handle tables and PspCidTable: entries of every form, tables of every depth
- *   unloaded.c      drivers that were unloaded
+ *   unloaded.c      drivers that were unloaded; unloaded_user.h: modules of a process
  *   report.c        their sightings merged, checked, sorted
  *   symbol_files.h  PDB and ISF files that were given
  *   symbolize.h     what an address is called
@@ -151,6 +151,7 @@ struct token_cache;  /* token.h */
 struct thread_io;    /* thread_io.h */
 struct wait_state;   /* wait_internal.h */
 struct checks;       /* checks.c */
+struct unloaded_user;
 
 struct windows {
         struct stasis_system *system;
@@ -211,6 +212,7 @@ struct windows {
         struct stasis_unloaded *unloaded; /* in system->arena */
         size_t unloaded_count;
         bool unloaded_known;
+        struct unloaded_user *unloaded_user; /* NULL: of no process yet */
         struct thread_io *io;      /* NULL: not asked for yet */
         struct checks *checks;     /* likewise */
         struct token_cache *token; /* never NULL */
@@ -312,7 +314,10 @@ static inline uint64_t thread_bytes(const struct windows_thread *t) { return t->
 enum stasis_status windows_owner_in(const struct windows *w, struct stasis_space *space, uint64_t thread,
                                     uint64_t *ret_process) STASIS_MUST_CHECK;
 enum stasis_status windows_owner_of(const struct windows *w, uint64_t thread, uint64_t *ret_process) STASIS_MUST_CHECK;
-/* What is no longer loaded: as the triage dump lists it, or MmUnloadedDrivers, through the debugger block. */
+/*
+ * What is no longer loaded: as the triage dump lists it, or MmUnloadedDrivers, through the debugger block; or what the
+ * process whose modules are shown has unloaded.
+ */
 const struct stasis_unloaded *windows_unloaded(void *priv, size_t *ret_count);
 const char *windows_source_name(enum windows_source source);
 const struct stasis_source *windows_sources(void *priv, size_t *ret_count);
