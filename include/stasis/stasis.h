@@ -75,6 +75,28 @@ struct stasis_image_options {
         void (*progress)(void *ctx, const char *what, uint64_t done,
                          uint64_t total); /* NULL, or called while unpacking */
         void *progress_ctx;
+        /*
+         * NULL, or gives an open, empty, writable file for what must be unpacked, instead of one in tmp; it is the
+         * image's from then on. -1: there is none, and errno says why. At most twice an image.
+         */
+        int (*tmp_file)(void *ctx);
+        void *tmp_file_ctx;
+        /*
+         * NULL, or is shown all bytes of the image's files, unpacked, in order and piece by piece, before any reader
+         * looks at them: to know a file again by a digest of what it holds. At last len is 0.
+         */
+        void (*contents)(void *ctx, const void *at, size_t len);
+        void *contents_ctx;
+};
+
+#define STASIS_MEMBERS_MAX 2 /* an archive in an archive; what that holds is not opened */
+
+/* A file that is open, for a process that may not open any. */
+struct stasis_file {
+        int fd;           /* the library's with the call, also where it fails */
+        const char *name; /* for messages */
+        /* Which member of the archive that it is, from the outside in; NULL: the only one. */
+        const char *member[STASIS_MEMBERS_MAX];
 };
 
 /* A compressed file or an archive that the image was in. */
@@ -236,6 +258,19 @@ STASIS_API enum stasis_status stasis_image_open_files(const char *const *paths, 
                                                       const struct stasis_image_options *options,
                                                       struct stasis_image **ret_image,
                                                       struct stasis_error *err) STASIS_MUST_CHECK;
+/* The same of files that are open. No file is opened by path, where options->tmp_file is given. */
+STASIS_API enum stasis_status stasis_image_open_fds(const struct stasis_file *files, size_t count,
+                                                    const struct stasis_image_options *options,
+                                                    struct stasis_image **ret_image,
+                                                    struct stasis_error *err) STASIS_MUST_CHECK;
+/*
+ * The files in an archive, in its order; len 0: it does not say. A compressed file holds one without a name (""). false
+ * from seen ends it. STASIS_ABSENT: the file is no archive; what stands in the way of opening one fails here too.
+ */
+STASIS_API enum stasis_status stasis_archive_members(const struct stasis_file *file,
+                                                     const struct stasis_image_options *options,
+                                                     bool (*seen)(void *ctx, const char *name, uint64_t len), void *ctx,
+                                                     struct stasis_error *err) STASIS_MUST_CHECK;
 /* Same over bytes in memory, borrowed until close. name is shown in messages. */
 STASIS_API enum stasis_status stasis_image_open_memory(const void *bytes, size_t len, const char *name,
                                                        const struct stasis_image_options *options,

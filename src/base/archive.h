@@ -14,6 +14,8 @@ struct archive_options {
         uint64_t limit;  /* bytes that may be unpacked, holes included; 0: ARCHIVE_LIMIT */
         void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
         void *progress_ctx;
+        int (*tmp_file)(void *ctx); /* NULL, or gives the temporary file, instead of one in tmp; -1 and errno: none */
+        void *tmp_file_ctx;
 };
 #define ARCHIVE_LIMIT (UINT64_C(64) << 30)
 #define ARCHIVE_NAME_MAX 1024 /* a longer name of a member is cut where it is shown, and cannot be asked for */

@@ -39,6 +39,11 @@ void archive_sink_close(struct archive_sink *sink)
 static enum stasis_status make_file(struct archive_sink *sink, struct stasis_error *err)
 {
         char path[PATH_MAX];
+        if (sink->options.tmp_file) {
+                sink->fd = sink->options.tmp_file(sink->options.tmp_file_ctx);
+                return sink->fd >= 0 ? STASIS_OK
+                                     : stasis_fail(err, STASIS_IO, "no temporary file: %s", strerror(errno));
+        }
         sink->fd = open(sink->options.tmp, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         if (sink->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) &&
             snprintf(path, sizeof path, "%s/stasis-XXXXXX", sink->options.tmp) < (int)sizeof path) {

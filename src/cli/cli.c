@@ -72,6 +72,20 @@ const struct cli_verb cli_verbs[] = {
           "Nothing but SELECT is run. A call stack is a cell of several lines in a table, and one text in the other "
           "formats.",
           0, TABLES, 0, 1 + CLI_TEXTS_MAX, cmd_query },
+        { "batch", VERB_BATCH, "DIR|FILE|@LIST...", "many images, each in a process of its own",
+          "Analyses every image that is found in folders and archives, by what it holds and not by its name, and writes "
+          "one result an image and one line a file into the folder of --output: summary.jsonl, and "
+          "results/SHA-256.json. @LIST is a file with a path a line ('@-': the standard input).\n"
+          "Each image has a process of its own, without files, network and other programs, and with limits. Stopped or "
+          "killed, the same command goes on where it was. What is done is not done again, nor is the same content "
+          "under another name. docs/BATCH.md tells the rest.\n"
+          "The exit status is 3 where an image is not complete, or could not be read.",
+          0, 1u << CLI_TEXT, 0, SIZE_MAX, cmd_batch },
+        { "merge", VERB_MERGE, "DIR...", "the answers of all shards of a batch as one",
+          "Checks that the folders are those of all shards of one batch, none missing and none unfinished, and that "
+          "each file is in one of them. Writes into the folder of --output what a batch without shards would have "
+          "written.",
+          0, 1u << CLI_TEXT, 0, SIZE_MAX, cmd_merge },
         { 0 },
 };
 
@@ -131,7 +145,7 @@ static bool is_input(const struct cli *cli, int fd)
 
 static enum cli_exit open_output(struct cli *cli)
 {
-        if (!cli->output)
+        if (!cli->output || cli->verb->bit & VERB_FOLDERS)
                 return CLI_COMPLETE;
         int fd = open(cli->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0)
@@ -166,7 +180,7 @@ static bool wants_color(const struct cli *cli)
 /* Write errors may show only now; they are errors of the answer, whatever was found. */
 static enum cli_exit close_output(struct cli *cli, enum cli_exit status)
 {
-        const char *name = cli->output ? cli->output : "standard output";
+        const char *name = cli->output_file ? cli->output : "standard output";
 
         errno = 0;
         bool bad = fflush(cli->out) != 0 || ferror(cli->out);

@@ -43,11 +43,14 @@ enum cli_verb_bit {
         VERB_CHECK = 1 << 10,
         VERB_DIFF = 1 << 11,
         VERB_QUERY = 1 << 12,
+        VERB_BATCH = 1 << 13,
+        VERB_MERGE = 1 << 14,
+        VERB_FOLDERS = VERB_BATCH | VERB_MERGE, /* their answer is a folder */
         /* they open what the arguments name, which need not be an image */
-        VERB_OPENS = VERB_CHECK | VERB_DIFF | VERB_QUERY,
+        VERB_OPENS = VERB_CHECK | VERB_DIFF | VERB_QUERY | VERB_FOLDERS,
         VERB_LISTS = VERB_PROCESSES | VERB_THREADS | VERB_THREAD | VERB_MODULES,
-        VERB_ALL = (1 << 13) - 1,
-        VERB_IMAGES = VERB_ALL & ~VERB_QUERY /* those that may read an image */
+        VERB_ALL = (1 << 15) - 1,
+        VERB_IMAGES = VERB_ALL & ~(VERB_QUERY | VERB_MERGE) /* those that may read an image */
 };
 
 /* A number that may have been given or not. */
@@ -77,12 +80,18 @@ struct cli {
 
         /* filled through the table of options */
         int format, color; /* enum cli_format, enum cli_color */
-        bool help, quiet, trace, evidence, explain, reverse, physical, all_columns, user, all, hidden, cross_view, scan;
+        int shard_by;      /* enum shard_by */
+        bool help, quiet, trace, evidence, explain, reverse, physical, all_columns, user, all, hidden, cross_view, scan,
+                no_sandbox;
         const char *reader, *layout, *mode, *output, *columns, *state;
         struct cli_texts symbols, pagefiles;
-        const char *tmp;
-        struct cli_number root, process, tid, object, jobs, tmp_limit, timeout;
+        const char *tmp, *shard, *sqlite;
+        struct cli_number root, process, tid, object, jobs, tmp_limit, timeout, memory, output_limit;
 
+        /* NULL: the image is opened by its paths. Else by this, each time that another reader is to try it. */
+        enum stasis_status (*open_image)(struct cli *cli, const struct stasis_image_options *options,
+                                         struct stasis_image **ret_image, struct stasis_error *err);
+        void *open_ctx;
         struct stasis_image *image;
         struct stasis_system *system; /* also there where the system was not understood: only trace and notes then */
         bool understood;
@@ -124,6 +133,8 @@ enum cli_exit cmd_read(struct cli *cli);
 enum cli_exit cmd_check(struct cli *cli);
 enum cli_exit cmd_diff(struct cli *cli);
 enum cli_exit cmd_query(struct cli *cli);
+enum cli_exit cmd_batch(struct cli *cli);
+enum cli_exit cmd_merge(struct cli *cli);
 
 /* The whole command but for main(): returns the exit status. */
 int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);

@@ -39,24 +39,34 @@ static bool take_who(struct waits *w, enum stasis_what what, const struct stasis
         return who->name != NULL;
 }
 
-static enum cli_exit take_all(struct waits *w, enum stasis_what what, struct waits_who **ret_who, size_t *ret_count)
+static enum stasis_status no_memory(struct stasis_error *err)
 {
-        struct cli *cli = w->cli;
-        const struct stasis_record *record;
-        struct stasis_error err = { 0 };
+        snprintf(err->text, sizeof(err->text), "out of memory");
+        return err->status = STASIS_NOMEM;
+}
 
-        if (stasis_system_count(cli->system, what, ret_count, &err) != STASIS_OK)
-                return cli_fail_library(cli, &err, NULL);
-        *ret_who = calloc(*ret_count + 1, sizeof(**ret_who));
+static enum stasis_status take_all(struct waits *w, enum stasis_what what, struct waits_who **ret_who,
+                                   size_t *ret_count, struct stasis_error *err)
+{
+        struct stasis_system *system = w->cli->system;
+        const struct stasis_record *record;
+        size_t count = 0;
+
+        enum stasis_status status = stasis_system_count(system, what, &count, err);
+        if (status != STASIS_OK)
+                return status;
+        *ret_who = calloc(count + 1, sizeof(**ret_who));
         if (!*ret_who)
-                return cli_fail(cli, "out of memory");
-        for (size_t i = 0; i < *ret_count; i++) {
-                if (stasis_system_record(cli->system, what, i, &record, &err) != STASIS_OK)
-                        return cli_fail_library(cli, &err, NULL);
+                return no_memory(err);
+        *ret_count = count;
+        for (size_t i = 0; i < count; i++) {
+                status = stasis_system_record(system, what, i, &record, err);
+                if (status != STASIS_OK)
+                        return status;
                 if (!take_who(w, what, record, &(*ret_who)[i]))
-                        return cli_fail(cli, "out of memory");
+                        return no_memory(err);
         }
-        return CLI_COMPLETE;
+        return STASIS_OK;
 }
 
 static void who_free(struct waits_who *who, size_t count)
@@ -135,24 +145,44 @@ static bool index_waits(struct waits *w)
 
 /* ---- the verb */
 
-static enum cli_exit gather(struct waits *w)
+enum stasis_status waits_gather(struct waits *w, struct stasis_error *err)
 {
         static const char *const cheap[] = { "pid", "tid", "process", "name", "state" };
-        struct cli *cli = w->cli;
+        struct stasis_system *system = w->cli->system;
+
+        enum stasis_status status = stasis_system_waits(system, &w->all, err);
+        if (status != STASIS_OK)
+                return status;
+        stasis_system_choose(system, STASIS_THREADS, cheap, sizeof(cheap) / sizeof(cheap[0]));
+        stasis_system_choose(system, STASIS_PROCESSES, cheap, sizeof(cheap) / sizeof(cheap[0]));
+        status = take_all(w, STASIS_THREADS, &w->thread, &w->threads, err);
+        if (status == STASIS_OK)
+                status = take_all(w, STASIS_PROCESSES, &w->process, &w->processes, err);
+        if (status == STASIS_OK && !index_waits(w))
+                status = no_memory(err);
+        return status;
+}
+
+void waits_free(struct waits *w)
+{
+        who_free(w->thread, w->threads);
+        who_free(w->process, w->processes);
+        free(w->first);
+        free(w->deadlock);
+        free(w->chain_shown);
+        free(w->deadlock_shown);
+}
+
+static enum cli_exit gather(struct waits *w)
+{
         struct stasis_error err = { 0 };
 
-        if (stasis_system_waits(cli->system, &w->all, &err) != STASIS_OK)
-                return cli_fail_library(
-                        cli, &err,
-                        err.status == STASIS_UNSUPPORTED ? "'stasis threads --columns tid,name,state,wchan'" : NULL);
-        stasis_system_choose(cli->system, STASIS_THREADS, cheap, sizeof(cheap) / sizeof(cheap[0]));
-        stasis_system_choose(cli->system, STASIS_PROCESSES, cheap, sizeof(cheap) / sizeof(cheap[0]));
-        enum cli_exit failed = take_all(w, STASIS_THREADS, &w->thread, &w->threads);
-        if (!failed)
-                failed = take_all(w, STASIS_PROCESSES, &w->process, &w->processes);
-        if (!failed && !index_waits(w))
-                failed = cli_fail(cli, "out of memory");
-        return failed;
+        enum stasis_status status = waits_gather(w, &err);
+        if (status == STASIS_OK)
+                return CLI_COMPLETE;
+        return cli_fail_library(
+                w->cli, &err,
+                status == STASIS_UNSUPPORTED ? "'stasis threads --columns tid,name,state,wchan'" : NULL);
 }
 
 enum cli_exit cmd_waits(struct cli *cli)
@@ -165,11 +195,6 @@ enum cli_exit cmd_waits(struct cli *cli)
         cli_progress_end(cli);
         if (!failed)
                 waits_write(&w);
-        who_free(w.thread, w.threads);
-        who_free(w.process, w.processes);
-        free(w.first);
-        free(w.deadlock);
-        free(w.chain_shown);
-        free(w.deadlock_shown);
+        waits_free(&w);
         return failed ? failed : cli_outcome(cli);
 }

@@ -53,6 +53,8 @@ struct json_object *json_frames(const struct stasis_fact *fact);
 
 /* The parts that documents share. whole: with every range, gap and register. */
 void json_image(struct json *json, const struct stasis_image *image, bool whole);
+/* The whole of it but for what tells where it was found: paths and containers. */
+void json_image_contents(struct json *json, const struct stasis_image *image);
 void json_system(struct json *json, const struct cli *cli);
 void json_unloaded(struct json *json, const struct cli *cli);
 void json_processors(struct json *json, const struct cli *cli);

@@ -177,15 +177,13 @@ static void put_secondary(struct json *json, const struct stasis_image *image)
         text_free(&text);
 }
 
-void json_image(struct json *json, const struct stasis_image *image, bool whole)
+static void put_image_facts(struct json *json, const struct stasis_image *image)
 {
         size_t runs, remarks;
         struct image_gaps missing = image_missing(image), filtered = image_filtered(image);
         const char *const *remark = stasis_image_remarks(image, &remarks);
 
         stasis_image_runs(image, &runs);
-        json_begin(json, "image", '{');
-        json_put_text(json, "path", stasis_image_path(image));
         json_put_text(json, "format", stasis_image_format(image));
         json_put_text(json, "title", stasis_image_format_title(image));
         json_put_number(json, "size", stasis_image_file_size(image));
@@ -200,14 +198,34 @@ void json_image(struct json *json, const struct stasis_image *image, bool whole)
                 json_put_text(json, NULL, remark[i]);
         json_end(json);
         put_hints(json, image);
+}
+
+static void put_image_rest(struct json *json, const struct stasis_image *image)
+{
+        put_cpus(json, image);
+        put_exception(json, stasis_image_hints(image));
+        put_ranges(json, image);
+        put_secondary(json, image);
+}
+
+void json_image(struct json *json, const struct stasis_image *image, bool whole)
+{
+        json_begin(json, "image", '{');
+        json_put_text(json, "path", stasis_image_path(image));
+        put_image_facts(json, image);
         if (whole) {
                 put_files(json, image);
                 put_containers(json, image);
-                put_cpus(json, image);
-                put_exception(json, stasis_image_hints(image));
-                put_ranges(json, image);
-                put_secondary(json, image);
+                put_image_rest(json, image);
         }
+        json_end(json);
+}
+
+void json_image_contents(struct json *json, const struct stasis_image *image)
+{
+        json_begin(json, "image", '{');
+        put_image_facts(json, image);
+        put_image_rest(json, image);
         json_end(json);
 }
 

@@ -30,8 +30,10 @@ const struct cli_option cli_options[] = {
           "reason" },
         { "cross-view", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(cross_view),
           "Windows: the same ways, all threads, one column a way (text, csv)" },
-        { "scan", 0, NULL, NULL, VERB_THREADS | VERB_THREAD | VERB_PROCESSES, TAKE_FLAG, AT(scan),
+        { "scan", 0, NULL, NULL, VERB_THREADS | VERB_THREAD | VERB_PROCESSES | VERB_BATCH, TAKE_FLAG, AT(scan),
           "Windows: also the threads that only a scan of all memory finds" },
+        { "jobs", 'j', "N", NULL, VERB_BATCH, TAKE_NUMBER, AT(jobs),
+          "how many images are worked on at the same time (as many as there are processors)" },
         { "jobs", 'j', "N", NULL, VERB_THREADS | VERB_THREAD | VERB_PROCESSES, TAKE_NUMBER, AT(jobs),
           "how many threads such a scan runs in (as many as there are processors)" },
         { "columns", 'c', "KEYS", NULL, VERB_LISTS, TAKE_TEXT, AT(columns),
@@ -60,17 +62,34 @@ const struct cli_option cli_options[] = {
           "ISF file. May be given several times" },
         { "pagefile", 'P', "[N=]FILE", NULL, VERB_SYSTEM, TAKE_TEXTS, AT(pagefiles),
           "Windows: page file number N (pagefile.sys as a rule 0), else the next one; may be given several times" },
+        { "timeout", 0, "SECONDS", NULL, VERB_QUERY, TAKE_NUMBER, AT(timeout),
+          "no answer after this long is an error (60)" },
+        { "timeout", 0, "SECONDS", NULL, VERB_BATCH, TAKE_NUMBER, AT(timeout),
+          "how long one image may take (600); 0: as long as it likes" },
+        { "memory", 0, "SIZE", NULL, VERB_BATCH, TAKE_SIZE, AT(memory),
+          "how much memory one image may take, beside the file itself (4G)" },
+        { "output-limit", 0, "SIZE", NULL, VERB_BATCH, TAKE_SIZE, AT(output_limit),
+          "how long one result may be (4G)" },
+        { "shard", 0, "K/N", NULL, VERB_BATCH, TAKE_TEXT, AT(shard),
+          "only the K-th of N parts, from 1 on; 'slurm' and 'k8s/N': as the task of a Slurm array or the pod of an "
+          "Indexed Job says; 'auto': whichever of them it is" },
+        { "shard-by", 0, "WHAT", "name|content", VERB_BATCH, TAKE_CHOICE, AT(shard_by),
+          "what decides on the part: the name, or the content, for which each part reads all files (name)" },
+        { "sqlite", 0, "FILE", NULL, VERB_FOLDERS, TAKE_TEXT, AT(sqlite),
+          "put all results into this SQLite file too; 'stasis query' asks it" },
+        { "no-sandbox", 0, NULL, NULL, VERB_BATCH, TAKE_FLAG, AT(no_sandbox),
+          "workers without a sandbox; each result says so" },
         { "reader", 0, "NAME", "", VERB_IMAGES, TAKE_TEXT, AT(reader),
           "read IMAGE with this reader, whatever it looks like" },
-        { "also", 0, "FILE", NULL, VERB_IMAGES, TAKE_TEXTS, AT(also),
+        { "also", 0, "FILE", NULL, VERB_IMAGES & ~VERB_BATCH, TAKE_TEXTS, AT(also),
           "a further file of the image: a part of a split kdump; may be given several times" },
         { "tmp", 0, "DIR", NULL, VERB_IMAGES, TAKE_TEXT, AT(tmp),
           "where an image that is compressed or in an archive is unpacked, if it must be ($TMPDIR, else /var/tmp)" },
         { "tmp-limit", 0, "SIZE", NULL, VERB_IMAGES, TAKE_SIZE, AT(tmp_limit),
           "unpack no more than this: bytes, or with K, M, G, T behind (64G)" },
-        { "timeout", 0, "SECONDS", NULL, VERB_QUERY, TAKE_NUMBER, AT(timeout),
-          "no answer after this long is an error (60)" },
-        { "output", 'o', "FILE", NULL, VERB_ALL, TAKE_TEXT, AT(output), "write the answer to FILE" },
+        { "output", 'o', "DIR", NULL, VERB_FOLDERS, TAKE_TEXT, AT(output),
+          "the folder of the answer; it is made where it is not there" },
+        { "output", 'o', "FILE", NULL, VERB_ALL & ~VERB_FOLDERS, TAKE_TEXT, AT(output), "write the answer to FILE" },
         { "color", 0, "WHEN", "auto|always|never", VERB_ALL, TAKE_CHOICE, AT(color),
           "colours: on a terminal unless NO_COLOR is set (auto)" },
         { "quiet", 'q', NULL, NULL, VERB_ALL, TAKE_FLAG, AT(quiet),
@@ -79,7 +98,7 @@ const struct cli_option cli_options[] = {
         { 0 },
 };
 
-#define OPTIONS_MAX 40
+#define OPTIONS_MAX 48
 
 void cli_option_choices(const struct cli_option *option, const struct cli_verb *verb, struct text *ret_choices)
 {
@@ -292,7 +311,13 @@ static enum cli_exit check_arguments(struct cli *cli, int count, char **arg)
         if (cli->help || (cli->columns && strcmp(cli->columns, "help") == 0))
                 return CLI_COMPLETE;
         if (count == 0)
-                return cli_usage(cli, "%s: no image is given", cli->verb->name);
+                return cli_usage(cli, "%s: no %s is given", cli->verb->name,
+                                 cli->verb->bit & VERB_OPENS ? "file or folder" : "image");
+        if (cli->verb->bit & VERB_FOLDERS) {
+                cli->arg = arg;
+                cli->arg_count = (size_t)count;
+                return CLI_COMPLETE;
+        }
         cli->image_path = arg[0];
         if (cli->verb->arg_max == 0) { /* nothing but files can follow */
                 cli->more = arg + 1;

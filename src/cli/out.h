@@ -58,6 +58,8 @@ bool cell_may_shrink(enum stasis_kind kind);
 
 /* "mem.raw: raw memory, 128 MiB" and "Windows XP ...": who speaks. Nothing with --quiet. */
 void put_heading(struct cli *cli);
+/* "Windows 10 ...": of the facts of a system; nothing where they do not tell. */
+void put_system_title(const struct stasis_record *facts, struct text *line);
 /* Every fact of a record, by group; chosen NULL: all of them. */
 void put_detail(struct cli *cli, const struct stasis_record *record, const size_t *chosen, size_t chosen_count);
 /* These facts by group, each group after an empty line. */

@@ -124,6 +124,13 @@ static void put_chain(struct json *json, const struct waits *w, size_t number)
         json_end(json);
 }
 
+void waits_deadlocks(const struct waits *w, struct json *json)
+{
+        for (size_t i = 0; i < w->all->deadlock_count; i++)
+                if (w->deadlock_shown[i])
+                        put_deadlock(json, w, i);
+}
+
 void waits_json(struct waits *w)
 {
         struct json json = { .out = w->cli->out, .pretty = true };
@@ -135,9 +142,7 @@ void waits_json(struct waits *w)
         json_put_number(&json, "total", w->threads);
         json_put_number(&json, "waiting", w->all->waiting);
         json_begin(&json, "deadlocks", '[');
-        for (size_t i = 0; i < w->all->deadlock_count; i++)
-                if (w->deadlock_shown[i])
-                        put_deadlock(&json, w, i);
+        waits_deadlocks(w, &json);
         json_end(&json);
         json_begin(&json, "chains", '[');
         for (size_t i = 0; i < w->all->chain_count; i++)

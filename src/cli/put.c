@@ -66,7 +66,7 @@ void put_title(struct cli *cli, const char *title)
 }
 
 /* "Windows XP 5.1.2600.5512 Service Pack 3, x86": the facts that name a system; those that are absent are left out. */
-static void system_title(const struct stasis_record *record, struct text *title)
+void put_system_title(const struct stasis_record *record, struct text *title)
 {
         static const struct {
                 const char *key, *before;
@@ -90,7 +90,7 @@ void put_heading(struct cli *cli)
         put_title(cli, text_get(&line));
         if (cli->understood) {
                 text_reset(&line);
-                system_title(stasis_system_facts(cli->system), &line);
+                put_system_title(stasis_system_facts(cli->system), &line);
                 if (line.len)
                         put_title(cli, text_get(&line));
         }

@@ -128,6 +128,8 @@ static enum stasis_status open_files(struct cli *cli, const struct stasis_image_
                                      struct stasis_error *err)
 {
         size_t count = 0;
+        if (cli->open_image)
+                return cli->open_image(cli, options, &cli->image, err);
         const char **paths = calloc(1 + cli->also.count + cli->more_count, sizeof(*paths));
 
         if (!paths) {

@@ -44,8 +44,8 @@ static enum stasis_status unwrap(struct stasis_map *map, const char *kind, const
         struct archive_options how = { 0 };
         struct archive_member found;
         if (options)
-                how = (struct archive_options){ options->tmp, options->tmp_limit, options->progress,
-                                                options->progress_ctx };
+                how = (struct archive_options){ options->tmp,          options->tmp_limit, options->progress,
+                                                options->progress_ctx, options->tmp_file,  options->tmp_file_ctx };
         struct stasis_container *c = &containers->at[containers->count];
         *c = (struct stasis_container){ .kind = kind, .size = map->bytes.len, .off = STASIS_NOWHERE };
         enum stasis_status status = archive_open_member(map, member, &how, &found, err);
@@ -60,34 +60,78 @@ static enum stasis_status unwrap(struct stasis_map *map, const char *kind, const
         return STASIS_OK;
 }
 
-static enum stasis_status unwrap_all(struct stasis_map *map, const char *member,
-                                     const struct stasis_image_options *options, struct stasis_arena *arena,
-                                     struct containers *containers, struct stasis_error *err)
+/* A member that is named is gone into; where `named` only such ones are, else as long as there is an archive. */
+static enum stasis_status unwrap_all(struct stasis_map *map, const char *const member[static STASIS_MEMBERS_MAX],
+                                     bool named, const struct stasis_image_options *options,
+                                     struct stasis_arena *arena, struct containers *containers,
+                                     struct stasis_error *err)
 {
-        const char *kind = archive_kind(map->bytes);
-        if (member && !kind)
-                return stasis_fail(err, STASIS_USAGE, "is no archive that '%s' could be in", member);
-        for (; kind; kind = archive_kind(map->bytes), member = NULL) {
+        for (;;) {
+                const char *kind = archive_kind(map->bytes);
+                const char *wanted = containers->count < CONTAINERS_MAX ? member[containers->count] : NULL;
+                if (wanted && !kind)
+                        return stasis_fail(err, STASIS_USAGE, "is no archive that '%s' could be in", wanted);
+                if (!kind || (named && !wanted))
+                        return STASIS_OK;
                 if (containers->count == CONTAINERS_MAX)
                         return stasis_fail(err, STASIS_UNSUPPORTED,
                                            "an archive in an archive in an archive (%s): unpack it first", kind);
-                enum stasis_status status = unwrap(map, kind, member, options, arena, containers, err);
+                enum stasis_status status = unwrap(map, kind, wanted, options, arena, containers, err);
                 if (status != STASIS_OK)
                         return status;
         }
-        return STASIS_OK;
+}
+
+static enum stasis_status unwrap_mapped(struct stasis_map *map, const char *const member[static STASIS_MEMBERS_MAX],
+                                        const char *name, const struct stasis_image_options *options,
+                                        struct stasis_arena *arena, struct containers *containers,
+                                        struct stasis_error *err)
+{
+        if (options && options->format && !member[0])
+                return STASIS_OK;
+        enum stasis_status status = unwrap_all(map, member, false, options, arena, containers, err);
+        return status == STASIS_OK ? status : stasis_fail_in(err, status, "%s", name);
 }
 
 enum stasis_status container_open(const char *path, const struct stasis_image_options *options,
                                   struct stasis_arena *arena, struct containers *ret_containers,
                                   struct stasis_map *ret_map, struct stasis_error *err)
 {
-        const char *file, *member;
-        enum stasis_status status = split(path, arena, &file, &member, err);
+        const char *file, *member[STASIS_MEMBERS_MAX] = { NULL };
+        enum stasis_status status = split(path, arena, &file, &member[0], err);
         if (status == STASIS_OK)
                 status = stasis_map_open(file, ret_map, err);
-        if (status != STASIS_OK || (options && options->format && !member))
+        if (status != STASIS_OK)
                 return status;
-        status = unwrap_all(ret_map, member, options, arena, ret_containers, err);
-        return status == STASIS_OK ? status : stasis_fail_in(err, status, "%s", path);
+        return unwrap_mapped(ret_map, member, path, options, arena, ret_containers, err);
+}
+
+enum stasis_status container_open_file(const struct stasis_file *file, const struct stasis_image_options *options,
+                                       struct stasis_arena *arena, struct containers *ret_containers,
+                                       struct stasis_map *ret_map, struct stasis_error *err)
+{
+        enum stasis_status status = stasis_map_open_fd(file->fd, file->name, ret_map, err);
+        if (status != STASIS_OK)
+                return status;
+        return unwrap_mapped(ret_map, file->member, file->name, options, arena, ret_containers, err);
+}
+
+enum stasis_status stasis_archive_members(const struct stasis_file *file, const struct stasis_image_options *options,
+                                          bool (*seen)(void *ctx, const char *name, uint64_t len), void *ctx,
+                                          struct stasis_error *err)
+{
+        struct stasis_arena arena = { 0 };
+        struct containers containers = { 0 };
+        struct stasis_map map = { 0 };
+        enum stasis_status status = stasis_map_open_fd(file->fd, file->name, &map, err);
+        if (status != STASIS_OK)
+                return status;
+        status = unwrap_all(&map, file->member, true, options, &arena, &containers, err);
+        if (status == STASIS_OK && !archive_kind(map.bytes))
+                status = stasis_fail(err, STASIS_ABSENT, "is no archive");
+        else if (status == STASIS_OK)
+                status = archive_list(&map, seen, ctx, err);
+        stasis_map_close(&map);
+        stasis_arena_free(&arena);
+        return status == STASIS_OK ? status : stasis_fail_in(err, status, "%s", file->name);
 }

@@ -8,7 +8,7 @@
 #include "../base/arena.h"
 #include "../base/map.h"
 
-#define CONTAINERS_MAX 2 /* an archive in an archive; what that holds is not opened */
+#define CONTAINERS_MAX STASIS_MEMBERS_MAX
 
 /* Strings are in the arena. */
 struct containers {
@@ -23,5 +23,9 @@ struct containers {
 enum stasis_status container_open(const char *path, const struct stasis_image_options *options,
                                   struct stasis_arena *arena, struct containers *ret_containers,
                                   struct stasis_map *ret_map, struct stasis_error *err) STASIS_MUST_CHECK;
+/* The same of a file that is open, whose descriptor is the map's or is closed. */
+enum stasis_status container_open_file(const struct stasis_file *file, const struct stasis_image_options *options,
+                                       struct stasis_arena *arena, struct containers *ret_containers,
+                                       struct stasis_map *ret_map, struct stasis_error *err) STASIS_MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../formats/format.h"
 #include "../base/bytes.h"
@@ -10,7 +11,7 @@
 #include "../base/guard.h"
 #include "image.h"
 
-enum { PAGE_SIZE = 4096 };
+enum { PAGE_SIZE = 4096, CONTENTS_PIECE = 1 << 20 };
 
 DEFINE_CLEANUP(struct stasis_image *, stasis_image_close)
 
@@ -63,24 +64,63 @@ static enum stasis_status finish(struct stasis_image **image, const char *name,
         return STASIS_OK;
 }
 
-static enum stasis_status map_more(struct stasis_image *image, const char *const *paths, size_t count,
+/* Where a file is: by path, or open already. */
+struct place {
+        const char *path;
+        const struct stasis_file *file; /* NULL: by path */
+};
+
+static enum stasis_status open_place(struct place place, const struct stasis_image_options *options,
+                                     struct stasis_arena *arena, struct containers *containers, struct stasis_map *map,
+                                     struct stasis_error *err)
+{
+        return place.file ? container_open_file(place.file, options, arena, containers, map, err)
+                          : container_open(place.path, options, arena, containers, map, err);
+}
+
+static struct place place_at(const char *const *paths, const struct stasis_file *files, size_t i)
+{
+        return files ? (struct place){ files[i].name, &files[i] } : (struct place){ paths[i], NULL };
+}
+
+static enum stasis_status map_more(struct stasis_image *image, struct place place,
                                    const struct stasis_image_options *options, struct stasis_error *err)
 {
-        image->more = calloc(count ? count : 1, sizeof *image->more);
+        struct stasis_more *more = &image->more[image->more_count++];
+        struct containers containers = { 0 };
+        enum stasis_status status = open_place(place, options, &image->arena, &containers, &more->map, err);
+        if (status != STASIS_OK)
+                return status;
+        more->path = stasis_arena_strndup(&image->arena, place.path, strlen(place.path));
+        return more->path ? STASIS_OK : stasis_fail(err, STASIS_NOMEM, "out of memory");
+}
+
+/* Touched piece by piece, so that no more stays resident than of any other reading. */
+static void tell_contents(struct stasis_map *map, const struct stasis_image_options *options)
+{
+        for (size_t at = 0; at < map->bytes.len; at += CONTENTS_PIECE) {
+                size_t left = map->bytes.len - at, len = left < CONTENTS_PIECE ? left : CONTENTS_PIECE;
+                stasis_map_touch(map, at, len);
+                options->contents(options->contents_ctx, map->bytes.at + at, len);
+        }
+}
+
+static enum stasis_status map_all(struct stasis_image *image, const char *const *paths, const struct stasis_file *files,
+                                  size_t count, const struct stasis_image_options *options, struct stasis_error *err)
+{
+        image->more = calloc(count, sizeof *image->more);
         if (!image->more)
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
-        for (size_t i = 0; i < count; i++) {
-                struct stasis_more *more = &image->more[i];
-                struct containers containers = { 0 };
-                image->more_count++;
-                enum stasis_status status =
-                        container_open(paths[i], options, &image->arena, &containers, &more->map, err);
-                if (status != STASIS_OK)
-                        return status;
-                more->path = stasis_arena_strndup(&image->arena, paths[i], strlen(paths[i]));
-                if (!more->path)
-                        return stasis_fail(err, STASIS_NOMEM, "out of memory");
-        }
+        enum stasis_status status = open_place(place_at(paths, files, 0), options, &image->arena, &image->containers,
+                                               &image->map, err);
+        for (size_t i = 1; i < count && status == STASIS_OK; i++)
+                status = map_more(image, place_at(paths, files, i), options, err);
+        if (status != STASIS_OK || !options || !options->contents)
+                return status;
+        tell_contents(&image->map, options);
+        for (size_t i = 0; i < image->more_count; i++)
+                tell_contents(&image->more[i].map, options);
+        options->contents(options->contents_ctx, NULL, 0);
         return STASIS_OK;
 }
 
@@ -93,11 +133,34 @@ enum stasis_status stasis_image_open_files(const char *const *paths, size_t coun
         _cleanup_(stasis_image_closep) struct stasis_image *image = calloc(1, sizeof *image);
         if (!image)
                 return stasis_fail(err, STASIS_NOMEM, "%s: out of memory", paths[0]);
-        enum stasis_status status =
-                container_open(paths[0], options, &image->arena, &image->containers, &image->map, err);
-        if (status == STASIS_OK)
-                status = map_more(image, paths + 1, count - 1, options, err);
+        enum stasis_status status = map_all(image, paths, NULL, count, options, err);
         return status == STASIS_OK ? finish(&image, paths[0], options, ret_image, err) : status;
+}
+
+/* Those that no map has taken over. */
+static void close_from(const struct stasis_file *files, size_t count, size_t from)
+{
+        for (size_t i = from; i < count; i++)
+                close(files[i].fd);
+}
+
+enum stasis_status stasis_image_open_fds(const struct stasis_file *files, size_t count,
+                                         const struct stasis_image_options *options, struct stasis_image **ret_image,
+                                         struct stasis_error *err)
+{
+        if (count == 0)
+                return stasis_fail(err, STASIS_USAGE, "no file is given");
+        _cleanup_(stasis_image_closep) struct stasis_image *image = calloc(1, sizeof *image);
+        if (!image) {
+                close_from(files, count, 0);
+                return stasis_fail(err, STASIS_NOMEM, "%s: out of memory", files[0].name);
+        }
+        enum stasis_status status = map_all(image, NULL, files, count, options, err);
+        if (!image->more)
+                close_from(files, count, 0);
+        else if (status != STASIS_OK)
+                close_from(files, count, image->more_count + 1);
+        return status == STASIS_OK ? finish(&image, files[0].name, options, ret_image, err) : status;
 }
 
 enum stasis_status stasis_image_open(const char *path, const struct stasis_image_options *options,

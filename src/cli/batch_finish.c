@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the journal to the summary. Lines stand in the order of names, and say nothing of when and in which order things
+ * were done: a run that was killed and went on ends with the same bytes as one that was not.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "json.h"
+
+struct line {
+        struct entry entry;
+        size_t order;             /* of all lines of the journals */
+        struct line *told, *first; /* of the same content: which tells what became of it; which has the first name */
+};
+
+struct lines {
+        struct line *at;
+        size_t count, capacity;
+};
+
+/* ---- all lines, then the last of each name */
+
+static void read_lines(struct lines *lines, const char *journal)
+{
+        FILE *file = fopen(journal, "re");
+        char *text = NULL;
+        size_t capacity = 0;
+        ssize_t len;
+
+        while (file && (len = getline(&text, &capacity, file)) > 0 && text[len - 1] == '\n') {
+                if (lines->count == lines->capacity) {
+                        lines->capacity = lines->capacity ? 2 * lines->capacity : 256;
+                        lines->at = reallocarray(lines->at, lines->capacity, sizeof(*lines->at));
+                        if (!lines->at)
+                                _exit(CLI_UNREADABLE);
+                }
+                struct line *line = &lines->at[lines->count];
+                memset(line, 0, sizeof(*line));
+                line->order = lines->count;
+                lines->count += entry_parse(text, (size_t)len - 1, &line->entry);
+        }
+        free(text);
+        if (file)
+                fclose(file);
+}
+
+static int by_name(const void *a, const void *b)
+{
+        const struct line *x = a, *y = b;
+        int order = entry_compare(&x->entry, &y->entry);
+
+        return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+/* Of one content: what tells first, the later line before the earlier one. */
+static int by_content(const void *a, const void *b)
+{
+        const struct line *x = *(const struct line *const *)a, *y = *(const struct line *const *)b;
+        int order = strcmp(x->entry.sha256, y->entry.sha256);
+
+        if (order == 0)
+                order = (x->entry.verdict >= VERDICT_SAME) - (y->entry.verdict >= VERDICT_SAME);
+        return order ? order : entry_compare(&x->entry, &y->entry);
+}
+
+/* Lines of each content lie side by side then. */
+static void join_contents(struct lines *lines)
+{
+        struct line **line = calloc(lines->count + 1, sizeof(*line));
+        size_t count = 0;
+
+        if (!line)
+                _exit(CLI_UNREADABLE);
+        for (size_t i = 0; i < lines->count; i++)
+                if (lines->at[i].entry.sha256)
+                        line[count++] = &lines->at[i];
+        if (count)
+                qsort(line, count, sizeof(*line), by_content);
+        struct line *told = NULL;
+        for (size_t i = 0; i < count; i++) {
+                if (!told || strcmp(told->entry.sha256, line[i]->entry.sha256) != 0)
+                        told = line[i];
+                line[i]->told = told->entry.verdict < VERDICT_SAME ? told : NULL;
+        }
+        free(line);
+}
+
+/* The last line of a name is what holds; one that nothing tells of is not there. */
+static void keep_last(struct lines *lines)
+{
+        for (size_t i = 0; i < lines->count; i++) {
+                struct line *line = &lines->at[i];
+                bool last = i + 1 == lines->count || entry_compare(&line->entry, &lines->at[i + 1].entry) != 0;
+                bool told = line->entry.verdict < VERDICT_SAME || (line->entry.verdict == VERDICT_SAME && line->told);
+                if (!last || !told)
+                        line->order = SIZE_MAX;
+        }
+}
+
+static bool is_kept(const struct line *line) { return line->order != SIZE_MAX; }
+
+/* The first name of each content: `first` of the line that tells. */
+static void name_first(struct lines *lines)
+{
+        for (size_t i = 0; i < lines->count; i++) {
+                struct line *line = &lines->at[i];
+                if (is_kept(line) && line->told && !line->told->first)
+                        line->told->first = line;
+        }
+}
+
+/* ---- a line of the summary: its own name, and what is told of its content */
+
+static struct entry seen(const struct line *line)
+{
+        struct entry entry = line->told ? line->told->entry : line->entry;
+
+        entry.path = line->entry.path;
+        entry.member = line->entry.member;
+        entry.inner = line->entry.inner;
+        entry.size = line->entry.size;
+        return entry;
+}
+
+static const struct entry *same_as(const struct line *line)
+{
+        const struct line *first = line->told ? line->told->first : NULL;
+
+        return first && first != line ? &first->entry : NULL;
+}
+
+static bool write_lines(const struct lines *lines, int dir, const char *name, bool workers)
+{
+        FILE *file = batch_out_file(dir, name);
+
+        for (size_t i = 0; file && i < lines->count; i++) {
+                const struct line *line = &lines->at[i];
+                struct entry entry = is_kept(line) ? seen(line) : line->entry;
+                if (!is_kept(line))
+                        continue;
+                if (!workers)
+                        entry_summary(&entry, same_as(line), file);
+                else if (!same_as(line) && entry.milliseconds != STASIS_NOWHERE)
+                        entry_worker(&entry, file);
+        }
+        return file && batch_out_file_end(dir, name, file);
+}
+
+static void count_lines(const struct lines *lines, struct batch_totals *totals)
+{
+        for (size_t i = 0; i < lines->count; i++) {
+                const struct line *line = &lines->at[i];
+                if (!is_kept(line))
+                        continue;
+                struct entry entry = seen(line);
+                totals->entries++;
+                totals->counts[entry.verdict]++;
+                totals->contents += verdict_is_of_image((enum verdict)entry.verdict) && !same_as(line);
+        }
+}
+
+/* ---- the process */
+
+struct answer {
+        int error; /* errno of what could not be written; -1: told already */
+        struct batch_totals totals;
+};
+
+static void finish(struct cli *cli, const char *const *journals, size_t count, const struct batch_out *out,
+                   struct answer *answer)
+{
+        struct lines lines = { 0 };
+
+        for (size_t i = 0; i < count; i++)
+                read_lines(&lines, journals[i]);
+        if (lines.count)
+                qsort(lines.at, lines.count, sizeof(*lines.at), by_name);
+        join_contents(&lines);
+        keep_last(&lines);
+        name_first(&lines);
+        count_lines(&lines, &answer->totals);
+        (void)cli;
+        if (!write_lines(&lines, out->dir, "summary.jsonl", false) ||
+            !write_lines(&lines, out->dir, "workers.jsonl", true))
+                answer->error = errno ? errno : EIO;
+}
+
+enum cli_exit batch_finish(struct cli *cli, const char *const *journals, size_t count, const struct batch_out *out,
+                           struct batch_totals *ret_totals)
+{
+        struct answer answer = { .error = EIO };
+        int pipes[2], status = 0;
+
+        fflush(NULL);
+        if (pipe2(pipes, O_CLOEXEC) != 0)
+                return cli_fail(cli, "%s: the summary: %s", out->path, strerror(errno));
+        pid_t pid = fork();
+        if (pid == 0) {
+                answer.error = 0;
+                finish(cli, journals, count, out, &answer);
+                _exit(write(pipes[1], &answer, sizeof(answer)) == sizeof(answer) ? 0 : CLI_UNREADABLE);
+        }
+        close(pipes[1]);
+        if (pid < 0 || read(pipes[0], &answer, sizeof(answer)) != sizeof(answer))
+                answer.error = EIO;
+        close(pipes[0]);
+        if (pid > 0)
+                (void)waitpid(pid, &status, 0);
+        if (answer.error > 0)
+                return cli_fail(cli, "%s: the summary cannot be written: %s", out->path, strerror(answer.error));
+        *ret_totals = answer.totals;
+        return answer.error ? CLI_UNREADABLE : CLI_COMPLETE;
+}

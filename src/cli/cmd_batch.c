@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* stasis batch: from what is asked for to what is told at the end. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "json.h"
+#include "sandbox.h"
+
+static int64_t milliseconds(void)
+{
+        struct timespec now = { 0 };
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- what is asked for */
+
+static enum cli_exit check(struct batch *batch)
+{
+        struct cli *cli = batch->cli;
+        char why[160];
+
+        if (!cli->output)
+                return cli_usage(cli, "batch: no folder for the answer is given: --output DIR");
+        if (!digest_available())
+                return cli_fail(cli, "this stasis was built without nettle (nettle-dev), by which batch knows images");
+        if (!cli->no_sandbox && !sandbox_built())
+                return cli_fail(cli, "this stasis was built without libseccomp (libseccomp-dev), so that workers have "
+                                     "no sandbox; '--no-sandbox' goes without");
+        batch->shard.by = cli->shard_by ? SHARD_BY_CONTENT : SHARD_BY_NAME;
+        if (cli->shard && !shard_parse(cli->shard, &batch->shard, why))
+                return cli_usage(cli, "--shard %s: %s", cli->shard, why);
+        if (!cli->no_sandbox && !sandbox_has_landlock())
+                cli_warn(cli, "this kernel has no Landlock: seccomp alone holds the workers");
+        return CLI_COMPLETE;
+}
+
+/* What changes an answer, or which answers there are. */
+static void put_settings(const struct batch *batch, bool sharded, struct text *ret_settings)
+{
+        char *bytes = NULL;
+        size_t len = 0;
+        struct json json = { .out = open_memstream(&bytes, &len) };
+
+        if (!json.out)
+                return;
+        json_begin(&json, NULL, '{');
+        json_put_text(&json, "schema", "stasis/batch/1");
+        json_put_text(&json, "stasis", STASIS_VERSION);
+        json_put_text(&json, "reader", batch->cli->reader);
+        json_put_bool(&json, "scan", batch->cli->scan);
+        json_put_bool(&json, "sandbox", !batch->cli->no_sandbox);
+        if (batch->shard.of && sharded) {
+                json_begin(&json, "shard", '{');
+                json_put_number(&json, "number", batch->shard.number);
+                json_put_number(&json, "of", batch->shard.of);
+                json_put_text(&json, "by", batch->shard.by == SHARD_BY_CONTENT ? "content" : "name");
+                json_end(&json);
+        } else {
+                json_put_null(&json, "shard");
+        }
+        json_end(&json);
+        json_line(&json);
+        fclose(json.out);
+        text_add(ret_settings, bytes, len);
+        free(bytes);
+}
+
+/* ---- files */
+
+static bool is_mine_by_name(const struct batch *batch, const char *path)
+{
+        return batch->shard.of == 0 || shard_has_key(&batch->shard, path, strlen(path));
+}
+
+static void see_odd(void *ctx, const char *path, enum verdict verdict, const char *why)
+{
+        struct batch *batch = ctx;
+        struct entry entry;
+
+        batch->inputs++;
+        digest_add(&batch->input_names, path, strlen(path) + 1);
+        if (!is_mine_by_name(batch, path))
+                return;
+        entry_init(&entry);
+        entry_set(&entry.path, path, strlen(path));
+        entry_set(&entry.error, why, strlen(why));
+        entry.verdict = verdict;
+        batch->total++;
+        batch_told(batch, &entry);
+        entry_free(&entry);
+}
+
+/* By content every shard must see all of it. */
+static void keep_mine(struct batch *batch)
+{
+        struct batch_items *items = &batch->items;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < items->count; i++) {
+                const char *path = items->at[i].path;
+                batch->inputs++;
+                digest_add(&batch->input_names, path, strlen(path) + 1);
+                if (batch->shard.by == SHARD_BY_CONTENT || is_mine_by_name(batch, path))
+                        items->at[kept++] = items->at[i];
+                else
+                        free(items->at[i].path);
+        }
+        items->count = kept;
+        batch->total += kept;
+}
+
+/* ---- the end */
+
+static void put_totals(struct json *json, const struct batch_totals *totals)
+{
+        json_put_number(json, "entries", totals->entries);
+        json_put_number(json, "images", totals->contents);
+        json_begin(json, "status", '{');
+        for (int i = 0; i < VERDICT_SAME; i++)
+                json_put_number(json, verdict_names[i], totals->counts[i]);
+        json_end(json);
+}
+
+/* For merge, and for whoever wants to know whether it is done: not there while it is not. */
+static enum cli_exit write_end(struct batch *batch, const struct batch_totals *totals)
+{
+        FILE *file = batch_out_file(batch->out.dir, "finished.json");
+        struct json json = { .out = file };
+        uint8_t digest[DIGEST_LEN];
+        char hex[DIGEST_HEX];
+
+        digest_end(&batch->input_names, digest);
+        digest_hex(digest, hex);
+        if (file) {
+                json_begin(&json, NULL, '{');
+                json_put_text(&json, "schema", "stasis/batch-end/1");
+                json_put_number(&json, "inputs", batch->inputs);
+                json_put_text(&json, "inputs_sha256", hex);
+                put_totals(&json, totals);
+                json_end(&json);
+                json_line(&json);
+        }
+        if (file && batch_out_file_end(batch->out.dir, "finished.json", file))
+                return CLI_COMPLETE;
+        return cli_fail(batch->cli, "%s: finished.json: %s", batch->out.path, strerror(errno));
+}
+
+void batch_say_totals(struct cli *cli, const char *path, const struct batch_totals *totals)
+{
+        struct text line = { 0 };
+
+        text_printf(&line, "%" PRIu64 " %s, %" PRIu64 " different %s:", totals->entries,
+                    totals->entries == 1 ? "file" : "files", totals->contents,
+                    totals->contents == 1 ? "image" : "images");
+        for (int i = 0, some = 0; i < VERDICT_SAME; i++)
+                if (totals->counts[i])
+                        text_printf(&line, "%s %" PRIu64 " %s", some++ ? "," : "", totals->counts[i],
+                                    verdict_titles[i]);
+        text_printf(&line, "\n%s/summary.jsonl has a line for each\n", path);
+        fputs(text_get(&line), cli->out);
+        text_free(&line);
+}
+
+enum cli_exit batch_status(const struct batch_totals *totals)
+{
+        for (int i = 0; i < VERDICTS; i++)
+                if (totals->counts[i] && verdict_is_trouble((enum verdict)i))
+                        return CLI_PARTIAL;
+        return CLI_COMPLETE;
+}
+
+static enum cli_exit finish(struct batch *batch)
+{
+        struct batch_totals totals = { 0 };
+        struct text journal = { 0 };
+
+        text_printf(&journal, "%s/journal", batch->out.path);
+        const char *const journals[] = { text_get(&journal) };
+        enum cli_exit failed = batch_finish(batch->cli, journals, 1, &batch->out, &totals);
+        text_free(&journal);
+        if (!failed && !batch->stopped)
+                failed = write_end(batch, &totals);
+        if (failed)
+                return failed;
+        if (batch->stopped) {
+                cli_fail(batch->cli, "stopped: %zu of %zu are done; the same command goes on", batch->finished,
+                         batch->total);
+                return CLI_PARTIAL;
+        }
+        batch_say_totals(batch->cli, batch->out.path, &totals);
+        return batch_status(&totals);
+}
+
+static enum cli_exit run(struct batch *batch)
+{
+        enum cli_exit failed = batch_find(batch->cli, batch->out.dir, &batch->items, see_odd, batch);
+
+        if (failed)
+                return failed;
+        keep_mine(batch);
+        (void)unlinkat(batch->out.dir, "finished.json", 0);
+        batch->begun = batch->said = milliseconds();
+        batch_run(batch);
+        if (!batch->terminal)
+                batch_say(batch, true);
+        cli_progress_end(batch->cli);
+        return batch->failed ? batch->failed : finish(batch);
+}
+
+enum cli_exit cmd_batch(struct cli *cli)
+{
+        struct batch batch = { .cli = cli, .terminal = cli->err == stderr && isatty(STDERR_FILENO) };
+        struct text settings = { 0 };
+
+        enum cli_exit failed = check(&batch);
+        if (failed)
+                return failed;
+        digest_begin(&batch.input_names);
+        put_settings(&batch, true, &settings);
+        failed = batch_out_open(cli, cli->output, text_get(&settings), &batch.out);
+        if (!failed)
+                failed = run(&batch);
+        text_free(&settings);
+        items_free(&batch.items);
+        batch_out_close(&batch.out);
+        return failed;
+}
