@@ -57,9 +57,9 @@ enum cli_exit batch_find(struct cli *cli, int out, struct batch_items *ret_items
 struct batch_out {
         const char *path;
         int dir, results, journal, lock;
-        struct digest_set done;  /* keys of entries that are in the journal */
+        struct digest_set done;     /* keys of entries that are in the journal */
         struct digest_set archives; /* those of them that are archives */
-        struct digest_set known; /* digests of contents that have an entry which tells what became of them */
+        struct digest_set known;    /* digests of contents that have an entry which tells what became of them */
 };
 /* What a run was asked for: who goes on with it must ask for the same. */
 enum cli_exit batch_out_open(struct cli *cli, const char *path, const char *settings, struct batch_out *ret_out);
@@ -78,9 +78,9 @@ bool batch_out_file_end(int dir, const char *name, FILE *file);
 
 /* ---- workers (batch_run.c) */
 
-#define BATCH_TIMEOUT 600                      /* seconds */
-#define BATCH_MEMORY (UINT64_C(4) << 30)       /* of a worker */
-#define BATCH_TMP_LIMIT (UINT64_C(64) << 30)   /* of one unpacked file */
+#define BATCH_TIMEOUT 600                    /* seconds */
+#define BATCH_MEMORY (UINT64_C(4) << 30)     /* of a worker */
+#define BATCH_TMP_LIMIT (UINT64_C(64) << 30) /* of one unpacked file */
 
 struct runner;
 struct slot;
@@ -115,8 +115,8 @@ struct batch_totals {
         uint64_t counts[VERDICTS], entries, contents;
 };
 /*
- * summary.jsonl and workers.jsonl out of the journals of these folders, into out; with --sqlite that too. In a process of
- * its own, so that the caller does not grow with the archive.
+ * summary.jsonl and workers.jsonl out of the journals of these folders, into out; with --sqlite that too. In a process
+ * of its own, so that the caller does not grow with the archive.
  */
 enum cli_exit batch_finish(struct cli *cli, const char *const *journals, size_t count, const struct batch_out *out,
                            struct batch_totals *ret_totals);
@@ -125,6 +125,5 @@ void batch_say_totals(struct cli *cli, const char *path, const struct batch_tota
 enum cli_exit batch_status(const struct batch_totals *totals);
 
 enum cli_exit cmd_batch(struct cli *cli);
-enum cli_exit cmd_merge(struct cli *cli);
 
 #endif

@@ -58,7 +58,10 @@ void items_free(struct batch_items *items)
         *items = (struct batch_items){ 0 };
 }
 
-static bool is_same(const struct stat *a, const struct stat *b) { return a->st_dev == b->st_dev && a->st_ino == b->st_ino; }
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
 /* ---- folders: without recursion, names of each in order of their bytes */
 
@@ -181,7 +184,8 @@ static void add_named(struct finder *f, const char *path)
                 f->odd(f->ctx, path, VERDICT_SKIPPED, "neither a file nor a folder");
 }
 
-/* ---- lists: a path a line, relative to the list's own folder; '#' begins a comment; NUL-separated where it holds one */
+/* ---- lists: a path a line, relative to the list's own folder; '#' begins a comment; NUL-separated where it holds one
+ */
 
 static void add_listed(struct finder *f, const char *list, char *word, bool lines)
 {

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "batch.h"
-#include "json.h"
+#include "sqlite.h"
 
 struct line {
         struct entry entry;
-        size_t order;             /* of all lines of the journals */
+        size_t order;              /* of all lines of the journals */
         struct line *told, *first; /* of the same content: which tells what became of it; which has the first name */
 };
 
@@ -165,10 +165,69 @@ static void count_lines(const struct lines *lines, struct batch_totals *totals)
         }
 }
 
+/* ---- the tables of --sqlite: in the order of names too */
+
+static enum stasis_status add_first(struct sqlite_db *db, const struct batch_out *out, const struct entry *entry,
+                                    struct stasis_error *err)
+{
+        struct text name = { 0 };
+        char result[DIGEST_HEX + 8];
+        FILE *document = NULL;
+
+        entry_name(entry, &name);
+        const struct sqlite_facts facts = { .sha256 = entry->sha256,
+                                            .path = text_get(&name),
+                                            .verdict = verdict_names[entry->verdict],
+                                            .error = entry->error,
+                                            .exit_status = entry->exit_status == STASIS_NOWHERE
+                                                                   ? CLI_UNREADABLE
+                                                                   : (int)entry->exit_status };
+        snprintf(result, sizeof(result), "%s.json", entry->sha256);
+        if (verdict_has_result((enum verdict)entry->verdict)) {
+                int fd = openat(out->results, result, O_RDONLY | O_CLOEXEC);
+                document = fd < 0 ? NULL : fdopen(fd, "r");
+        }
+        enum stasis_status status = sqlite_add_result(db, &facts, document, err);
+        if (document)
+                fclose(document);
+        text_free(&name);
+        return status;
+}
+
+static enum stasis_status add_line(struct sqlite_db *db, const struct batch_out *out, const struct line *line,
+                                   struct stasis_error *err)
+{
+        struct entry entry = seen(line);
+        struct text name = { 0 };
+
+        if (!entry.sha256 || !verdict_is_of_image((enum verdict)entry.verdict))
+                return STASIS_OK;
+        if (!same_as(line))
+                return add_first(db, out, &entry, err);
+        entry_name(&entry, &name);
+        enum stasis_status status = sqlite_add_path(db, entry.sha256, text_get(&name), err);
+        text_free(&name);
+        return status;
+}
+
+static enum stasis_status fill_tables(const struct cli *cli, const struct lines *lines, const struct batch_out *out,
+                                      struct stasis_error *err)
+{
+        struct sqlite_db *db = NULL;
+
+        enum stasis_status status = sqlite_open(cli->sqlite, &db, err);
+        for (size_t i = 0; status == STASIS_OK && i < lines->count; i++)
+                if (is_kept(&lines->at[i]))
+                        status = add_line(db, out, &lines->at[i], err);
+        sqlite_close(db);
+        return status;
+}
+
 /* ---- the process */
 
 struct answer {
-        int error; /* errno of what could not be written; -1: told already */
+        int error;                  /* errno of what could not be written */
+        struct stasis_error tables; /* of --sqlite */
         struct batch_totals totals;
 };
 
@@ -185,10 +244,11 @@ static void finish(struct cli *cli, const char *const *journals, size_t count, c
         keep_last(&lines);
         name_first(&lines);
         count_lines(&lines, &answer->totals);
-        (void)cli;
         if (!write_lines(&lines, out->dir, "summary.jsonl", false) ||
             !write_lines(&lines, out->dir, "workers.jsonl", true))
                 answer->error = errno ? errno : EIO;
+        else if (cli->sqlite)
+                answer->tables.status = fill_tables(cli, &lines, out, &answer->tables);
 }
 
 enum cli_exit batch_finish(struct cli *cli, const char *const *journals, size_t count, const struct batch_out *out,
@@ -214,6 +274,8 @@ enum cli_exit batch_finish(struct cli *cli, const char *const *journals, size_t 
                 (void)waitpid(pid, &status, 0);
         if (answer.error > 0)
                 return cli_fail(cli, "%s: the summary cannot be written: %s", out->path, strerror(answer.error));
+        if (answer.tables.status != STASIS_OK)
+                return cli_fail(cli, "%s: %s", cli->sqlite, answer.tables.text);
         *ret_totals = answer.totals;
-        return answer.error ? CLI_UNREADABLE : CLI_COMPLETE;
+        return CLI_COMPLETE;
 }

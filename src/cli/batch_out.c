@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The folder of an answer. What is in it is whole at any moment: a result appears by rename after it is on the disk, and
- * only then its line in the journal; a line that was cut is taken away by the next run.
+ * The folder of an answer. What is in it is whole at any moment: a result appears by rename after it is on the disk,
+ * and only then its line in the journal; a line that was cut is taken away by the next run.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -12,15 +12,15 @@
 
 struct slot {
         unsigned number;
-        pid_t pid; /* 0: free */
+        pid_t pid;                /* 0: free */
         int out, messages, ended; /* pipes from it, and a descriptor that says when it has ended */
         int result;               /* file of the document; -1: not begun */
         uint64_t written;         /* to it */
         int64_t begun, until;     /* milliseconds; until 0: no limit */
         struct entry entry;
-        bool told;             /* the end frame was there */
-        enum verdict stopped;  /* killed by us, because; VERDICTS: no */
-        int error;             /* errno of a result that could not be written */
+        bool told;            /* the end frame was there */
+        enum verdict stopped; /* killed by us, because; VERDICTS: no */
+        int error;            /* errno of a result that could not be written */
         uint8_t header[FRAME_HEADER];
         size_t header_len, frame_len, frame_have;
         uint8_t *frame; /* FRAME_MAX, kept over workers */

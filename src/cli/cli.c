@@ -73,7 +73,8 @@ const struct cli_verb cli_verbs[] = {
           "formats.",
           0, TABLES, 0, 1 + CLI_TEXTS_MAX, cmd_query },
         { "batch", VERB_BATCH, "DIR|FILE|@LIST...", "many images, each in a process of its own",
-          "Analyses every image that is found in folders and archives, by what it holds and not by its name, and writes "
+          "Analyses every image that is found in folders and archives, by what it holds and not by its name, and "
+          "writes "
           "one result an image and one line a file into the folder of --output: summary.jsonl, and "
           "results/SHA-256.json. @LIST is a file with a path a line ('@-': the standard input).\n"
           "Each image has a process of its own, without files, network and other programs, and with limits. Stopped or "
@@ -81,11 +82,6 @@ const struct cli_verb cli_verbs[] = {
           "under another name. docs/BATCH.md tells the rest.\n"
           "The exit status is 3 where an image is not complete, or could not be read.",
           0, 1u << CLI_TEXT, 0, SIZE_MAX, cmd_batch },
-        { "merge", VERB_MERGE, "DIR...", "the answers of all shards of a batch as one",
-          "Checks that the folders are those of all shards of one batch, none missing and none unfinished, and that "
-          "each file is in one of them. Writes into the folder of --output what a batch without shards would have "
-          "written.",
-          0, 1u << CLI_TEXT, 0, SIZE_MAX, cmd_merge },
         { 0 },
 };
 

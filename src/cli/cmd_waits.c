@@ -181,8 +181,7 @@ static enum cli_exit gather(struct waits *w)
         if (status == STASIS_OK)
                 return CLI_COMPLETE;
         return cli_fail_library(
-                w->cli, &err,
-                status == STASIS_UNSUPPORTED ? "'stasis threads --columns tid,name,state,wchan'" : NULL);
+                w->cli, &err, status == STASIS_UNSUPPORTED ? "'stasis threads --columns tid,name,state,wchan'" : NULL);
 }
 
 enum cli_exit cmd_waits(struct cli *cli)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct double_case double_case;
 
@@ -62,6 +63,30 @@ enum stasis_status stasis_image_open_files(const char *const *paths, size_t coun
                 memory[i] = (uint8_t)(i >> 4);
         *ret_image = image;
         return STASIS_OK;
+}
+
+enum stasis_status stasis_image_open_fds(const struct stasis_file *files, size_t count,
+                                         const struct stasis_image_options *options, struct stasis_image **ret_image,
+                                         struct stasis_error *err)
+{
+        const char *path = files[0].name;
+
+        for (size_t i = 0; i < count; i++)
+                close(files[i].fd);
+        if (options->contents) {
+                options->contents(options->contents_ctx, memory, sizeof(memory));
+                options->contents(options->contents_ctx, NULL, 0);
+        }
+        return stasis_image_open_files(&path, count, options, ret_image, err);
+}
+
+enum stasis_status stasis_archive_members(const struct stasis_file *file, const struct stasis_image_options *options,
+                                          bool (*seen)(void *ctx, const char *name, uint64_t len), void *ctx,
+                                          struct stasis_error *err)
+{
+        (void)options, (void)seen, (void)ctx;
+        close(file->fd);
+        return fail(err, STASIS_ABSENT, "is no archive");
 }
 
 void stasis_image_close(struct stasis_image *image) { free(image); }

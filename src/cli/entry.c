@@ -8,8 +8,8 @@
 #include "json.h"
 
 const char *const verdict_names[VERDICTS] = {
-        "complete",    "partial", "not understood", "no image", "unsupported", "empty",  "unreadable", "archive", "skipped",
-        "crashed",     "timeout", "memory",         "output",   "failed",      "same",   "elsewhere",
+        "complete", "partial", "not understood", "no image", "unsupported", "empty",  "unreadable", "archive",
+        "skipped",  "crashed", "timeout",        "memory",   "output",      "failed", "same",       "elsewhere",
 };
 
 const char *const verdict_titles[VERDICTS] = {
@@ -56,7 +56,10 @@ bool verdict_is_trouble(enum verdict verdict)
 
 enum entry_kind { ENTRY_TEXT, ENTRY_NUMBER };
 
-#define ROW(name, kind, member) { name, kind, offsetof(struct entry, member) }
+#define ROW(name, kind, member) \
+        { \
+                name, kind, offsetof(struct entry, member) \
+        }
 static const struct entry_row {
         const char *key;
         enum entry_kind kind;
@@ -132,10 +135,7 @@ void entry_set(char **text, const char *value, size_t len)
 
 /* ---- names */
 
-static int compare_texts(const char *a, const char *b)
-{
-        return !a || !b ? (a != NULL) - (b != NULL) : strcmp(a, b);
-}
+static int compare_texts(const char *a, const char *b) { return !a || !b ? (a != NULL) - (b != NULL) : strcmp(a, b); }
 
 int entry_compare(const struct entry *a, const struct entry *b)
 {
@@ -202,8 +202,8 @@ void entry_line(const struct entry *entry, struct text *ret_line)
 {
         for (size_t i = 0; i < ROWS; i++) {
                 const char *text = rows[i].kind == ENTRY_TEXT ? *text_of((struct entry *)entry, &rows[i]) : NULL;
-                uint64_t number = rows[i].kind == ENTRY_NUMBER ? *number_of((struct entry *)entry, &rows[i])
-                                                               : STASIS_NOWHERE;
+                uint64_t number =
+                        rows[i].kind == ENTRY_NUMBER ? *number_of((struct entry *)entry, &rows[i]) : STASIS_NOWHERE;
                 if (!text && number == STASIS_NOWHERE)
                         continue;
                 text_printf(ret_line, "%s=", rows[i].key);

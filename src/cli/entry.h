@@ -24,9 +24,9 @@ enum verdict {
         VERDICT_CRASHED,    /* the worker, by a signal */
         VERDICT_TIMEOUT,
         VERDICT_MEMORY,
-        VERDICT_OUTPUT, /* more than may be written */
-        VERDICT_FAILED, /* the worker ended in some other way before it had told all */
-        VERDICT_SAME,   /* journal only: this content is known under another name */
+        VERDICT_OUTPUT,    /* more than may be written */
+        VERDICT_FAILED,    /* the worker ended in some other way before it had told all */
+        VERDICT_SAME,      /* journal only: this content is known under another name */
         VERDICT_ELSEWHERE, /* journal only: another shard's */
         VERDICTS
 };
@@ -46,7 +46,8 @@ struct entry {
         uint64_t content; /* bytes of the image itself */
         uint64_t processes, threads, deadlocks, infos, warnings, missing;
         uint64_t members; /* of an archive */
-        char *phase, *end, *messages; /* of a worker: what it was at, how it ended, the end of what it wrote to stderr */
+        char *phase, *end,
+                *messages; /* of a worker: what it was at, how it ended, the end of what it wrote to stderr */
         uint64_t milliseconds, cpu_milliseconds, peak_kib;
 };
 

@@ -68,8 +68,7 @@ const struct cli_option cli_options[] = {
           "how long one image may take (600); 0: as long as it likes" },
         { "memory", 0, "SIZE", NULL, VERB_BATCH, TAKE_SIZE, AT(memory),
           "how much memory one image may take, beside the file itself (4G)" },
-        { "output-limit", 0, "SIZE", NULL, VERB_BATCH, TAKE_SIZE, AT(output_limit),
-          "how long one result may be (4G)" },
+        { "output-limit", 0, "SIZE", NULL, VERB_BATCH, TAKE_SIZE, AT(output_limit), "how long one result may be (4G)" },
         { "shard", 0, "K/N", NULL, VERB_BATCH, TAKE_TEXT, AT(shard),
           "only the K-th of N parts, from 1 on; 'slurm' and 'k8s/N': as the task of a Slurm array or the pod of an "
           "Indexed Job says; 'auto': whichever of them it is" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers of Landlock: Documentation/userspace-api/landlock.rst and include/uapi/linux/landlock.h of Linux 6.12. They are
- * spelled out here because the headers of a distribution are older than the kernels that it meets.
+ * Numbers of Landlock: Documentation/userspace-api/landlock.rst and include/uapi/linux/landlock.h of Linux 6.12. They
+ * are spelled out here because the headers of a distribution are older than the kernels that it meets.
  */
 #include "sandbox.h"
 
@@ -90,9 +90,9 @@ static bool enter_landlock(void)
                 uint64_t fs, net, scoped;
                 size_t size;
         } abis[] = {
-                { 1, 0x1fff, 0, 0, 8 }, /* execute, write, read, list, remove, make */
-                { 2, 0x3fff, 0, 0, 8 }, /* refer */
-                { 3, 0x7fff, 0, 0, 8 }, /* truncate */
+                { 1, 0x1fff, 0, 0, 8 },  /* execute, write, read, list, remove, make */
+                { 2, 0x3fff, 0, 0, 8 },  /* refer */
+                { 3, 0x7fff, 0, 0, 8 },  /* truncate */
                 { 4, 0x7fff, 3, 0, 16 }, /* TCP: bind, connect */
                 { 5, 0xffff, 3, 0, 16 }, /* ioctl of devices */
                 { 6, 0xffff, 3, 3, 24 }, /* abstract sockets and signals of others */
@@ -121,15 +121,41 @@ bool sandbox_built(void) { return true; }
 
 /* What the C library, threads, json-c, libarchive and the sanitizers need once all files are open. */
 static const int allowed[] = {
-        SCMP_SYS(read),           SCMP_SYS(write),         SCMP_SYS(readv),           SCMP_SYS(writev),
-        SCMP_SYS(pread64),        SCMP_SYS(pwrite64),      SCMP_SYS(lseek),           SCMP_SYS(close),
-        SCMP_SYS(fstat),          SCMP_SYS(ftruncate),     SCMP_SYS(munmap),          SCMP_SYS(mremap),
-        SCMP_SYS(madvise),        SCMP_SYS(brk),           SCMP_SYS(futex),           SCMP_SYS(set_robust_list),
-        SCMP_SYS(rseq),           SCMP_SYS(gettid),        SCMP_SYS(getpid),          SCMP_SYS(sched_yield),
-        SCMP_SYS(nanosleep),      SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(gettimeofday),
-        SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigreturn),    SCMP_SYS(sigaltstack),
-        SCMP_SYS(getrandom),      SCMP_SYS(exit),          SCMP_SYS(exit_group),      SCMP_SYS(restart_syscall),
-        SCMP_SYS(sched_getaffinity), SCMP_SYS(membarrier), SCMP_SYS(fadvise64),
+        SCMP_SYS(read),
+        SCMP_SYS(write),
+        SCMP_SYS(readv),
+        SCMP_SYS(writev),
+        SCMP_SYS(pread64),
+        SCMP_SYS(pwrite64),
+        SCMP_SYS(lseek),
+        SCMP_SYS(close),
+        SCMP_SYS(fstat),
+        SCMP_SYS(ftruncate),
+        SCMP_SYS(munmap),
+        SCMP_SYS(mremap),
+        SCMP_SYS(madvise),
+        SCMP_SYS(brk),
+        SCMP_SYS(futex),
+        SCMP_SYS(set_robust_list),
+        SCMP_SYS(rseq),
+        SCMP_SYS(gettid),
+        SCMP_SYS(getpid),
+        SCMP_SYS(sched_yield),
+        SCMP_SYS(nanosleep),
+        SCMP_SYS(clock_gettime),
+        SCMP_SYS(clock_nanosleep),
+        SCMP_SYS(gettimeofday),
+        SCMP_SYS(rt_sigprocmask),
+        SCMP_SYS(rt_sigaction),
+        SCMP_SYS(rt_sigreturn),
+        SCMP_SYS(sigaltstack),
+        SCMP_SYS(getrandom),
+        SCMP_SYS(exit),
+        SCMP_SYS(exit_group),
+        SCMP_SYS(restart_syscall),
+        SCMP_SYS(sched_getaffinity),
+        SCMP_SYS(membarrier),
+        SCMP_SYS(fadvise64),
 };
 
 /* Calls that are harmless with these arguments only. */

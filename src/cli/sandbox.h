@@ -14,8 +14,8 @@
 #define SANDBOX_PARTS 3 /* names, and NULL at the end */
 
 struct sandbox_limits {
-        uint64_t memory; /* bytes of memory of its own (not of mapped files) beyond what it has now; 0: no limit */
-        uint64_t file;   /* length of a file that it writes */
+        uint64_t memory;  /* bytes of memory of its own (not of mapped files) beyond what it has now; 0: no limit */
+        uint64_t file;    /* length of a file that it writes */
         uint64_t seconds; /* of processor time; 0: no limit */
 };
 

@@ -28,12 +28,12 @@ struct waits {
 
 /* "mutant \BaseNamedObjects\a", "resource, exclusive 0x81234567", "the end of the thread". */
 void waits_words(const struct stasis_wait *wait, struct text *words);
-/* Who waits for whom, in w of which cli is set; to be freed also after a failure. Afterwards only cheap facts of records
- * are looked at. STASIS_UNSUPPORTED: this system does not keep it. */
+/* Who waits for whom, in w of which cli is set; to be freed also after a failure. Afterwards only cheap facts of
+ * records are looked at. STASIS_UNSUPPORTED: this system does not keep it. */
 enum stasis_status waits_gather(struct waits *w, struct stasis_error *err) STASIS_MUST_CHECK;
 void waits_free(struct waits *w);
 void waits_deadlocks(const struct waits *w, struct json *json); /* those that are shown, as elements of an array */
-void waits_write(struct waits *w); /* as --format says */
+void waits_write(struct waits *w);                              /* as --format says */
 void waits_dot(struct waits *w);
 void waits_json(struct waits *w);
 

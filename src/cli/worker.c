@@ -307,8 +307,9 @@ static void put_outcome(const struct worker *w, const struct result_outcome *out
 
 static _Noreturn void write_result(struct worker *w, const char *error)
 {
-        const struct result_about about = { .sha256 = w->sha256, .sandbox = w->sandbox, .error = error,
-                                            .phase = put_phase };
+        const struct result_about about = {
+                .sha256 = w->sha256, .sandbox = w->sandbox, .error = error, .phase = put_phase
+        };
         struct result_outcome outcome;
         cookie_io_functions_t io = { .write = put_document };
         FILE *out = fopencookie(w, "w", io);

@@ -30,7 +30,7 @@ struct worker_job {
         bool sandboxed;
         struct sandbox_limits limits;
         uint64_t tmp_limit;
-        int image, out, messages; /* descriptors */
+        int image, out, messages;    /* descriptors */
         int scratch[WORKER_SCRATCH]; /* empty files; -1: there is none */
 };
 

@@ -62,9 +62,8 @@ static enum stasis_status unwrap(struct stasis_map *map, const char *kind, const
 
 /* A member that is named is gone into; where `named` only such ones are, else as long as there is an archive. */
 static enum stasis_status unwrap_all(struct stasis_map *map, const char *const member[static STASIS_MEMBERS_MAX],
-                                     bool named, const struct stasis_image_options *options,
-                                     struct stasis_arena *arena, struct containers *containers,
-                                     struct stasis_error *err)
+                                     bool named, const struct stasis_image_options *options, struct stasis_arena *arena,
+                                     struct containers *containers, struct stasis_error *err)
 {
         for (;;) {
                 const char *kind = archive_kind(map->bytes);

@@ -111,8 +111,8 @@ static enum stasis_status map_all(struct stasis_image *image, const char *const 
         image->more = calloc(count, sizeof *image->more);
         if (!image->more)
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
-        enum stasis_status status = open_place(place_at(paths, files, 0), options, &image->arena, &image->containers,
-                                               &image->map, err);
+        enum stasis_status status =
+                open_place(place_at(paths, files, 0), options, &image->arena, &image->containers, &image->map, err);
         for (size_t i = 1; i < count && status == STASIS_OK; i++)
                 status = map_more(image, place_at(paths, files, i), options, err);
         if (status != STASIS_OK || !options || !options->contents)
