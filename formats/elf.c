@@ -239,6 +239,8 @@ static enum stasis_status read_note(struct elf *elf, const uint8_t *phdr)
         uint64_t left = NOTES_MAX - elf->note_bytes;
         enum stasis_status status = flat_keep(elf->image, &elf->flat, off, len < left ? len : left, &notes);
         elf->note_bytes += notes.len;
+        if (status == STASIS_OK && len && left && !notes.at)
+                return stasis_image_remark(elf->image, "the notes at 0x%" PRIx64 " cannot be read", off);
         if (status == STASIS_OK && len > left)
                 status = stasis_image_remark(elf->image, "more than %d MiB of notes: the rest is not read",
                                              NOTES_MAX >> 20);
@@ -252,8 +254,11 @@ static enum stasis_status read_segments(struct elf *elf, struct stasis_error *er
                 uint8_t buf[sizeof(struct elf64_phdr)];
                 uint64_t at = elf->phoff + i * elf->phentsize;
                 struct stasis_bytes phdr = flat_bytes(&elf->flat, at, elf->class->phdr_size, buf);
-                if (!phdr.at) /* never: they were counted */
-                        break;
+                if (!phdr.at) /* they were counted: it does not unpack */
+                        return stasis_image_remark(elf->image,
+                                                   "program header %" PRIu64 " of %" PRIu64
+                                                   " cannot be read: what follows is not in this image",
+                                                   i, elf->phnum);
                 switch (get(phdr.at, elf->class->type)) {
                 case ELF_LOAD: status = read_load(elf, phdr.at, err); break;
                 case ELF_NOTE: status = read_note(elf, phdr.at); break;
@@ -308,6 +313,7 @@ const struct stasis_format stasis_format_elf = {
         .name = "elf",
         .title = "ELF core of a machine",
         .priv_size = sizeof(struct elf),
+        .by_pieces = true,
         .probe = probe,
         .open = elf_open,
         .close = elf_close,

@@ -53,10 +53,10 @@ static enum stasis_status cut(struct stasis_image *image, uint64_t off, const ch
 /* Every piece costs at least 17 bytes of the file, and 24 bytes here: the file bounds the list. */
 static enum stasis_status read_pieces(struct stasis_image *image, struct stasis_map *map, struct pieces *pieces)
 {
-        struct stasis_bytes file = map->bytes;
+        uint64_t size = map->bytes.len;
         for (uint64_t off = FLAT_FIRST;;) {
-                stasis_map_touch(map, off, sizeof(struct flat_piece));
-                struct stasis_bytes header = bytes_slice(file, off, sizeof(struct flat_piece));
+                uint8_t buf[sizeof(struct flat_piece)];
+                struct stasis_bytes header = stasis_map_bytes(map, off, sizeof buf, buf);
                 if (!header.at)
                         return cut(image, off, "cut off before the mark of its end");
                 uint64_t at = load_be64(header.at), end;
@@ -67,9 +67,9 @@ static enum stasis_status read_pieces(struct stasis_image *image, struct stasis_
                         return cut(image, off, "a piece of nonsense");
                 off += sizeof(struct flat_piece);
                 end = off + len;
-                bool whole = len <= file.len - off;
+                bool whole = len <= size - off;
                 if (!whole)
-                        len = file.len - off;
+                        len = size - off;
                 if (len && !stasis_grow(&pieces->piece, &pieces->capacity, pieces->count + 1, sizeof *pieces->piece))
                         return STASIS_NOMEM;
                 if (len)
@@ -170,7 +170,8 @@ static enum stasis_status arrange(struct pieces *pieces, struct flat *flat, stru
 static enum stasis_status index_pieces(struct stasis_image *image, struct flat *flat, struct stasis_error *err)
 {
         _cleanup_(pieces_free) struct pieces pieces = { 0 };
-        struct stasis_bytes header = bytes_slice(flat->map->bytes, 0, sizeof(struct flat_header));
+        uint8_t buf[sizeof(struct flat_header)];
+        struct stasis_bytes header = stasis_map_bytes(flat->map, 0, sizeof buf, buf);
         if (!header.at)
                 return stasis_fail(err, STASIS_CORRUPT, "cut off inside the header of a flattened file");
         uint64_t type = load_be64(header.at + offsetof(struct flat_header, type));
@@ -190,7 +191,8 @@ enum stasis_status flat_open(struct stasis_image *image, struct stasis_map *map,
                              struct stasis_error *err)
 {
         *ret_flat = (struct flat){ .map = map, .len = map->bytes.len };
-        if (!flat_probe(map->bytes))
+        uint8_t buf[sizeof FLAT_SIGNATURE];
+        if (!flat_probe(stasis_map_bytes(map, 0, sizeof buf, buf)))
                 return STASIS_OK;
         ret_flat->flattened = true;
         return index_pieces(image, ret_flat, err);
@@ -226,24 +228,23 @@ static const struct flat_extent *find(const struct flat *flat, uint64_t at)
         return extent < flat->extent + flat->count && extent->at <= at ? extent : NULL;
 }
 
-static struct stasis_bytes in_place(const struct flat *flat, uint64_t off, size_t len)
-{
-        stasis_map_touch(flat->map, off, len);
-        return bytes_slice(flat->map->bytes, off, len);
-}
-
 struct stasis_bytes flat_bytes(const struct flat *flat, uint64_t at, size_t len, void *buf)
 {
         if (!flat->flattened)
-                return in_place(flat, at, len);
+                return stasis_map_bytes(flat->map, at, len, buf);
         const struct flat_extent *extent = find(flat, at);
         if (extent && len <= extent->len - (at - extent->at))
-                return in_place(flat, extent->off + (at - extent->at), len);
+                return stasis_map_bytes(flat->map, extent->off + (at - extent->at), len, buf);
         size_t done = 0;
         while (buf && extent && done < len) {
                 uint64_t inside = at + done - extent->at, left = extent->len - inside;
                 size_t part = len - done < left ? len - done : (size_t)left;
-                memcpy((uint8_t *)buf + done, in_place(flat, extent->off + inside, part).at, part);
+                uint8_t *to = (uint8_t *)buf + done;
+                struct stasis_bytes from = stasis_map_bytes(flat->map, extent->off + inside, part, to);
+                if (!from.at)
+                        break;
+                if (from.at != to)
+                        memcpy(to, from.at, part);
                 done += part;
                 extent = extent + 1 < flat->extent + flat->count && extent[1].at == at + done ? extent + 1 : NULL;
         }

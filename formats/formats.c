@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of readers, and the contest that finds the one for a file. A new reader is registered here, and nowhere
  * else. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../src/base/error.h"
+#include "../src/base/guard.h"
 #include "format.h"
 
 const struct stasis_format *const stasis_formats[] = {
@@ -46,6 +48,19 @@ enum stasis_status stasis_format_choose(struct stasis_bytes head, uint64_t file_
                 return stasis_fail(err, STASIS_UNSUPPORTED, "no reader knows this file");
         *ret_format = best;
         return STASIS_OK;
+}
+
+enum stasis_status stasis_format_choose_file(struct stasis_map *map, const struct stasis_format **ret_format,
+                                             struct stasis_error *err)
+{
+        size_t len = map->bytes.len < STASIS_PROBE_LEN ? map->bytes.len : STASIS_PROBE_LEN;
+        _cleanup_free_ void *buf = map->blocks ? malloc(len) : NULL;
+        if (map->blocks && !buf)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        struct stasis_bytes head = stasis_map_bytes(map, 0, len, buf);
+        if (!head.at)
+                return stasis_fail(err, STASIS_CORRUPT, "its first bytes do not unpack");
+        return stasis_format_choose(head, map->bytes.len, ret_format, err);
 }
 
 const char *stasis_format_name_at(size_t index, const char **ret_title)

@@ -13,9 +13,10 @@ struct lime_range {
 };
 
 /* The header at off; false where the file ends before its end. */
-static bool range_at(struct stasis_bytes file, uint64_t off, struct lime_range *ret_range)
+static bool range_at(struct stasis_map *map, uint64_t off, struct lime_range *ret_range)
 {
-        struct stasis_bytes header = bytes_slice(file, off, sizeof(struct lime_header));
+        uint8_t buf[sizeof(struct lime_header)];
+        struct stasis_bytes header = stasis_map_bytes(map, off, sizeof buf, buf);
         if (!header.at)
                 return false;
         *ret_range = (struct lime_range){
@@ -52,10 +53,10 @@ static enum stasis_status stop(struct stasis_image *image, uint64_t off, const c
 
 static enum stasis_status read_ranges(struct stasis_image *image, struct stasis_error *err)
 {
-        struct stasis_bytes file = image->map.bytes;
+        uint64_t size = image->map.bytes.len;
         struct lime_range range;
         uint64_t off = 0;
-        while (range_at(file, off, &range)) {
+        while (range_at(&image->map, off, &range)) {
                 if (range.magic != LIME_MAGIC || range.version != 1)
                         return stop(image, off, "no LiME header, where the next range should begin");
                 if (range.first > range.last || range.last - range.first == UINT64_MAX)
@@ -69,7 +70,10 @@ static enum stasis_status read_ranges(struct stasis_image *image, struct stasis_
                         return status;
                 off = end;
         }
-        return off < file.len ? stop(image, off, "cut off inside a header") : STASIS_OK;
+        if (off >= size)
+                return STASIS_OK;
+        bool cut = size - off < sizeof(struct lime_header);
+        return stop(image, off, cut ? "cut off inside a header" : "a header that cannot be read");
 }
 
 static enum stasis_status lime_open(struct stasis_image *image, void *priv, struct stasis_error *err)
@@ -77,7 +81,7 @@ static enum stasis_status lime_open(struct stasis_image *image, void *priv, stru
         (void)priv;
         struct lime_range first;
         image->trim_overlap = true;
-        if (!range_at(image->map.bytes, 0, &first))
+        if (!range_at(&image->map, 0, &first))
                 return stasis_fail(err, STASIS_CORRUPT, "cut off inside the first header");
         enum stasis_status status = check_first(&first, err);
         if (status == STASIS_OK)
@@ -88,6 +92,7 @@ static enum stasis_status lime_open(struct stasis_image *image, void *priv, stru
 const struct stasis_format stasis_format_lime = {
         .name = "lime",
         .title = "LiME physical memory",
+        .by_pieces = true,
         .probe = probe,
         .open = lime_open,
 };

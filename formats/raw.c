@@ -26,6 +26,7 @@ static enum stasis_status raw_open(struct stasis_image *image, void *priv, struc
 const struct stasis_format stasis_format_raw = {
         .name = "raw",
         .title = "raw physical memory",
+        .by_pieces = true,
         .probe = probe,
         .open = raw_open,
 };

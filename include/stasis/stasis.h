@@ -105,7 +105,8 @@ struct stasis_container {
                 kind; /* "gzip", "xz", "zstd", "bzip2", "lz4", "zip", "tar" or "7z"; static. "gzip" also of a .tar.gz */
         const char *member; /* its name there; NULL: of a compressed file, which names none */
         uint64_t size;      /* of the container in bytes */
-        uint64_t off; /* where in it the member begins, if it lies there as it is; STASIS_NOWHERE: it was unpacked */
+        uint64_t off;    /* where in it the member begins, if it lies there as it is; STASIS_NOWHERE: it was unpacked */
+        uint64_t blocks; /* not 0: nor was it unpacked; so many compressed blocks are unpacked one by one when asked */
 };
 
 /* One contiguous piece of physical memory held by the file. Sorted by pa, never overlapping, never empty. */
@@ -294,7 +295,7 @@ STASIS_API uint64_t stasis_image_file_size(const struct stasis_image *image); /*
 STASIS_API bool stasis_image_is_virtual(const struct stasis_image *image);
 /*
  * Are its pages packed (a kdump)? Then off of a run means nothing, no place in the file can be named, and
- * stasis_image_view has nothing to show: read.
+ * stasis_image_view has nothing to show: read. (It has nothing to show either where a container has blocks.)
  */
 STASIS_API bool stasis_image_is_packed(const struct stasis_image *image);
 STASIS_API const struct stasis_run *stasis_image_runs(const struct stasis_image *image, size_t *ret_count);

@@ -108,6 +108,32 @@ enum stasis_status stasis_map_narrow(struct stasis_map *map, uint64_t off, uint6
         return STASIS_OK;
 }
 
+enum stasis_status stasis_map_open_blocks(const struct stasis_map *map, uint64_t limit, struct blocks **ret_blocks,
+                                          struct stasis_error *err)
+{
+        if (!map->owned)
+                return stasis_fail(err, STASIS_ABSENT, "it is in memory");
+        enum stasis_status status =
+                blocks_open(map->fd, (uint64_t)(map->bytes.at - map->whole.at), map->bytes, limit, ret_blocks, err);
+        stasis_map_release(map);
+        return status;
+}
+
+enum stasis_status stasis_map_use_blocks(struct stasis_map *map, struct blocks *blocks, struct stasis_error *err)
+{
+        void *touched = (void *)map->touched, *window = (void *)map->window;
+        if (!make_tables(map, (size_t)blocks_len(blocks), false)) {
+                map->touched = touched;
+                map->window = window;
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        }
+        free(touched);
+        free(window);
+        map->blocks = blocks;
+        map->bytes = (struct stasis_bytes){ NULL, (size_t)blocks_len(blocks) };
+        return STASIS_OK;
+}
+
 void stasis_map_release(const struct stasis_map *map)
 {
         if (map->owned)
@@ -133,6 +159,7 @@ void stasis_map_close(struct stasis_map *map)
                 munmap((void *)map->whole.at, map->whole.len);
                 close(map->fd);
         }
+        blocks_close(map->blocks);
         free((void *)map->touched);
         free((void *)map->window);
         memset(map, 0, sizeof *map);
@@ -171,7 +198,7 @@ static void count_window(struct stasis_map *map, uint64_t window)
 static void read_ahead(const struct stasis_map *map, uint64_t off, uint64_t len)
 {
         uint64_t first = off & ~(uint64_t)((1 << PAGE_SHIFT) - 1);
-        if (map->owned && len >= READ_AHEAD)
+        if (map->owned && !map->blocks && len >= READ_AHEAD)
                 (void)madvise((void *)(map->bytes.at + first), (size_t)(off - first + len), MADV_WILLNEED);
 }
 
@@ -191,11 +218,24 @@ void stasis_map_touch(struct stasis_map *map, uint64_t off, uint64_t len)
                 count_window(map, window);
 }
 
+struct stasis_bytes stasis_map_bytes(struct stasis_map *map, uint64_t off, size_t len, void *buf)
+{
+        const struct stasis_bytes nothing = { NULL, 0 };
+        if (off > map->bytes.len || len > map->bytes.len - off || (map->blocks && !buf))
+                return nothing;
+        stasis_map_touch(map, off, len);
+        if (!map->blocks)
+                return (struct stasis_bytes){ map->bytes.at + off, len };
+        return blocks_read(map->blocks, off, buf, len) == STASIS_OK ? (struct stasis_bytes){ buf, len } : nothing;
+}
+
 struct stasis_bytes stasis_map_stream(struct stasis_map *map, uint64_t off, void *buf, size_t len)
 {
         if (off >= map->bytes.len || len == 0)
                 return (struct stasis_bytes){ NULL, 0 };
         len = len < map->bytes.len - off ? len : (size_t)(map->bytes.len - off);
+        if (map->blocks)
+                return stasis_map_bytes(map, off, len, buf);
         size_t done = map->owned ? 0 : len;
         while (done < len) {
                 off_t at = (off_t)((uint64_t)(map->bytes.at - map->whole.at) + off + done);
@@ -215,7 +255,7 @@ struct stasis_bytes stasis_map_stream(struct stasis_map *map, uint64_t off, void
 
 uint64_t stasis_map_next_data(const struct stasis_map *map, uint64_t off)
 {
-        if (!map->owned || off >= map->bytes.len)
+        if (!map->owned || map->blocks || off >= map->bytes.len)
                 return off;
         uint64_t before = (uint64_t)(map->bytes.at - map->whole.at);
         off_t data = lseek(map->fd, (off_t)(before + off), SEEK_DATA);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A file mapped read-only, whole, never copied; and a count of the pages that were really looked at. */
+/*
+ * A file mapped read-only, whole, never copied; and a count of the pages that were really looked at. Or, of a file of
+ * compressed blocks, what it holds: then nothing is there to be looked at in place (bytes.at is NULL), and all is read.
+ */
 #ifndef STASIS_BASE_MAP_H
 #define STASIS_BASE_MAP_H
 
@@ -7,11 +10,14 @@
 
 #include <stasis/stasis.h>
 
+#include "blocks.h"
+
 struct stasis_map {
         struct stasis_bytes bytes;
         struct stasis_bytes whole; /* owned: what is mapped, of which bytes may be a part */
         bool owned;                /* mapped by us (munmap on close) or borrowed memory */
         int fd;                    /* owned: kept to ask where the file has holes; else -1 */
+        struct blocks *blocks;     /* NULL, or what reads bytes, of which there is only the length */
         _Atomic uint64_t *touched; /* one bit a 4 KiB page of the file; lazily backed */
         size_t touched_len;
         _Atomic uint64_t touched_count;
@@ -33,6 +39,12 @@ enum stasis_status stasis_map_open_fd(int fd, const char *name, struct stasis_ma
 /* Only [off, off+len) of what is mapped, which lies inside, from now on: offset 0 is there. STASIS_NOMEM only. */
 enum stasis_status stasis_map_narrow(struct stasis_map *map, uint64_t off, uint64_t len,
                                      struct stasis_error *err) STASIS_MUST_CHECK;
+/* Its compressed blocks: blocks_open, STASIS_ABSENT also of what is in memory. The map stays what it is. */
+enum stasis_status stasis_map_open_blocks(const struct stasis_map *map, uint64_t limit, struct blocks **ret_blocks,
+                                          struct stasis_error *err) STASIS_MUST_CHECK;
+/* From now on what these hold; they are the map's with success. STASIS_NOMEM only. */
+enum stasis_status stasis_map_use_blocks(struct stasis_map *map, struct blocks *blocks,
+                                         struct stasis_error *err) STASIS_MUST_CHECK;
 /* Gives all resident pages back to the system, for whoever reads without touching. */
 void stasis_map_release(const struct stasis_map *map);
 enum stasis_status stasis_map_borrow(const void *bytes, size_t len, struct stasis_map *ret_map,
@@ -52,6 +64,11 @@ void stasis_map_touch(struct stasis_map *map, uint64_t off, uint64_t len);
  * Counts the pages as touched. Shorter where the file cannot be read: {NULL, 0} where there is nothing.
  */
 struct stasis_bytes stasis_map_stream(struct stasis_map *map, uint64_t off, void *buf, size_t len);
+/*
+ * [off, off+len), touched: in place, or in buf (of len bytes; NULL: then not at all). {NULL, 0} where a byte of it is
+ * not there or does not unpack.
+ */
+struct stasis_bytes stasis_map_bytes(struct stasis_map *map, uint64_t off, size_t len, void *buf);
 /* The first byte at or after off that the file stores; off itself where that is not known, the length where only a hole
    follows. A hole reads as zeros: whoever searches for something else need not read it. */
 uint64_t stasis_map_next_data(const struct stasis_map *map, uint64_t off);

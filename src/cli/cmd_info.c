@@ -104,7 +104,9 @@ static void put_containers(struct cli *cli)
                 size_text(&text, c->size);
                 if (c->member)
                         text_printf(&text, ": member %s", c->member);
-                if (c->off == STASIS_NOWHERE)
+                if (c->blocks)
+                        text_printf(&text, ", read by its %" PRIu64 " blocks", c->blocks);
+                else if (c->off == STASIS_NOWHERE)
                         text_str(&text, ", unpacked");
                 else
                         text_printf(&text, ", at 0x%" PRIx64 " as it is", c->off);

@@ -122,6 +122,7 @@ static void put_containers(struct json *json, const struct stasis_image *image)
                         json_put_null(json, "off");
                 else
                         json_put_hex(json, "off", c->off);
+                json_put_number(json, "blocks", c->blocks);
                 json_end(json);
         }
         json_end(json);

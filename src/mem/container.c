@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../formats/format.h"
 #include "../base/archive.h"
 #include "../base/error.h"
+#include "../base/guard.h"
 #include "container.h"
 
 static enum stasis_status no_memory(struct stasis_error *err)
@@ -36,6 +39,34 @@ static enum stasis_status split(const char *path, struct stasis_arena *arena, co
         return STASIS_OK; /* opening says what is wrong with it */
 }
 
+/* May an image that begins so stay in its blocks? Not an archive, nor what a reader wants to see in place. */
+static bool may_stay(struct blocks *blocks)
+{
+        const struct stasis_format *format;
+        size_t len = blocks_len(blocks) < STASIS_PROBE_LEN ? (size_t)blocks_len(blocks) : STASIS_PROBE_LEN;
+        _cleanup_free_ uint8_t *head = malloc(len);
+        if (!head || blocks_read(blocks, 0, head, len) != STASIS_OK)
+                return false;
+        struct stasis_bytes bytes = { head, len };
+        return !archive_kind(bytes) && stasis_format_choose(bytes, blocks_len(blocks), &format, NULL) == STASIS_OK &&
+               format->by_pieces;
+}
+
+/* Compressed blocks with an index are read where they lie. Whatever speaks against it is no failure: see unwrap. */
+static bool read_in_place(struct stasis_map *map, const struct stasis_image_options *options,
+                          struct stasis_container *c)
+{
+        struct blocks *blocks = NULL;
+        uint64_t limit = options && options->tmp_limit ? options->tmp_limit : ARCHIVE_LIMIT;
+        if (stasis_map_open_blocks(map, limit, &blocks, NULL) == STASIS_OK && may_stay(blocks) &&
+            stasis_map_use_blocks(map, blocks, NULL) == STASIS_OK) {
+                c->blocks = blocks_count(blocks);
+                return true;
+        }
+        blocks_close(blocks);
+        return false;
+}
+
 /* One wrapping away. */
 static enum stasis_status unwrap(struct stasis_map *map, const char *kind, const char *member,
                                  const struct stasis_image_options *options, struct stasis_arena *arena,
@@ -48,6 +79,10 @@ static enum stasis_status unwrap(struct stasis_map *map, const char *kind, const
                                                 options->progress_ctx, options->tmp_file,  options->tmp_file_ctx };
         struct stasis_container *c = &containers->at[containers->count];
         *c = (struct stasis_container){ .kind = kind, .size = map->bytes.len, .off = STASIS_NOWHERE };
+        if (!member && read_in_place(map, options, c)) {
+                containers->count++;
+                return STASIS_OK;
+        }
         enum stasis_status status = archive_open_member(map, member, &how, &found, err);
         if (status != STASIS_OK)
                 return stasis_fail_in(err, status, "%s", kind);
@@ -66,7 +101,7 @@ static enum stasis_status unwrap_all(struct stasis_map *map, const char *const m
                                      struct containers *containers, struct stasis_error *err)
 {
         for (;;) {
-                const char *kind = archive_kind(map->bytes);
+                const char *kind = map->blocks ? NULL : archive_kind(map->bytes);
                 const char *wanted = containers->count < CONTAINERS_MAX ? member[containers->count] : NULL;
                 if (wanted && !kind)
                         return stasis_fail(err, STASIS_USAGE, "is no archive that '%s' could be in", wanted);

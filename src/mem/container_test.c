@@ -14,6 +14,11 @@
 #ifdef HAVE_LIBARCHIVE
 #include <archive.h>
 #include <archive_entry.h>
+#ifdef HAVE_LZMA
+#include <lzma.h>
+#endif
+
+#include "image.h"
 
 enum { PAGE = 4096, PAGES = 640, LEN = PAGE * PAGES };
 
@@ -256,6 +261,141 @@ START_TEST(nested)
 END_TEST
 
 /* Zeros without end: they take no room on disk, and count all the same. */
+#ifdef HAVE_LZMA
+enum { BLOCK = 256 << 10 };
+
+/* NAME in the folder: an .xz file with a block each BLOCK bytes. */
+static void write_blocks(const char *name, const uint8_t *bytes, size_t len)
+{
+        static uint8_t out[LEN + (64 << 10)];
+        lzma_stream stream = LZMA_STREAM_INIT;
+        ck_assert_int_eq(lzma_easy_encoder(&stream, 1, LZMA_CHECK_CRC64), LZMA_OK);
+        stream.next_out = out;
+        stream.avail_out = sizeof out;
+        for (size_t at = 0; at < len; at += BLOCK) {
+                bool last = at + BLOCK >= len;
+                stream.next_in = bytes + at;
+                stream.avail_in = last ? len - at : BLOCK;
+                ck_assert_int_eq(lzma_code(&stream, last ? LZMA_FINISH : LZMA_FULL_FLUSH), LZMA_STREAM_END);
+        }
+        FILE *f = fopen(in_folder(name), "wb");
+        ck_assert(f && fwrite(out, (size_t)stream.total_out, 1, f) == 1 && fclose(f) == 0);
+        lzma_end(&stream);
+}
+
+static void open_blocks(const char *name, size_t len, uint64_t blocks, struct stasis_image **ret_image)
+{
+        ck_assert_msg(open_it(name, ret_image) == STASIS_OK, "%s", err.text);
+        ck_assert_uint_eq(stasis_image_file_size(*ret_image), len);
+        ck_assert_uint_eq(stasis_image_container_at(*ret_image, 0)->blocks, blocks);
+        ck_assert_uint_eq(stasis_image_container_at(*ret_image, 0)->off, STASIS_NOWHERE);
+}
+
+/* Every way of reading gives the bytes, a place in what the file holds is told, and nothing is shown in place. */
+START_TEST(blocks_of_a_raw_image)
+{
+        struct stasis_image *image;
+        static uint8_t buf[3 * PAGE];
+        uint64_t off;
+        write_blocks("b.xz", memory, LEN);
+        open_blocks("b.xz", LEN, LEN / BLOCK, &image);
+        is_memory(image);
+        for (uint64_t pa = 5; pa < LEN - sizeof buf; pa += 77777) {
+                struct stasis_bytes hold = stasis_image_hold(image, pa, 100), piece;
+                ck_assert_mem_eq(hold.at, memory + pa, hold.len);
+                piece = stasis_image_piece(image, pa, buf, sizeof buf);
+                ck_assert_uint_eq(piece.len, sizeof buf);
+                ck_assert_mem_eq(piece.at, memory + pa, sizeof buf);
+                piece = stasis_image_stream(image, pa, buf, sizeof buf);
+                ck_assert_mem_eq(piece.at, memory + pa, sizeof buf);
+                ck_assert_ptr_null(stasis_image_view(image, pa, 1).at);
+                ck_assert_int_eq(stasis_image_offset(image, pa, &off), STASIS_OK);
+                ck_assert_uint_eq(off, pa);
+        }
+        ck_assert_uint_eq(stasis_image_skip_hole(image, 200 * PAGE), 200 * PAGE);
+        stasis_image_close(image);
+}
+END_TEST
+
+static void put_lime(uint8_t *at, uint64_t first, uint64_t len)
+{
+        const uint64_t words[4] = { 0x14c694d45u, first, first + len - 1, 0 }; /* magic "EMiL", version 1 */
+        memcpy(at, words, sizeof words);
+}
+
+/* Ranges that share a page, begin and end inside of pages, and leave bytes between them out. */
+START_TEST(blocks_of_ranges)
+{
+        static uint8_t file[LEN];
+        struct stasis_image *image;
+        uint8_t buf[2 * PAGE];
+        const size_t second = 32 + 3 * PAGE + 100;
+        memcpy(file, memory, LEN);
+        put_lime(file, 0x1040, 3 * PAGE + 100);
+        put_lime(file + second, 0x1040 + 3 * PAGE + 200, LEN - second - 32);
+        write_blocks("b.lime.xz", file, LEN);
+        open_blocks("b.lime.xz", LEN, LEN / BLOCK, &image);
+        ck_assert_str_eq(stasis_image_format(image), "lime");
+        ck_assert_int_eq(stasis_image_read(image, 0x1040 + 3 * PAGE, buf, 100), STASIS_OK);
+        ck_assert_mem_eq(buf, file + 32 + 3 * PAGE, 100);
+        ck_assert_int_eq(stasis_image_read(image, 0x1040 + 3 * PAGE, buf, 101), STASIS_ABSENT);
+        ck_assert_int_eq(stasis_image_read(image, 0x1040 + 3 * PAGE + 199, buf, 1), STASIS_ABSENT);
+        ck_assert_int_eq(stasis_image_read(image, 0x1040 + 3 * PAGE + 200, buf, sizeof buf), STASIS_OK);
+        ck_assert_mem_eq(buf, file + second + 32, sizeof buf);
+        ck_assert_uint_eq(stasis_image_hold(image, 0x1040 + 3 * PAGE + 10, 1000).len, 90); /* no byte behind the run */
+        ck_assert_int_eq(stasis_image_read(image, 0x103f, buf, 1), STASIS_ABSENT);
+        stasis_image_close(image);
+}
+END_TEST
+
+/* What a reader wants in place, or an archive, is unpacked once as before. */
+START_TEST(blocks_of_others)
+{
+        struct stasis_image *image;
+        static uint8_t tar[LEN];
+        write_one("x.tar", ARCHIVE_FORMAT_TAR_USTAR, ARCHIVE_FILTER_NONE, NULL, "mem.raw");
+        FILE *f = fopen(in_folder("x.tar"), "rb");
+        ck_assert(f && fread(tar, LEN, 1, f) == 1 && fclose(f) == 0);
+        write_blocks("b.tar.xz", tar, LEN); /* cut: its end is missing */
+        ck_assert_int_eq(open_it("b.tar.xz", &image), STASIS_CORRUPT);
+        memcpy(tar, "PAGEDU64", 8);
+        write_blocks("b.dmp.xz", tar, LEN);
+        ck_assert_int_ne(open_it("b.dmp.xz", &image), STASIS_OK); /* by its reader */
+        ck_assert_ptr_nonnull(strstr(err.text, "b.dmp.xz"));
+}
+END_TEST
+
+/* A block that does not unpack: its pages are damaged, the others are there. The first one: nothing to go by. */
+START_TEST(blocks_with_damage)
+{
+        struct stasis_image *image;
+        struct stat st;
+        uint8_t buf[PAGE];
+        size_t bad = 0;
+        write_blocks("b.xz", memory, LEN);
+        ck_assert_int_eq(stat(path, &st), 0);
+        for (int i = 0; i < 2; i++) {
+                int fd = open(path, O_RDWR);
+                ck_assert_int_eq(pwrite(fd, "damage", 6, i ? 1000 : st.st_size - 50000), 6);
+                close(fd);
+                if (i)
+                        break;
+                open_blocks("b.xz", LEN, LEN / BLOCK, &image);
+                for (uint64_t pa = 0; pa < LEN; pa += PAGE) {
+                        enum stasis_status status = stasis_image_read(image, pa, buf, PAGE);
+                        ck_assert(status == STASIS_OK || status == STASIS_CORRUPT);
+                        bad += status == STASIS_CORRUPT;
+                        if (status == STASIS_OK)
+                                ck_assert_mem_eq(buf, memory + pa, PAGE);
+                }
+                stasis_image_close(image);
+        }
+        ck_assert_uint_eq(bad, BLOCK / PAGE);
+        ck_assert_int_eq(open_it("b.xz", &image), STASIS_CORRUPT);
+}
+END_TEST
+#endif
+
 START_TEST(bomb)
 {
         static const uint8_t zeros[1 << 20];
@@ -291,6 +431,12 @@ static Suite *suite(void)
         tcase_add_loop_test(t, cut, 0, count);
         tcase_add_test(t, which_member);
         tcase_add_test(t, nested);
+#ifdef HAVE_LZMA
+        tcase_add_test(t, blocks_of_a_raw_image);
+        tcase_add_test(t, blocks_of_ranges);
+        tcase_add_test(t, blocks_of_others);
+        tcase_add_test(t, blocks_with_damage);
+#endif
         tcase_add_test(t, bomb);
         suite_add_tcase(s, t);
         return s;

@@ -17,11 +17,8 @@ DEFINE_CLEANUP(struct stasis_image *, stasis_image_close)
 
 static enum stasis_status choose(struct stasis_image *image, const char *name, struct stasis_error *err)
 {
-        struct stasis_bytes head = image->map.bytes;
-        if (head.len > STASIS_PROBE_LEN)
-                head.len = STASIS_PROBE_LEN;
         if (!name)
-                return stasis_format_choose(head, image->map.bytes.len, &image->format, err);
+                return stasis_format_choose_file(&image->map, &image->format, err);
         image->format = stasis_format_by_name(name);
         if (!image->format)
                 return stasis_fail(err, STASIS_USAGE, "no reader is called '%s'", name);
@@ -43,8 +40,9 @@ static enum stasis_status open_mapped(struct stasis_image *image, const char *na
                 return stasis_fail(err, STASIS_USAGE, "is a whole image (%s), and takes no further parts",
                                    image->format->name);
         image->priv = calloc(1, image->format->priv_size ? image->format->priv_size : 1);
-        image->packed = image->format->read_page ? stasis_packed_open() : NULL;
-        if (!image->priv || (image->format->read_page && !image->packed))
+        bool packed = image->format->read_page || image->map.blocks;
+        image->packed = packed ? stasis_packed_open() : NULL;
+        if (!image->priv || (packed && !image->packed))
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         status = image->format->open(image, image->priv, err);
         return status == STASIS_OK ? stasis_image_seal(image, err) : status;
@@ -95,13 +93,18 @@ static enum stasis_status map_more(struct stasis_image *image, struct place plac
         return more->path ? STASIS_OK : stasis_fail(err, STASIS_NOMEM, "out of memory");
 }
 
-/* Touched piece by piece, so that no more stays resident than of any other reading. */
-static void tell_contents(struct stasis_map *map, const struct stasis_image_options *options)
+/* A piece that does not unpack is no zeros: it is told as what it is, with its place. */
+static void tell_contents(struct stasis_map *map, uint8_t *buf, const struct stasis_image_options *options)
 {
-        for (size_t at = 0; at < map->bytes.len; at += CONTENTS_PIECE) {
-                size_t left = map->bytes.len - at, len = left < CONTENTS_PIECE ? left : CONTENTS_PIECE;
-                stasis_map_touch(map, at, len);
-                options->contents(options->contents_ctx, map->bytes.at + at, len);
+        static const char damaged[] = "stasis: what does not unpack, at this offset:";
+        for (uint64_t at = 0; at < map->bytes.len; at += CONTENTS_PIECE) {
+                struct stasis_bytes piece = stasis_map_stream(map, at, buf, CONTENTS_PIECE);
+                if (piece.at) {
+                        options->contents(options->contents_ctx, piece.at, piece.len);
+                        continue;
+                }
+                options->contents(options->contents_ctx, damaged, sizeof damaged);
+                options->contents(options->contents_ctx, &at, sizeof at);
         }
 }
 
@@ -117,9 +120,12 @@ static enum stasis_status map_all(struct stasis_image *image, const char *const 
                 status = map_more(image, place_at(paths, files, i), options, err);
         if (status != STASIS_OK || !options || !options->contents)
                 return status;
-        tell_contents(&image->map, options);
+        _cleanup_free_ uint8_t *buf = malloc(CONTENTS_PIECE);
+        if (!buf)
+                return stasis_fail(err, STASIS_NOMEM, "out of memory");
+        tell_contents(&image->map, buf, options);
         for (size_t i = 0; i < image->more_count; i++)
-                tell_contents(&image->more[i].map, options);
+                tell_contents(&image->more[i].map, buf, options);
         options->contents(options->contents_ctx, NULL, 0);
         return STASIS_OK;
 }
@@ -255,9 +261,10 @@ const struct stasis_blob *stasis_image_blobs(const struct stasis_image *image, s
         return image->blob;
 }
 
-const struct stasis_run *stasis_image_find(const struct stasis_image *image, uint64_t pa)
+/* The first run that begins above pa. */
+static size_t first_above(const struct stasis_image *image, uint64_t pa)
 {
-        size_t low = 0, high = image->run_count; /* the first run that begins above pa is in [low, high] */
+        size_t low = 0, high = image->run_count; /* it is in [low, high] */
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
                 if (image->run[middle].pa <= pa)
@@ -265,7 +272,13 @@ const struct stasis_run *stasis_image_find(const struct stasis_image *image, uin
                 else
                         high = middle;
         }
-        const struct stasis_run *run = low ? &image->run[low - 1] : NULL;
+        return low;
+}
+
+const struct stasis_run *stasis_image_find(const struct stasis_image *image, uint64_t pa)
+{
+        size_t above = first_above(image, pa);
+        const struct stasis_run *run = above ? &image->run[above - 1] : NULL;
         return run && pa - run->pa < run->len ? run : NULL;
 }
 
@@ -280,7 +293,7 @@ static enum stasis_status read_piece(const struct stasis_image *image, const str
                                      uint8_t *to, size_t *len)
 {
         uint64_t left = run->len - (pa - run->pa);
-        if (!image->format->read_page) {
+        if (!image->packed) {
                 *len = *len < left ? *len : (size_t)left;
                 touch(image, run->off + (pa - run->pa), *len);
                 memcpy(to, image->map.bytes.at + run->off + (pa - run->pa), *len);
@@ -290,6 +303,32 @@ static enum stasis_status read_piece(const struct stasis_image *image, const str
         held = held < left ? held : (size_t)left;
         *len = *len < held ? *len : held;
         return stasis_packed_read(image, pa - at, at, to, *len);
+}
+
+/* Runs begin and end anywhere; what none of them holds of the page is zeros, and nobody is shown it. */
+static enum stasis_status read_from_blocks(const struct stasis_image *image, uint64_t pa, uint8_t *page)
+{
+        struct stasis_map *map = (struct stasis_map *)&image->map;
+        size_t i = first_above(image, pa);
+        memset(page, 0, PAGE_SIZE);
+        for (i -= i > 0; i < image->run_count && (image->run[i].pa <= pa || image->run[i].pa - pa < PAGE_SIZE); i++) {
+                const struct stasis_run *run = &image->run[i];
+                uint64_t from = run->pa > pa ? run->pa : pa;
+                if (from - run->pa >= run->len)
+                        continue;
+                uint64_t left = run->len - (from - run->pa), room = PAGE_SIZE - (from - pa);
+                size_t len = (size_t)(left < room ? left : room);
+                if (stasis_map_bytes(map, run->off + (from - run->pa), len, page + (from - pa)).len != len)
+                        return STASIS_CORRUPT;
+        }
+        return STASIS_OK;
+}
+
+enum stasis_status stasis_image_unpack_page(const struct stasis_image *image, uint64_t pa, void *page)
+{
+        if (image->format->read_page)
+                return image->format->read_page(image, image->priv, pa, page);
+        return read_from_blocks(image, pa, page);
 }
 
 enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t pa, void *buf, size_t len)
@@ -313,7 +352,7 @@ enum stasis_status stasis_image_read(const struct stasis_image *image, uint64_t 
 
 struct stasis_bytes stasis_image_view(const struct stasis_image *image, uint64_t pa, size_t len)
 {
-        const struct stasis_run *run = image->format->read_page ? NULL : stasis_image_find(image, pa);
+        const struct stasis_run *run = image->packed ? NULL : stasis_image_find(image, pa);
         if (!run || len == 0)
                 return (struct stasis_bytes){ NULL, 0 };
         uint64_t off = run->off + (pa - run->pa), left = run->len - (pa - run->pa);
@@ -327,10 +366,13 @@ struct stasis_bytes stasis_image_hold(const struct stasis_image *image, uint64_t
 {
         if (!image->packed)
                 return stasis_image_view(image, pa, len);
+        const struct stasis_run *run = stasis_image_find(image, pa);
         size_t at = pa % PAGE_SIZE, left = PAGE_SIZE - at;
-        const uint8_t *page = stasis_image_find(image, pa) ? stasis_packed_page(image, pa - at) : NULL;
+        const uint8_t *page = run ? stasis_packed_page(image, pa - at) : NULL;
         if (!page)
                 return (struct stasis_bytes){ NULL, 0 };
+        if (left > run->len - (pa - run->pa))
+                left = (size_t)(run->len - (pa - run->pa));
         return (struct stasis_bytes){ page + at, len < left ? len : left };
 }
 
@@ -362,7 +404,7 @@ struct stasis_bytes stasis_image_stream(const struct stasis_image *image, uint64
 
 uint64_t stasis_image_skip_hole(const struct stasis_image *image, uint64_t pa)
 {
-        const struct stasis_run *run = image->format->read_page ? NULL : stasis_image_find(image, pa);
+        const struct stasis_run *run = image->packed ? NULL : stasis_image_find(image, pa);
         if (!run)
                 return pa;
         uint64_t off = run->off + (pa - run->pa);
@@ -384,7 +426,7 @@ enum stasis_status stasis_image_offset(const struct stasis_image *image, uint64_
 
 bool stasis_image_is_virtual(const struct stasis_image *image) { return image->is_virtual; }
 
-bool stasis_image_is_packed(const struct stasis_image *image) { return image->packed; }
+bool stasis_image_is_packed(const struct stasis_image *image) { return image->format->read_page; }
 
 uint64_t stasis_image_pages_touched(const struct stasis_image *image)
 {

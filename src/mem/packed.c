@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../formats/format.h"
 #include "image.h"
 
 enum { PAGE_SIZE = 4096, SLOTS = 2 * STASIS_PACKED_KEPT };
@@ -100,7 +99,7 @@ const uint8_t *stasis_packed_page(const struct stasis_image *image, uint64_t pa)
         if (kept || !room)
                 return kept;
         uint8_t *page = malloc(PAGE_SIZE);
-        if (page && image->format->read_page(image, image->priv, pa, page) == STASIS_OK)
+        if (page && stasis_image_unpack_page(image, pa, page) == STASIS_OK)
                 return keep(packed, pa, page);
         free(page);
         return NULL;
@@ -138,9 +137,9 @@ enum stasis_status stasis_packed_read(const struct stasis_image *image, uint64_t
         if (remembered(packed, pa, at, buf, len))
                 return STASIS_OK;
         if (len == PAGE_SIZE) /* whoever reads whole pages goes through many, once */
-                return image->format->read_page(image, image->priv, pa, buf);
+                return stasis_image_unpack_page(image, pa, buf);
         uint8_t page[PAGE_SIZE];
-        enum stasis_status status = image->format->read_page(image, image->priv, pa, page);
+        enum stasis_status status = stasis_image_unpack_page(image, pa, page);
         if (status != STASIS_OK)
                 return status;
         remember(packed, pa, page);

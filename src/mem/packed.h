@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is remembered of the pages of a packed image (one whose reader has read_page). An image may be shared by
+ * What is remembered of the pages of a packed image (one whose reader has read_page, or whose file
+ * is one of compressed blocks). An image may be shared by
  * threads, and a space keeps pointers to pages for as long as it likes: so a page that was once given out is never
  * given back before the image is closed. What bounds the memory is that only so many are given out; whoever comes
  * later reads copies, through a second, smaller memory of what was read last. docs/LIFETIMES.md.
@@ -24,7 +25,7 @@ void stasis_packed_close(struct stasis_packed *packed);
  * exhausted, or where as many are kept as may be: read it then.
  */
 const uint8_t *stasis_packed_page(const struct stasis_image *image, uint64_t pa);
-/* [at, at+len) of that page. What read_page says; memory that ran out is no failure: then nothing is remembered. */
+/* [at, at+len) of that page. What stasis_image_unpack_page says; memory that ran out is no failure: then nothing is remembered. */
 enum stasis_status stasis_packed_read(const struct stasis_image *image, uint64_t pa, size_t at, void *buf,
                                       size_t len) STASIS_MUST_CHECK;
 
