@@ -56,10 +56,10 @@ static const struct scan_hit *tag_before(const struct scan_hit *hit, size_t i)
  * x64. */
 static bool is_free(const struct windows *w, const struct scan_hit *tag)
 {
-        struct stasis_bytes head = stasis_image_view(w->image, tag->pa, 8);
-        if (head.len < 8)
+        uint8_t head[8];
+        if (stasis_image_read(w->image, tag->pa, head, sizeof head) != STASIS_OK)
                 return false;
-        return w->is64 ? head.at[3] == 0 : head.at[3] >> 1 == 0;
+        return w->is64 ? head[3] == 0 : head[3] >> 1 == 0;
 }
 
 /*
