@@ -109,7 +109,9 @@ struct stasis_bytes stasis_image_hold(const struct stasis_image *image, uint64_t
  * pa holds, of a packed image as many as unpack. {NULL, 0} where there are none.
  */
 struct stasis_bytes stasis_image_piece(const struct stasis_image *image, uint64_t pa, void *buf, size_t len);
-/* The 4 KiB at pa, of a run: without remembering them. STASIS_CORRUPT where they do not unpack, or as read_page says. */
+/*
+ * The 4 KiB at pa, of a run: without remembering them. STASIS_CORRUPT where they do not unpack, or as read_page says.
+ */
 enum stasis_status stasis_image_unpack_page(const struct stasis_image *image, uint64_t pa,
                                             void *page) STASIS_MUST_CHECK;
 /* The same for a search of everything: streamed (stasis_map_stream), so that nothing of it stays mapped. */

@@ -25,7 +25,10 @@ void stasis_packed_close(struct stasis_packed *packed);
  * exhausted, or where as many are kept as may be: read it then.
  */
 const uint8_t *stasis_packed_page(const struct stasis_image *image, uint64_t pa);
-/* [at, at+len) of that page. What stasis_image_unpack_page says; memory that ran out is no failure: then nothing is remembered. */
+/*
+ * [at, at+len) of that page. What stasis_image_unpack_page says; memory that ran out is no failure: then nothing is
+ * remembered.
+ */
 enum stasis_status stasis_packed_read(const struct stasis_image *image, uint64_t pa, size_t at, void *buf,
                                       size_t len) STASIS_MUST_CHECK;
 
