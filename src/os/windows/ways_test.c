@@ -4,6 +4,7 @@
  * What tiny.c has no row for is spelled out here, from Microsoft's public symbols: XP SP3 x86 and 10 2004 x64.
  */
 #include "../../test/tiny_system.h"
+#include "thread_shape.h"
 
 static uint64_t more; /* three fresh pages */
 
@@ -510,6 +511,56 @@ START_TEST(scan_refuses)
 }
 END_TEST
 
+/* None of its list heads is empty any more: nothing in it tells where it lies. */
+static void fill_heads(enum tiny_thread thread)
+{
+        struct thread_shape shape;
+        const char *name = t.is64 ? "10.0.19041.329-x64" : "5.1.2600.2180-x86";
+        thread_shape_bind(stasis_layout_by_name(name), either(0x80000000, UINT64_C(0xffff800000000000)), &shape);
+        for (size_t i = 0; i < shape.heads; i++) {
+                tiny_pointer(&t, t.thread[thread] + shape.head[i], t.pool + 0x1800);
+                tiny_pointer(&t, t.thread[thread] + shape.head[i] + t.pointer, t.pool + 0x1900);
+        }
+}
+
+START_TEST(without_empty_heads)
+{
+        build(_i);
+        put_pool(0xe5726854, 2);
+        fill_heads(TINY_HIDDEN);
+        fill_heads(TINY_READY);
+        expect_scanned("header-scan\npool-scan", "scan-only");
+        expect_text(thread_fact(TINY_READY, "sources"), "process-list\nkprocess-list\nheader-scan");
+        ck_assert(sys_traced("header-scan", true, "lead to 2 threads there; 0 look like one"));
+        ck_assert_uint_eq(sys_notes("scan-no-address"), 0);
+        sys_close();
+        build(_i); /* its block is free */
+        put_pool(0xe5726854, 0);
+        fill_heads(TINY_HIDDEN);
+        expect_scanned("header-scan\npool-scan", "freed");
+}
+END_TEST
+
+/* Nor do the page tables: it cannot be listed, and that is said. */
+START_TEST(without_any_address)
+{
+        build(_i);
+        fill_heads(TINY_HIDDEN);
+        world_unmap(&t.world, t.thread[TINY_HIDDEN]);
+        open_with_scan(0);
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        expect_note("scan-no-address", STASIS_NOTE_MISSING, "1 places of memory look like threads");
+        sys_close();
+        build(_i); /* what is not whole is no thread that is missed */
+        fill_heads(TINY_HIDDEN);
+        tiny_set(&t, t.thread[TINY_HIDDEN], "KTHREAD.State", 0x20);
+        world_unmap(&t.world, t.thread[TINY_HIDDEN]);
+        open_with_scan(0);
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        ck_assert_uint_eq(sys_notes("scan-no-address"), 0);
+}
+END_TEST
+
 START_TEST(scan_jobs)
 {
         for (unsigned jobs = 1; jobs <= 5; jobs += 2) {
@@ -636,6 +687,8 @@ int main(void)
                                       unmapped,
                                       unmapped_of_nobody,
                                       scan_refuses,
+                                      without_empty_heads,
+                                      without_any_address,
                                       scan_jobs,
                                       reasons,
                                       source_table };
