@@ -13,6 +13,7 @@
  *   processors.c    processor blocks
  *   sources.c       the ways of finding threads; sources.h, source_*.c
  *   triage.c        what takes the place of all that in a virtual image (a triage dump)
+ *   pool_table.c    tags of large blocks of pool
  *   handle_table.c  handle tables and PspCidTable: entries of every form, tables of every depth
  *   unloaded.c      drivers that were unloaded; unloaded_user.h: modules of a process
  *   report.c        their sightings merged, checked, sorted

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Builds whole Windows systems as memory images.
 
-    build.py RECIPE OUT [--format FORMAT]    raw, elf, elf64, dmp-full, dmp-summary, dmp-summary-new, dmp-bitmap,
-                                             dmp-bitmap-kernel, dmp-bitmap-auto, dmp-8, dmp-9, dmp-10, dmp-old
+    build.py RECIPE OUT [--format FORMAT]    raw, elf, elf64, lime, dmp-full, dmp-summary, dmp-summary-new,
+                                             dmp-bitmap, dmp-bitmap-kernel, dmp-bitmap-auto, dmp-8, dmp-9,
+                                             dmp-10, dmp-old
     build.py --bench OUT [--ram 1G|16G] [--processes N] [--threads N]
 
 RECIPE is a TOML file (docs/GOLDEN.md) or a folder that has one named `recipe`. Beside OUT lies OUT.truth.json: what the

@@ -8,7 +8,7 @@ of the type in ObTypeIndexTable and a mask of the optional headers, whose places
 the number is XOR-ed with a cookie and a byte of the header's address; from 8 on processes and threads are aligned to a
 cache line (Volatility 3, extensions/pool.py and plugins/windows/handles.py; facts/windows/REPORT.md section 6).
 """
-from synth import Ref
+from synth import PAGE, Ref
 
 # In the order of their numbers, from 2 on (from 0 on until Vista); what a version does not have yet is not used.
 TYPES = ["Type", "Directory", "SymbolicLink", "Token", "Job", "Process", "Thread", "Partition", "UserApcReserve",
@@ -22,6 +22,9 @@ TAGS = {"Type": "ObjT", "SymbolicLink": "Symb", "Semaphore": "Sema", "UserApcRes
 PAGED = {"Directory", "SymbolicLink", "Token"}
 ALIGNED = {"Process", "Thread"}
 CACHE_LINE = 64
+# What a recipe says of an object's block: those that are free, and those of whole pages.
+FREED = ("freed", "unmapped", "large-freed")
+LARGE = ("large", "large-freed")
 # Bits of InfoMask.
 CREATOR, NAME, HANDLES, QUOTA, PROCESS = 1, 2, 4, 8, 16
 
@@ -49,13 +52,14 @@ class Executive:
 
     def make(self, kind, size, name=None, pool="used", handles=0, directory=None):
         """The address of a new object's body; directory: the body of that which has its name. pool: "used",
-        "freed" (its block is), "wiped" (the block has another tag), "unmapped" (its page was given back)."""
+        "freed" (its block is), "wiped" (the block has another tag), "unmapped" (its page was given back), "large",
+        "large-freed" (pages of its own, as what is too large for a page with a header has them)."""
         system = self.system
         region = "paged" if kind in PAGED else "pool"
         if not self.known:
             return system.take(region, size + 0x30, self.tag(kind)) + 0x30
         # The kernel was told to keep such lists; an object that was freed is off them.
-        listed = system.recipe.get("type_list") and kind == "Thread" and pool in ("used", "wiped")
+        listed = system.recipe.get("type_list") and kind == "Thread" and pool not in FREED
         mask = (QUOTA if kind in ALIGNED else 0) | (NAME if name else 0) | (CREATOR if listed else 0)
         aligned = kind in ALIGNED and system.build >= 9200
         mask |= self.padding if aligned else 0
@@ -67,11 +71,15 @@ class Executive:
         tag = "\0\0\0\0" if pool == "wiped" else self.tag(kind)
         if pool == "unmapped":
             system.pools[region].close()
-        va = system.pools[region].take(size, tag, pool in ("freed", "unmapped"), prefix)
+        if pool in LARGE:
+            start = system.pools[region].take_large(PAGE + size, tag, pool == "large-freed")
+            va = start + prefix(start)
+        else:
+            va = system.pools[region].take(size, tag, pool in FREED, prefix)
         if pool == "unmapped":
             system.pools[region].close()
             system.unmapped.append(va)
-        self._header(va, kind, mask, handles, pool in ("freed", "unmapped"))
+        self._header(va, kind, mask, handles, pool in FREED)
         if name:
             self._name(va, mask, name, directory)
         if aligned:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Writers of one physical memory in every format the readers know. Files are sparse: what is zero is not written.
 
-raw; ELF as QEMU's dump-guest-memory writes it (CORE/NT_PRSTATUS and QEMU notes per processor, several PT_LOADs);
+raw; LiME; ELF as QEMU's dump-guest-memory writes it (CORE/NT_PRSTATUS and QEMU notes per processor, several PT_LOADs);
 Windows dumps, 32 and 64 bit: full (1), kernel summary (2, its older form and that of newer systems), bitmap (5, 6, 7),
 ranges (8, 9, 10; 64 bit only), and the header of NT 4.0 and 2000, which has no type and no block pointer.
 """
@@ -12,7 +12,7 @@ from synth import PAGE
 
 DUMP_TYPES = {"dmp-full": 1, "dmp-summary": 2, "dmp-summary-new": 2, "dmp-bitmap": 5, "dmp-bitmap-kernel": 6,
               "dmp-bitmap-auto": 7, "dmp-8": 8, "dmp-9": 9, "dmp-10": 10, "dmp-old": 0}
-NAMES = ["raw", "elf", "elf64", *DUMP_TYPES]
+NAMES = ["raw", "elf", "elf64", "lime", *DUMP_TYPES]
 BUGCHECK = (0xE2, 0x11, 0x22, 0x33, 0x44)  # MANUALLY_INITIATED_CRASH, with parameters that can be told apart
 
 
@@ -26,6 +26,8 @@ def write(system, name, path):
     with open(path, "wb") as out:
         if name == "raw":
             _raw(system, out)
+        elif name == "lime":
+            _lime(system, out)
         elif name in ("elf", "elf64"):
             _elf(system, out, system.pointer == 8 or name == "elf64")
         else:
@@ -43,6 +45,21 @@ def _raw(system, out):
         out.seek(pfn * PAGE)
         out.write(system.phys.pages[pfn])
     out.truncate(top * PAGE)
+
+
+def _lime(system, out):
+    """A header before each range: magic, version, first and last address, eight bytes of nothing (LiME's README)."""
+    at = 0
+    for start, count in _loads(system):
+        out.seek(at)
+        out.write(struct.pack("<IIQQQ", 0x4C694D45, 1, start * PAGE, (start + count) * PAGE - 1, 0))
+        at += 32
+        for pfn in range(start, start + count):
+            if pfn in system.phys.pages:
+                out.seek(at + (pfn - start) * PAGE)
+                out.write(system.phys.pages[pfn])
+        at += count * PAGE
+    out.truncate(at)
 
 
 # ---------------------------------------------------------------- ELF

@@ -63,9 +63,7 @@ class Table:
         o.put("NextHandleNeedingPool", 4 * self.page * count)
 
     def _page(self):
-        va = self.system.take_pages("paged", PAGE)
-        self.system.kernel.map(va)
-        return va
+        return self.system.pools["paged"].take_large(PAGE, "Obtb")
 
     def _directory(self, pages):
         va = self._page()

@@ -27,9 +27,7 @@ class Pool:
     def take(self, length, tag, free=False, prefix=None):
         """The address behind the header of a new block. prefix(address): bytes to leave before what is asked for."""
         if not prefix and length > PAGE - self.unit - self.heap:
-            va = self.take_pages(length)
-            self.system.kernel.map(va, length=-(-length // PAGE) * PAGE)
-            return va
+            return self.take_large(length, tag)
         for _ in range(2):
             at = self.next + self.heap + self.unit
             lead = prefix(at) if prefix else 0
@@ -38,6 +36,13 @@ class Pool:
                 return self._block(units, tag, free) + lead
             self.close()
         raise ValueError(f"{length:#x} bytes do not fit into a page of pool")
+
+    def take_large(self, length, tag, freed=False):
+        """Pages of their own, without a header: their tag stands in a table."""
+        va = self.take_pages(length)
+        self.system.kernel.map(va, length=-(-length // PAGE) * PAGE)
+        self.system.big_pages.add(va, length, tag, self.paged, freed)
+        return va
 
     def take_pages(self, length):
         """Pages of their own, not mapped yet."""

@@ -21,11 +21,13 @@ SHAPES = {"x86": (4, [(22, 10), (12, 10)]), "pae": (8, [(30, 2), (21, 9), (12, 9
 
 
 def runs_of(data):
-    """[(pa, length, offset)] of a raw, ELF or dump file."""
+    """[(pa, length, offset)] of a raw, ELF, LiME or dump file."""
     if data[:4] == b"\x7fELF":
         return elf_runs(data)
     if data[:4] == b"PAGE":
         return dump_runs(data)
+    if data[:4] == b"EMiL":
+        return lime_runs(data)
     return [(0, len(data), 0)]
 
 
@@ -42,6 +44,17 @@ def elf_runs(data):
                               (*struct.unpack_from("<I", data, at + 4), *struct.unpack_from("<II", data, at + 12)))
         if kind == 1:
             out.append((pa, length, offset))
+    return out
+
+
+def lime_runs(data):
+    out, at = [], 0
+    while at < len(data):
+        magic, version, first, last, _ = struct.unpack_from("<4sIQQQ", data, at)
+        assert (magic, version) == (b"EMiL", 1), f"no header at {at:#x}"
+        out.append((first, last + 1 - first, at + 32))
+        at += 32 + last + 1 - first
+    assert at == len(data), "the last range is cut"
     return out
 
 

@@ -70,6 +70,31 @@ class Objects:
                 return
         raise AssertionError(f"{va:#x} is in no page")
 
+    def large_block(self, va):
+        """(tag, freed) of the block of whole pages that this address is in: PoolBigPageTable, every place looked at."""
+        size = {8: 24 if self.build < 20348 else 32, 4: 16}[self.pointer]
+        if self.build < 6000:
+            size = {8: 16, 4: 12}[self.pointer]
+        table, count = (self.number(self.labels[name]) for name in ("PoolBigPageTable", "PoolBigPageTableSize"))
+        data = self.image.read(self.space, table, count * size)
+        for at in range(0, count * size, size):
+            start = int.from_bytes(data[at:at + self.pointer], "little")
+            behind = at + self.pointer + 4
+            if self.build < 6000:
+                length = int.from_bytes(data[behind:behind + 4], "little") * 4096
+            else:
+                length = int.from_bytes(data[behind + 4:behind + 4 + self.pointer], "little")
+            if start & ~1 and 0 <= va - (start & ~1) < length:
+                return data[at + self.pointer:behind], bool(start & 1)
+        return None
+
+    def check_large(self, told, kind):
+        """Named in the table and nowhere else."""
+        va = int(told["object"], 16)
+        found = self.large_block(va)
+        want = "big-pool" in told["ways"], "freed-big-pool" in told["ways"]
+        assert (found == (self.tags(kind), want[1])) == any(want), f"{kind} {va:#x}: large block {found}"
+
     def check_pool(self, told, kind):
         if "unmapped-pool" in told["ways"]:
             self.check_unmapped(told)
@@ -178,6 +203,7 @@ def check(image, truth, labels, build):
     bare = {page["va"] & -4096 for page in truth["pages"]}  # a thread in transition has no object header
     for thread in threads:
         objects.check_pool(thread, "Thread")
+        objects.check_large(thread, "Thread")
         headed = int(thread["object"], 16) & -4096 not in bare
         if headed and set(thread["ways"]) & {"pool-scan", "freed-pool", "cid-table"}:
             assert objects.type_name(int(thread["object"], 16)) == "Thread"
@@ -187,4 +213,5 @@ def check(image, truth, labels, build):
     for process in processes:
         if process["pid"]:
             objects.check_pool(process, "Process")
+            objects.check_large(process, "Process")
     objects.check_handles(truth)

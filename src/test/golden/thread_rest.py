@@ -4,9 +4,11 @@ import software_pte
 import stacks
 import tokens
 from synth import PAGE
+from executive import FREED
 from thread_io import ThreadIo
 
-POOL_WAYS = {"used": ["pool-scan"], "freed": ["freed-pool"], "unmapped": ["unmapped-pool"], "wiped": []}
+POOL_WAYS = {"used": ["pool-scan"], "freed": ["freed-pool"], "unmapped": ["unmapped-pool"], "wiped": [],
+             "large": ["big-pool"], "large-freed": ["freed-big-pool"]}
 LEVELS = ["Anonymous", "Identification", "Impersonation", "Delegation"]
 TOP_LEVEL = {"FSRTL_FSP_TOP_LEVEL_IRP": 1, "FSRTL_CACHE_TOP_LEVEL_IRP": 2, "FSRTL_MOD_WRITE_TOP_LEVEL_IRP": 3,
              "FSRTL_FAST_IO_TOP_LEVEL_IRP": 4}
@@ -275,7 +277,7 @@ class Rest(ThreadIo):
         if not r.get("no_cid") and not (self.system.pointer == 8 and self.object.va % 16):
             out.append("cid-table")
             self.system.cid.add(self.object.va, handle=self.tid)
-        kept = not r.get("object") and r.get("pool", "used") in ("used", "wiped")
+        kept = not r.get("object") and r.get("pool", "used") not in FREED
         if self.system.recipe.get("type_list") and kept:
             out.append("type-list")
         if not r.get("object"):

@@ -7,6 +7,7 @@ processes.py and threads.py. Every place of a member comes from testdata/golden/
 """
 import struct
 
+import big_pool
 import executive
 import handles
 import kdbg
@@ -55,6 +56,7 @@ class System:
         self.at = dict(DEFAULT_PLACES[self.pointer], **{k: v for k, v in self.recipe.get("at", {}).items()})
         self.kernel = paging.Space(self.phys, self.mode, self._self_index(), root_pfn=self._root())
         self.next = {name: self.at[name] for name in ("stacks", "driver")}
+        self.big_pages = big_pool.BigPages(self)
         self.pools = {name: pool.Pool(self, self.at[name], name == "paged") for name in ("pool", "paged")}
         self.truth = {"system": {}, "processes": [], "threads": [], "modules": [], "notes": [], "handles": [],
                       "hidden": {"processes": [], "threads": []}}
@@ -142,7 +144,7 @@ class System:
     # ------------------------------------------------------------ kernel image and symbols
 
     def _make_kernel_image(self):
-        rva = self.places.get("rva", {}) if self.recipe.get("symbols", True) else {}
+        rva = dict(self.places.get("rva", {}), **self.recipe.get("rva", {})) if self.recipe.get("symbols", True) else {}
         size = self.recipe.get("image_size", 0x1046000 if rva else 0x214000)
         if rva:
             self.data = self._data_section(rva)
@@ -389,6 +391,7 @@ class System:
         self.executive.finish()
         for each in self.pools.values():
             each.close()
+        self.big_pages.finish()
 
     # ------------------------------------------------------------ kernel modules
 
