@@ -65,6 +65,16 @@ const struct cli_verb cli_verbs[] = {
           "--physical at the physical one. What cannot be read is marked: question marks in text and JSON; zeros in "
           "raw output, with a message. The exit status is then 3.",
           0, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_RAW, 2, 2, cmd_read },
+        { "check", VERB_CHECK, "IMAGE...|DIR", "what is found against a reference, for CI",
+          "Compares what is found in IMAGE, or stands in a document about one, with the reference of --against: a "
+          "former answer, "
+          "or a few threads and facts written by hand, with rules of what may differ and how. docs/CI.md tells the "
+          "form.\n"
+          "With DIR all cases of a folder: an image and its reference NAME.ref.json, or a folder with a case.json. "
+          "What is neither is an error, and so is a folder without a case.\n"
+          "The exit status is 4 where something differs, whatever else is wrong; else 2 where a case could not be "
+          "compared; else 3 where something is missing in an image, unless its reference has the same missing.",
+          0, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_JUNIT | 1u << CLI_TAP | 1u << CLI_GITHUB, 0, 0, cmd_check },
         { "query", VERB_QUERY, "FILE [NAME|SQL|- [VALUE...]]", "a question over the results of many images",
           "Asks FILE, which 'batch --sqlite' wrote, a question: one of those that have a NAME, or a statement of SQL "
           "('-': from the standard input). VALUEs stand for ?1, ?2 in it. Without a question the names are listed. "
@@ -124,7 +134,8 @@ static bool is_same_image(int fd, const char *path)
 
 static bool is_input(const struct cli *cli, int fd)
 {
-        bool found = is_same_image(fd, cli->image_path) || is_same_file(fd, cli->layout);
+        bool found =
+                is_same_image(fd, cli->image_path) || is_same_file(fd, cli->layout) || is_same_file(fd, cli->against);
 
         for (size_t i = 0; i < cli->symbols.count; i++)
                 found |= is_same_file(fd, cli->symbols.at[i]);

@@ -81,8 +81,8 @@ struct cli {
         int format, color; /* enum cli_format, enum cli_color */
         int shard_by;      /* enum shard_by */
         bool help, quiet, trace, evidence, explain, reverse, physical, all_columns, user, all, hidden, cross_view, scan,
-                no_sandbox;
-        const char *reader, *layout, *mode, *output, *columns, *state;
+                no_sandbox, update, folder;
+        const char *against, *reader, *layout, *mode, *output, *columns, *state;
         struct cli_texts symbols, pagefiles;
         const char *tmp, *shard, *sqlite;
         struct cli_number root, process, tid, object, jobs, tmp_limit, timeout, memory, output_limit;

@@ -9,11 +9,19 @@
 
 #define AT(member) offsetof(struct cli, member)
 
-#define VERB_SYSTEM (VERB_INFO | VERB_LISTS | VERB_STACKS | VERB_SYMBOLS | VERB_WAITS | VERB_TRANSLATE | VERB_READ)
+#define VERB_SYSTEM \
+        (VERB_INFO | VERB_LISTS | VERB_STACKS | VERB_SYMBOLS | VERB_WAITS | VERB_TRANSLATE | VERB_READ | VERB_CHECK)
 
 const struct cli_option cli_options[] = {
-        { "format", 'f', "FORMAT", "text|json|jsonl|csv|raw|dot", VERB_ALL, TAKE_CHOICE, AT(format),
+        { "format", 'f', "FORMAT", "text|json|jsonl|csv|raw|dot|junit|tap|github", VERB_ALL, TAKE_CHOICE, AT(format),
           "how to print the answer (text)" },
+        { "against", 'A', "FILE", NULL, VERB_CHECK, TAKE_TEXT, AT(against),
+          "the reference: a former answer (--format json of threads or processes, a result), or one written by hand" },
+        { "update", 0, NULL, NULL, VERB_CHECK, TAKE_FLAG, AT(update),
+          "rewrite the reference as it is found now; its rules stay, and a subset names what it did; where there is "
+          "none, a whole one is made" },
+        { "jobs", 'j', "N", NULL, VERB_CHECK, TAKE_NUMBER, AT(jobs),
+          "how many cases of a folder run at the same time (as many as there are processors)" },
         { "process", 'p', "PID", NULL,
           VERB_THREADS | VERB_STACKS | VERB_WAITS | VERB_MODULES | VERB_SYMBOLS | VERB_TRANSLATE | VERB_READ,
           TAKE_NUMBER, AT(process), "only this process: its threads, its user modules, its address space" },
@@ -23,6 +31,8 @@ const struct cli_option cli_options[] = {
           "the thread whose object is here, in a list or not; refused where there is none" },
         { "state", 's', "NAME", NULL, VERB_THREADS | VERB_STACKS, TAKE_TEXT, AT(state),
           "only threads in this state (Waiting, Running ...)" },
+        { "all", 0, NULL, NULL, VERB_DIFF, TAKE_FLAG, AT(all),
+          "also what always changes: times, counts of switches, what a running thread's stack holds" },
         { "all", 0, NULL, NULL, VERB_SYMBOLS, TAKE_FLAG, AT(all), "the user modules of every process too" },
         { "user", 'u', NULL, NULL, VERB_STACKS, TAKE_FLAG, AT(user), "the stacks in user mode too" },
         { "hidden", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(hidden),
@@ -30,12 +40,14 @@ const struct cli_option cli_options[] = {
           "reason" },
         { "cross-view", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(cross_view),
           "Windows: the same ways, all threads, one column a way (text, csv)" },
-        { "scan", 0, NULL, NULL, VERB_THREADS | VERB_THREAD | VERB_PROCESSES | VERB_BATCH, TAKE_FLAG, AT(scan),
-          "Windows: also the threads that only a scan of all memory finds" },
+        { "scan", 0, NULL, NULL, VERB_THREADS | VERB_THREAD | VERB_PROCESSES | VERB_CHECK | VERB_DIFF | VERB_BATCH,
+          TAKE_FLAG, AT(scan), "Windows: also the threads that only a scan of all memory finds" },
         { "jobs", 'j', "N", NULL, VERB_BATCH, TAKE_NUMBER, AT(jobs),
           "how many images are worked on at the same time (as many as there are processors)" },
         { "jobs", 'j', "N", NULL, VERB_THREADS | VERB_THREAD | VERB_PROCESSES, TAKE_NUMBER, AT(jobs),
           "how many threads such a scan runs in (as many as there are processors)" },
+        { "columns", 'c', "KEYS", NULL, VERB_DIFF, TAKE_TEXT, AT(columns),
+          "compare only these facts of threads and processes, separated by commas; '--columns help' lists them" },
         { "columns", 'c', "KEYS", NULL, VERB_LISTS, TAKE_TEXT, AT(columns),
           "the columns of text and csv, separated by commas; '--columns help' lists them" },
         { "all-columns", 'a', NULL, NULL, VERB_LISTS, TAKE_FLAG, AT(all_columns),
@@ -51,10 +63,10 @@ const struct cli_option cli_options[] = {
         { "root", 'r', "PA", NULL, VERB_SYSTEM, TAKE_ADDRESS, AT(root),
           "physical address of the top page table, as CR3 holds it" },
         { "mode", 'm', "MODE", "x86|pae|x64|la57", VERB_SYSTEM, TAKE_CHOICE_TEXT, AT(mode), "paging mode" },
-        { "layout", 'l', "FILE", NULL, VERB_SYSTEM, TAKE_TEXT, AT(layout),
+        { "layout", 'l', "FILE", NULL, VERB_SYSTEM | VERB_DIFF, TAKE_TEXT, AT(layout),
           "structure layouts from this Volatility 3 ISF file (JSON, plain or .xz); 'inferred': from no file or table, "
           "but from what must hold in the image" },
-        { "symbols", 'S', "PATH", NULL, VERB_SYSTEM, TAKE_TEXTS, AT(symbols),
+        { "symbols", 'S', "PATH", NULL, VERB_SYSTEM | VERB_DIFF, TAKE_TEXTS, AT(symbols),
           "Windows: PDB and Volatility 3 ISF files, singly or in a folder or symbol store; one is used where its GUID "
           "and "
           "age are those of a module. Linux: types and symbols of the kernel from this vmlinux, .debug, BTF, "
@@ -80,7 +92,7 @@ const struct cli_option cli_options[] = {
           "workers without a sandbox; each result says so" },
         { "reader", 0, "NAME", "", VERB_IMAGES, TAKE_TEXT, AT(reader),
           "read IMAGE with this reader, whatever it looks like" },
-        { "also", 0, "FILE", NULL, VERB_IMAGES & ~VERB_BATCH, TAKE_TEXTS, AT(also),
+        { "also", 0, "FILE", NULL, VERB_IMAGES & ~VERB_BATCH & ~VERB_DIFF, TAKE_TEXTS, AT(also),
           "a further file of the image: a part of a split kdump; may be given several times" },
         { "tmp", 0, "DIR", NULL, VERB_IMAGES, TAKE_TEXT, AT(tmp),
           "where an image that is compressed or in an archive is unpacked, if it must be ($TMPDIR, else /var/tmp)" },

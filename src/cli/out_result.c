@@ -29,12 +29,17 @@ static void failed(struct writer *w, const struct stasis_error *err)
                 snprintf(w->outcome->error, sizeof(w->outcome->error), "%s", err->text);
 }
 
+/* Facts of the system are known (its processors) once its threads were looked for. */
 static void open_system(struct writer *w)
 {
         struct stasis_error err = { 0 };
+        size_t count;
 
         begin_phase(w, "system");
-        if (cli_try_system(w->cli, &err) != STASIS_OK)
+        enum stasis_status status = cli_try_system(w->cli, &err);
+        if (status == STASIS_OK)
+                status = stasis_system_count(w->cli->system, STASIS_THREADS, &count, &err);
+        if (status != STASIS_OK)
                 failed(w, &err);
 }
 

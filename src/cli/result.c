@@ -355,7 +355,14 @@ enum cli_exit result_load(struct cli *cli, const char *path, uint32_t kinds, str
 {
         if (!cli->reader && result_is_document(path))
                 return result_read(cli, path, kinds, ret_result);
-        return result_of_image(cli, path, ret_result);
+        enum cli_exit failed = result_of_image(cli, path, ret_result);
+        if (failed || ret_result->status != CLI_UNREADABLE)
+                return failed;
+        const char *error = result_error(ret_result);
+        bool named = strncmp(error, path, strlen(path)) == 0;
+        cli_fail(cli, "%s%s%s", named ? "" : path, named ? "" : ": ", error);
+        result_free(ret_result);
+        return CLI_UNREADABLE;
 }
 
 void result_free(struct result *result)

@@ -3,72 +3,52 @@
 #include "result_image.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "json.h"
-#include "out.h"
+#include "out_result.h"
 
-static enum cli_exit put_records(struct cli *cli, struct json *json, enum stasis_what what)
+/* What is said on opening is the error of the document. */
+static void open_image(struct cli *cli, struct text *ret_error)
 {
-        const struct stasis_record *record;
-        struct stasis_error err = { 0 };
-        size_t count = 0;
+        char *said = NULL;
+        size_t len = 0;
+        FILE *caller = cli->err, *own = open_memstream(&said, &len);
 
-        if (stasis_system_count(cli->system, what, &count, &err) != STASIS_OK)
-                return cli_fail_library(cli, &err, NULL);
-        json_begin(json, list_noun(what, 0), '[');
-        for (size_t i = 0; i < count; i++) {
-                if (stasis_system_record(cli->system, what, i, &record, &err) != STASIS_OK)
-                        return cli_fail_library(cli, &err, NULL);
-                json_put(json, NULL, json_record(record, NULL));
-        }
-        json_end(json);
-        return CLI_COMPLETE;
-}
-
-/* In the order of the document: notes come of reading, so that they stand last. */
-static enum cli_exit put_answer(struct cli *cli, FILE *out)
-{
-        static const enum stasis_what lists[] = { STASIS_PROCESSES, STASIS_THREADS, STASIS_MODULES };
-        struct json json = { .out = out };
-        enum cli_exit failed = CLI_COMPLETE;
-
-        json_begin(&json, NULL, '{');
-        json_put_text(&json, "schema", result_kind_name(RESULT_WHOLE));
-        json_image(&json, cli->image, false);
-        json_system(&json, cli);
-        for (size_t i = 0; i < 3 && !failed; i++)
-                failed = put_records(cli, &json, lists[i]);
+        cli->err = own ? own : caller;
+        enum cli_exit failed = cli_open_image(cli);
+        cli->err = caller;
+        if (own)
+                fclose(own);
+        const char *text = said && strncmp(said, "stasis: ", 8) == 0 ? said + 8 : "it cannot be opened";
         if (failed)
-                return failed;
-        json_notes(&json, cli);
-        json_end(&json);
-        cli_progress_end(cli);
-        return json.bad ? cli_fail(cli, "out of memory") : CLI_COMPLETE;
+                text_add(ret_error, text, strcspn(text, "\n"));
+        free(said);
 }
 
+/* What was written is read back: one way in which a document looks, whether it was a file or not. */
 static enum cli_exit analyse(struct cli *cli, struct result *ret_result)
 {
         char *bytes = NULL;
         size_t len = 0;
-        struct text why = { 0 };
+        struct text why = { 0 }, error = { 0 };
+        struct result_outcome outcome;
         FILE *out = open_memstream(&bytes, &len);
 
         if (!out)
                 return cli_fail(cli, "out of memory");
-        enum cli_exit failed = put_answer(cli, out);
-        bool bad = ferror(out) != 0;
+        open_image(cli, &error);
+        result_write(cli, &(struct result_about){ .error = error.at }, out, &outcome);
+        cli_progress_end(cli);
+        bool bad = ferror(out) != 0 || outcome.no_memory;
         bad |= fclose(out) != 0;
-        if (!failed && bad)
-                failed = cli_fail(cli, "out of memory");
+        enum cli_exit failed = bad ? cli_fail(cli, "%s: out of memory", cli->image_path) : CLI_COMPLETE;
         if (!failed && !result_parse(bytes, len, RESULT_WHOLE, ret_result, &why))
                 failed = cli_fail(cli, "%s: the answer cannot be read back: %s", cli->image_path, text_get(&why));
+        ret_result->from_image = true;
         free(bytes);
         text_free(&why);
-        if (failed)
-                return failed;
-        ret_result->from_image = true;
-        ret_result->status = cli_outcome(cli);
-        return CLI_COMPLETE;
+        text_free(&error);
+        return failed;
 }
 
 enum cli_exit result_of_image(struct cli *cli, const char *path, struct result *ret_result)
@@ -79,12 +59,17 @@ enum cli_exit result_of_image(struct cli *cli, const char *path, struct result *
         own.image = NULL;
         own.system = NULL;
         own.understood = own.partial = false;
-        enum cli_exit failed = cli_open_image(&own);
-        if (!failed)
-                failed = cli_open_system(&own);
-        if (!failed)
-                failed = analyse(&own, ret_result);
+        enum cli_exit failed = analyse(&own, ret_result);
         stasis_system_close(own.system);
         stasis_image_close(own.image);
-        return failed == CLI_USAGE ? CLI_UNREADABLE : failed;
+        return failed;
+}
+
+const char *result_error(const struct result *result)
+{
+        struct json_object *analysis = NULL, *error = NULL;
+
+        if (json_object_object_get_ex(result->document, "analysis", &analysis))
+                json_object_object_get_ex(analysis, "error", &error);
+        return json_object_is_type(error, json_type_string) ? json_object_get_string(error) : "";
 }
