@@ -353,11 +353,13 @@ static const struct stasis_column thread_columns[] = {
         { COLUMN("waits", "Waits", "stacks", LIST) },
         { COLUMN("stack", "Kernel stack", "stacks", STACK) },
         { COLUMN("user_stack", "User stack", "stacks", STACK) },
+        { COLUMN("hidden", "Hidden", "identity", TEXT) },
+        { COLUMN("unseen_by", "Unseen by", "identity", TEXTS) },
 };
 
 #define THREAD_COLUMNS (sizeof(thread_columns) / sizeof(thread_columns[0]))
-/* The last two are there where the case says so. */
-static size_t thread_columns_here(void) { return THREAD_COLUMNS - (double_case.stacks ? 0 : 2); }
+/* The last four are there where the case says so. */
+static size_t thread_columns_here(void) { return THREAD_COLUMNS - (double_case.ways ? 0 : double_case.stacks ? 2 : 4); }
 #define DERIVED STASIS_NOWHERE, STASIS_NOWHERE
 /* A fact of physical memory, or of none. */
 #define FACT(...) \
@@ -404,7 +406,7 @@ static void decode_thread(size_t i)
                 FACT(i < 2 ? 4 : 264, 0, 0x812301ec, 0x11ec, NULL, 0, STASIS_ORIGIN_LINK),
                 FACT(8 + 4 * i, 0, 0x812301f0, 0x11f0, NULL, 0, STASIS_ORIGIN_LINK),
                 FACT(0, 0, DERIVED, i == 0 ? double_case.process : "System", 0, 0),
-                FACT(0, 0, DERIVED, "process-list\ncid-table", 0, 0),
+                FACT(0, 0, DERIVED, double_case.ways && i == 1 ? "cid-table" : "process-list\ncid-table", 0, 0),
                 FACT(i == 1 ? 1 : 5, 0, 0x8123002d, 0x102d, i == 1 ? "Ready" : "Waiting", 0, STASIS_ORIGIN_LINK),
                 FACT(6, 0, 0x8123002e, 0x102e, "UserRequest", 0, STASIS_ORIGIN_LINK),
                 FACT((uint64_t)(i == 1 ? -15 : 9), 0, 0x81230033, 0x1033, NULL, 0, 0),
@@ -420,11 +422,13 @@ static void decode_thread(size_t i)
                 FACT(2, 0, DERIVED, "nt!Swap+0x10 (register)\nnt!Wait+0x20 (scan)", i == 1 ? STASIS_NOT_IN_IMAGE : 0,
                      0),
                 FACT(1, 0, DERIVED, "nt\033dll!Wait+0x4 (register)", i == 1 ? STASIS_NOT_APPLICABLE : 0, 0),
+                FACT(0, 0, DERIVED, i == 1 ? "cid-only" : NULL, i == 1 ? 0 : STASIS_NOT_APPLICABLE, 0),
+                FACT(0, 0, DERIVED, i == 1 ? "process-list" : NULL, i == 1 ? 0 : STASIS_NOT_APPLICABLE, 0),
         };
-        facts[THREAD_COLUMNS - 3].list = &waits;
+        facts[THREAD_COLUMNS - 5].list = &waits;
         memcpy(thread_facts, facts, sizeof(facts));
-        thread_facts[THREAD_COLUMNS - 2].frame = kernel_frames;
-        thread_facts[THREAD_COLUMNS - 1].frame = &user_frames[i == 2];
+        thread_facts[THREAD_COLUMNS - 4].frame = kernel_frames;
+        thread_facts[THREAD_COLUMNS - 3].frame = &user_frames[i == 2];
 }
 
 static const struct stasis_column other_columns[] = {
@@ -715,10 +719,16 @@ const struct stasis_source *stasis_system_sources(struct stasis_system *system, 
                 { "process-list", "LST", "the process's list of threads", NULL, 3 },
                 { "cid-table", "CID", "PspCidTable, by its id", "not found", 0 },
         };
+        static const struct stasis_source ways[] = {
+                { "process-list", "LST", "the process's list of threads", NULL, 2 },
+                { "cid-table", "CID", "PspCidTable, by its id", NULL, 3 },
+                { "cid", "XYZ", "its name is the beginning of another's", NULL, 0 },
+                { "pool-scan", "TAG", "the tag of its block", "not asked for", 0 },
+        };
 
         (void)system;
-        *ret_count = sizeof(source) / sizeof(source[0]);
-        return source;
+        *ret_count = double_case.ways ? sizeof(ways) / sizeof(ways[0]) : sizeof(source) / sizeof(source[0]);
+        return double_case.ways ? ways : source;
 }
 
 const struct stasis_processor *stasis_system_processors(struct stasis_system *system, size_t *ret_count)

@@ -17,6 +17,7 @@ struct double_case {
         bool gap;                         /* the image declares more than it holds */
         size_t thread_count;
         bool stacks;                   /* threads have stacks: of 0 and 2 the same, of 1 none */
+        bool ways;                     /* the same, and the ways to each: thread 1 is off the list of its process */
         const char *process;           /* name of the first thread's process */
         char layout[256];              /* what the last system was opened with */
         char symbols[256];             /* the same, joined by '|' */

@@ -637,6 +637,55 @@ START_TEST(reasons)
 }
 END_TEST
 
+/* The links of a list, without the thread that was taken off it. */
+static void take_main_off(const char *head, const char *links)
+{
+        const uint64_t entry[] = { t.thread[TINY_READY] + tiny_place(&t, links).at };
+        tiny_ring(&t, t.process[TINY_BETA] + tiny_place(&t, head).at, entry, 1);
+}
+
+START_TEST(reasons_of_lists)
+{
+        build(_i);
+        take_main_off("EPROCESS.ThreadListHead", "ETHREAD.ThreadListEntry");
+        sys_open();
+        expect_text(thread_fact(TINY_MAIN, "hidden"), "half-unlinked");
+        expect_text(thread_fact(TINY_MAIN, "unseen_by"), "process-list");
+        sys_close();
+
+        build(_i);
+        take_main_off("KPROCESS.ThreadListHead", "KTHREAD.ThreadListEntry");
+        sys_open();
+        expect_text(thread_fact(TINY_MAIN, "hidden"), "half-unlinked");
+        expect_text(thread_fact(TINY_MAIN, "unseen_by"), "kprocess-list");
+        sys_close();
+
+        build(_i); /* its list is torn: this says nothing of who is not on it */
+        put_cid(true);
+        uint64_t head = t.process[TINY_ALPHA] + tiny_place(&t, "EPROCESS.ThreadListHead").at;
+        tiny_pointer(&t, head, more + 0x100000);
+        sys_open();
+        ck_assert_str_eq(why(), "torn-list");
+        sys_close();
+
+        build(_i); /* not all ids are there: this says nothing of who has none */
+        put_cid(false);
+        put_entry(more + 0x1000, 0x300, more + 0x100000);
+        world_u(&t.world, more + 0x1000 + tiny_tid(TINY_MAIN) / 4 * either(8, 16), t.pointer, 0);
+        sys_open();
+        expect_text(thread_fact(TINY_MAIN, "hidden"), "torn-ids");
+        sys_close();
+
+        build(_i);
+        put_cid(true);
+        tiny_set(&t, t.thread[TINY_HIDDEN], "KTHREAD.State", 0);
+        sys_open();
+        ck_assert_str_eq(why(), "starting");
+        expect_value(thread_fact(TINY_IDLE0, "unseen_by"), 0);
+        ck_assert_int_eq(thread_fact(TINY_IDLE0, "hidden")->absence, STASIS_NOT_APPLICABLE);
+}
+END_TEST
+
 START_TEST(source_table)
 {
         size_t count;
@@ -691,6 +740,7 @@ int main(void)
                                       without_any_address,
                                       scan_jobs,
                                       reasons,
+                                      reasons_of_lists,
                                       source_table };
         return sys_main("ways", both, sizeof both / sizeof *both, NULL, 0);
 }
