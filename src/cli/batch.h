@@ -92,7 +92,7 @@ struct batch {
         struct batch_items items;
         struct shard shard;
         uint64_t inputs; /* all files that the arguments name, of every shard, and a digest of their names */
-        struct digest input_names;
+        uint8_t input_names[DIGEST_LEN];
         size_t finished, total; /* of items */
         size_t before;          /* of finished: by an earlier run */
         size_t counts[VERDICTS];
@@ -103,6 +103,8 @@ struct batch {
 void batch_run(struct batch *batch);
 /* Does another worker have this content at the moment? */
 bool batch_is_begun(const struct batch *batch, const struct slot *own, const char *hex);
+/* Of what has no digest of its content, the name decides in every kind of shard. */
+bool batch_is_mine(const struct batch *batch, const struct entry *entry);
 /* What became of an item. */
 void batch_told(struct batch *batch, const struct entry *entry);
 /* ---- progress (batch_say.c) */
@@ -113,7 +115,12 @@ void batch_say_trouble(struct batch *batch, const struct entry *entry);
 
 struct batch_totals {
         uint64_t counts[VERDICTS], entries, contents;
+        uint64_t inputs; /* entries that are no members, and what names_add gives for their names */
+        uint8_t names[DIGEST_LEN];
+        uint64_t lost_members; /* of archives, without an entry */
 };
+/* The exclusive or of the digests of all names: in whichever order they come, and from however many shards. */
+void names_add(uint8_t names[static DIGEST_LEN], const char *path);
 /*
  * summary.jsonl and workers.jsonl out of the journals of these folders, into out; with --sqlite that too. In a process
  * of its own, so that the caller does not grow with the archive.
@@ -122,8 +129,8 @@ enum cli_exit batch_finish(struct cli *cli, const char *const *journals, size_t 
                            struct batch_totals *ret_totals);
 
 void batch_say_totals(struct cli *cli, const char *path, const struct batch_totals *totals);
+/* finished.json: for merge, and for whoever wants to know whether it is done. */
+enum cli_exit batch_write_end(struct cli *cli, const struct batch_out *out, const struct batch_totals *totals);
 enum cli_exit batch_status(const struct batch_totals *totals);
-
-enum cli_exit cmd_batch(struct cli *cli);
 
 #endif

@@ -176,6 +176,8 @@ static void add_named(struct finder *f, const char *path)
 
         if (stat(path, &st) != 0)
                 f->odd(f->ctx, path, VERDICT_UNREADABLE, strerror(errno));
+        else if (is_same(&st, &f->out))
+                f->odd(f->ctx, path, VERDICT_SKIPPED, "the folder of the answer");
         else if (S_ISDIR(st.st_mode))
                 walk(f, path);
         else if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))

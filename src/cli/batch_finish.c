@@ -15,6 +15,7 @@
 
 struct line {
         struct entry entry;
+        size_t journal;            /* which one it is of */
         size_t order;              /* of all lines of the journals */
         struct line *told, *first; /* of the same content: which tells what became of it; which has the first name */
 };
@@ -26,7 +27,7 @@ struct lines {
 
 /* ---- all lines, then the last of each name */
 
-static void read_lines(struct lines *lines, const char *journal)
+static void read_lines(struct lines *lines, const char *journal, size_t number)
 {
         FILE *file = fopen(journal, "re");
         char *text = NULL;
@@ -42,6 +43,7 @@ static void read_lines(struct lines *lines, const char *journal)
                 }
                 struct line *line = &lines->at[lines->count];
                 memset(line, 0, sizeof(*line));
+                line->journal = number;
                 line->order = lines->count;
                 lines->count += entry_parse(text, (size_t)len - 1, &line->entry);
         }
@@ -91,15 +93,26 @@ static void join_contents(struct lines *lines)
         free(line);
 }
 
-/* The last line of a name is what holds; one that nothing tells of is not there. */
+/*
+ * The last line of a name in each journal is what holds there. One that nothing tells of is not there; nor is one that
+ * says that the name is another shard's, whose own journal has it.
+ */
 static void keep_last(struct lines *lines)
 {
+        struct line *before = NULL;
+
         for (size_t i = 0; i < lines->count; i++) {
                 struct line *line = &lines->at[i];
-                bool last = i + 1 == lines->count || entry_compare(&line->entry, &lines->at[i + 1].entry) != 0;
+                const struct line *next = i + 1 < lines->count ? line + 1 : NULL;
+                bool last = !next || next->journal != line->journal || entry_compare(&line->entry, &next->entry) != 0;
                 bool told = line->entry.verdict < VERDICT_SAME || (line->entry.verdict == VERDICT_SAME && line->told);
-                if (!last || !told)
+                if (!last || !told) {
                         line->order = SIZE_MAX;
+                        continue;
+                }
+                if (before && entry_compare(&before->entry, &line->entry) == 0)
+                        before->order = SIZE_MAX;
+                before = line;
         }
 }
 
@@ -161,7 +174,39 @@ static void count_lines(const struct lines *lines, struct batch_totals *totals)
                 struct entry entry = seen(line);
                 totals->entries++;
                 totals->counts[entry.verdict]++;
+                totals->inputs += !entry.member;
+                if (!entry.member)
+                        names_add(totals->names, entry.path);
                 totals->contents += verdict_is_of_image((enum verdict)entry.verdict) && !same_as(line);
+        }
+}
+
+/* Members stand behind their archive; those of an archive in it behind that one. */
+static uint64_t members_behind(const struct lines *lines, size_t at)
+{
+        const struct entry *archive = &lines->at[at].entry;
+        uint64_t count = 0;
+
+        for (size_t i = at + 1; i < lines->count; i++) {
+                const struct entry *entry = &lines->at[i].entry;
+                if (!is_kept(&lines->at[i]))
+                        continue;
+                if (strcmp(entry->path, archive->path) != 0 ||
+                    (archive->member && (!entry->inner || strcmp(entry->member, archive->member) != 0)))
+                        break;
+                count += archive->member || !entry->inner;
+        }
+        return count;
+}
+
+static void count_lost(const struct lines *lines, struct batch_totals *totals)
+{
+        for (size_t i = 0; i < lines->count; i++) {
+                const struct entry *entry = &lines->at[i].entry;
+                if (!is_kept(&lines->at[i]) || entry->members == STASIS_NOWHERE)
+                        continue;
+                uint64_t found = members_behind(lines, i);
+                totals->lost_members += found < entry->members ? entry->members - found : 0;
         }
 }
 
@@ -237,13 +282,14 @@ static void finish(struct cli *cli, const char *const *journals, size_t count, c
         struct lines lines = { 0 };
 
         for (size_t i = 0; i < count; i++)
-                read_lines(&lines, journals[i]);
+                read_lines(&lines, journals[i], i);
         if (lines.count)
                 qsort(lines.at, lines.count, sizeof(*lines.at), by_name);
         join_contents(&lines);
         keep_last(&lines);
         name_first(&lines);
         count_lines(&lines, &answer->totals);
+        count_lost(&lines, &answer->totals);
         if (!write_lines(&lines, out->dir, "summary.jsonl", false) ||
             !write_lines(&lines, out->dir, "workers.jsonl", true))
                 answer->error = errno ? errno : EIO;

@@ -49,9 +49,15 @@ void batch_told(struct batch *batch, const struct entry *entry)
                 batch_say_trouble(batch, entry);
 }
 
+/* By content it is another shard's where its name says so, as it has no content that could. */
+static bool is_elsewhere(const struct batch *batch, const struct entry *entry)
+{
+        return batch->shard.by == SHARD_BY_CONTENT && !entry->sha256 && !batch_is_mine(batch, entry);
+}
+
 static void told_odd(struct batch *batch, struct entry *entry, enum verdict verdict, const char *why)
 {
-        entry->verdict = verdict;
+        entry->verdict = is_elsewhere(batch, entry) ? VERDICT_ELSEWHERE : verdict;
         entry_set(&entry->error, why, why ? strlen(why) : 0);
         batch_told(batch, entry);
         entry_free(entry);
@@ -182,6 +188,8 @@ static void end_slot(struct runner *r, struct slot *slot)
 
         drain(batch, slot);
         slot_end(batch, slot);
+        if (is_elsewhere(batch, &slot->entry))
+                slot->entry.verdict = VERDICT_ELSEWHERE;
         if (!batch->stopped && !batch->failed)
                 batch_told(batch, &slot->entry);
         entry_free(&slot->entry);

@@ -96,6 +96,18 @@ bool shard_has_digest(const struct shard *shard, const uint8_t digest[static DIG
         return value % shard->of == shard->number - 1;
 }
 
+void names_add(uint8_t names[static DIGEST_LEN], const char *path)
+{
+        struct digest digest;
+        uint8_t bytes[DIGEST_LEN];
+
+        digest_begin(&digest);
+        digest_add(&digest, path, strlen(path));
+        digest_end(&digest, bytes);
+        for (int i = 0; i < DIGEST_LEN; i++)
+                names[i] ^= bytes[i];
+}
+
 bool shard_has_key(const struct shard *shard, const void *key, size_t len)
 {
         struct digest digest;

@@ -92,6 +92,11 @@ const struct cli_verb cli_verbs[] = {
           "under another name. docs/BATCH.md tells the rest.\n"
           "The exit status is 3 where an image is not complete, or could not be read.",
           0, 1u << CLI_TEXT, 0, SIZE_MAX, cmd_batch },
+        { "merge", VERB_MERGE, "DIR...", "the answers of all shards of a batch as one",
+          "Checks that the folders are those of all shards of one batch, none missing and none unfinished, and that "
+          "each file is in one of them. Writes into the folder of --output what a batch without shards would have "
+          "written.",
+          0, 1u << CLI_TEXT, 0, SIZE_MAX, cmd_merge },
         { 0 },
 };
 

@@ -44,12 +44,13 @@ enum cli_verb_bit {
         VERB_DIFF = 1 << 11,
         VERB_QUERY = 1 << 12,
         VERB_BATCH = 1 << 13,
-        VERB_FOLDERS = VERB_BATCH, /* their answer is a folder */
+        VERB_MERGE = 1 << 14,
+        VERB_FOLDERS = VERB_BATCH | VERB_MERGE, /* their answer is a folder */
         /* they open what the arguments name, which need not be an image */
         VERB_OPENS = VERB_CHECK | VERB_DIFF | VERB_QUERY | VERB_FOLDERS,
         VERB_LISTS = VERB_PROCESSES | VERB_THREADS | VERB_THREAD | VERB_MODULES,
-        VERB_ALL = (1 << 14) - 1,
-        VERB_IMAGES = VERB_ALL & ~VERB_QUERY /* those that may read an image */
+        VERB_ALL = (1 << 15) - 1,
+        VERB_IMAGES = VERB_ALL & ~(VERB_QUERY | VERB_MERGE) /* those that may read an image */
 };
 
 /* A number that may have been given or not. */
@@ -133,6 +134,7 @@ enum cli_exit cmd_check(struct cli *cli);
 enum cli_exit cmd_diff(struct cli *cli);
 enum cli_exit cmd_query(struct cli *cli);
 enum cli_exit cmd_batch(struct cli *cli);
+enum cli_exit cmd_merge(struct cli *cli);
 
 /* The whole command but for main(): returns the exit status. */
 int cli_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);

@@ -2,6 +2,7 @@
 /* stasis batch: from what is asked for to what is told at the end. */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -74,9 +75,16 @@ static void put_settings(const struct batch *batch, bool sharded, struct text *r
 
 /* ---- files */
 
-static bool is_mine_by_name(const struct batch *batch, const char *path)
+bool batch_is_mine(const struct batch *batch, const struct entry *entry)
 {
-        return batch->shard.of == 0 || shard_has_key(&batch->shard, path, strlen(path));
+        struct text key = { 0 };
+
+        if (batch->shard.of == 0)
+                return true;
+        entry_key(entry, false, &key);
+        bool mine = shard_has_key(&batch->shard, text_get(&key), key.len);
+        text_free(&key);
+        return mine;
 }
 
 static void see_odd(void *ctx, const char *path, enum verdict verdict, const char *why)
@@ -84,16 +92,16 @@ static void see_odd(void *ctx, const char *path, enum verdict verdict, const cha
         struct batch *batch = ctx;
         struct entry entry;
 
-        batch->inputs++;
-        digest_add(&batch->input_names, path, strlen(path) + 1);
-        if (!is_mine_by_name(batch, path))
-                return;
         entry_init(&entry);
         entry_set(&entry.path, path, strlen(path));
         entry_set(&entry.error, why, strlen(why));
         entry.verdict = verdict;
-        batch->total++;
-        batch_told(batch, &entry);
+        batch->inputs++;
+        names_add(batch->input_names, path);
+        if (batch_is_mine(batch, &entry)) {
+                batch->total++;
+                batch_told(batch, &entry);
+        }
         entry_free(&entry);
 }
 
@@ -104,10 +112,10 @@ static void keep_mine(struct batch *batch)
         size_t kept = 0;
 
         for (size_t i = 0; i < items->count; i++) {
-                const char *path = items->at[i].path;
+                const struct entry named = { .path = items->at[i].path };
                 batch->inputs++;
-                digest_add(&batch->input_names, path, strlen(path) + 1);
-                if (batch->shard.by == SHARD_BY_CONTENT || is_mine_by_name(batch, path))
+                names_add(batch->input_names, named.path);
+                if (batch->shard.by == SHARD_BY_CONTENT || batch_is_mine(batch, &named))
                         items->at[kept++] = items->at[i];
                 else
                         free(items->at[i].path);
@@ -128,28 +136,25 @@ static void put_totals(struct json *json, const struct batch_totals *totals)
         json_end(json);
 }
 
-/* For merge, and for whoever wants to know whether it is done: not there while it is not. */
-static enum cli_exit write_end(struct batch *batch, const struct batch_totals *totals)
+enum cli_exit batch_write_end(struct cli *cli, const struct batch_out *out, const struct batch_totals *totals)
 {
-        FILE *file = batch_out_file(batch->out.dir, "finished.json");
+        FILE *file = batch_out_file(out->dir, "finished.json");
         struct json json = { .out = file };
-        uint8_t digest[DIGEST_LEN];
         char hex[DIGEST_HEX];
 
-        digest_end(&batch->input_names, digest);
-        digest_hex(digest, hex);
+        digest_hex(totals->names, hex);
         if (file) {
                 json_begin(&json, NULL, '{');
                 json_put_text(&json, "schema", "stasis/batch-end/1");
-                json_put_number(&json, "inputs", batch->inputs);
-                json_put_text(&json, "inputs_sha256", hex);
+                json_put_number(&json, "inputs", totals->inputs);
+                json_put_text(&json, "inputs_xor", hex);
                 put_totals(&json, totals);
                 json_end(&json);
                 json_line(&json);
         }
-        if (file && batch_out_file_end(batch->out.dir, "finished.json", file))
+        if (file && batch_out_file_end(out->dir, "finished.json", file))
                 return CLI_COMPLETE;
-        return cli_fail(batch->cli, "%s: finished.json: %s", batch->out.path, strerror(errno));
+        return cli_fail(cli, "%s: finished.json: %s", out->path, strerror(errno));
 }
 
 void batch_say_totals(struct cli *cli, const char *path, const struct batch_totals *totals)
@@ -185,8 +190,10 @@ static enum cli_exit finish(struct batch *batch)
         const char *const journals[] = { text_get(&journal) };
         enum cli_exit failed = batch_finish(batch->cli, journals, 1, &batch->out, &totals);
         text_free(&journal);
+        totals.inputs = batch->inputs; /* all of them, of which a shard's own entries are a part */
+        memcpy(totals.names, batch->input_names, sizeof(totals.names));
         if (!failed && !batch->stopped)
-                failed = write_end(batch, &totals);
+                failed = batch_write_end(batch->cli, &batch->out, &totals);
         if (failed)
                 return failed;
         if (batch->stopped) {
@@ -219,10 +226,10 @@ enum cli_exit cmd_batch(struct cli *cli)
         struct batch batch = { .cli = cli, .terminal = cli->err == stderr && isatty(STDERR_FILENO) };
         struct text settings = { 0 };
 
+        signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write error like any other */
         enum cli_exit failed = check(&batch);
         if (failed)
                 return failed;
-        digest_begin(&batch.input_names);
         put_settings(&batch, true, &settings);
         failed = batch_out_open(cli, cli->output, text_get(&settings), &batch.out);
         if (!failed)
