@@ -180,13 +180,29 @@ static enum stasis_status unpack(const struct found *found, struct archive_sink 
         return archive_sink_end(sink, found->len, err);
 }
 
+/*
+ * Past a file that is not wanted. libarchive 3.6 loses its place in a 7z file that holds several in one stream where one
+ * is skipped ("Truncated 7-Zip file body"; bsdtar too): there it is read, which is what skipping comes to anyway.
+ */
+static void pass_file(struct archive *a)
+{
+        const void *block;
+        size_t len;
+        la_int64_t at;
+        while (archive_format(a) == ARCHIVE_FORMAT_7ZIP &&
+               archive_read_data_block(a, &block, &len, &at) == ARCHIVE_OK)
+                continue;
+}
+
 /* Past the files before the one of this name; the only one where name is NULL. */
 static enum stasis_status seek_file(const char *name, struct archive *a, struct found *found, unsigned *members,
                                     struct stasis_error *err)
 {
         enum stasis_status status = STASIS_OK;
-        while (status == STASIS_OK && name && strcmp(found->name, name) != 0)
+        while (status == STASIS_OK && name && strcmp(found->name, name) != 0) {
+                pass_file(a);
                 status = next_file(a, found, members, err);
+        }
         if (status == STASIS_ABSENT)
                 return stasis_fail(err, STASIS_ABSENT, "holds no file of the name '%s'", name);
         if (status == STASIS_OK && leads_out(found->name))

@@ -186,6 +186,26 @@ START_TEST(cut)
 }
 END_TEST
 
+/* Every member of an archive whose members are in one stream. */
+START_TEST(one_stream)
+{
+        struct stasis_image *image;
+        struct archive *a = writer("m.7z", ARCHIVE_FORMAT_7ZIP, ARCHIVE_FILTER_NONE, NULL);
+        static uint8_t zeros[6 << 20]; /* next to nothing, packed */
+        for (char name[] = "0.raw"; *name < '3'; ++*name) {
+                add(a, "zeros.raw", zeros, sizeof zeros);
+                add(a, name, memory, LEN);
+        }
+        finish(a);
+        for (char name[] = "m.7z!0.raw"; name[5] < '3'; ++name[5]) {
+                ck_assert_msg(open_it(name, &image) == STASIS_OK, "%s", err.text);
+                is_memory(image);
+                stasis_image_close(image);
+        }
+        ck_assert_int_eq(open_it("m.7z!5.raw", &image), STASIS_ABSENT);
+}
+END_TEST
+
 START_TEST(which_member)
 {
         struct stasis_image *image;
@@ -429,6 +449,7 @@ static Suite *suite(void)
         tcase_set_timeout(t, 60);
         tcase_add_loop_test(t, each_wrapping, 0, count);
         tcase_add_loop_test(t, cut, 0, count);
+        tcase_add_test(t, one_stream);
         tcase_add_test(t, which_member);
         tcase_add_test(t, nested);
 #ifdef HAVE_LZMA
