@@ -111,6 +111,9 @@ START_TEST(refused)
                 "DELETE FROM threads",
                 "DROP TABLE threads",
                 "UPDATE images SET path = 'x'",
+                "UPDATE sqlite_master SET sql = 'x'",
+                "UPDATE sqlite_schema SET sql = 'x'",
+                "DELETE FROM sqlite_master",
                 "CREATE TABLE x (y)",
                 "CREATE TEMP TABLE x (y)",
                 "INSERT INTO paths VALUES (1, 'x')",
@@ -136,6 +139,8 @@ START_TEST(refused)
         expect("@ - -f json", "SELECT 1 AS a, 2 AS a", 1, "", "two columns are named 'a'");
         expect("@ - -f jsonl", "SELECT 1 AS a, 2 AS a", 1, "", "two columns are named 'a'");
         expect("@ -", "SELECT 1 AS a, 2 AS a", 0, "a  a\n1  2\n\n1 row\n", "");
+        expect("@ -", "SELECT value AS v FROM json_each('[7]')", 0, "v\n7\n\n1 row\n", "");
+        expect("@ -", "SELECT name FROM pragma_table_info('paths')", 0, "name\nimage_id\npath\n\n2 rows\n", "");
         expect("@ -", "PRAGMA user_version", 0, "user_version\n           1\n\n1 row\n", "");
         expect("@ nothing", NULL, 1, "", "no question 'nothing'");
         expect("@ in", NULL, 1, "", "in needs a value: FUNCTION");
