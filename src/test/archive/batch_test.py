@@ -183,7 +183,7 @@ def check_killed(stasis, home, out, seconds, seed):
     dice, moments = random.Random(seed), []
     for _ in range(KILLS):
         batch = start(stasis, home, out)
-        time.sleep(seconds / KILLS * dice.uniform(0.2, 1.4))
+        time.sleep(seconds / KILLS * dice.uniform(0.2, 2.5))
         os.killpg(batch.pid, signal.SIGKILL)
         batch.communicate()
         try:
