@@ -208,7 +208,7 @@ def check_crash(stasis, home, out):
         worker = int(children[0]) if children else None
     if worker:
         try:
-            os.kill(worker, signal.SIGSEGV)
+            os.kill(worker, signal.SIGKILL)  # a sanitizer would see SIGSEGV first
         except ProcessLookupError:
             pass
     batch.communicate()
