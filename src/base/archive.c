@@ -181,16 +181,15 @@ static enum stasis_status unpack(const struct found *found, struct archive_sink 
 }
 
 /*
- * Past a file that is not wanted. libarchive 3.6 loses its place in a 7z file that holds several in one stream where one
- * is skipped ("Truncated 7-Zip file body"; bsdtar too): there it is read, which is what skipping comes to anyway.
+ * Past a file that is not wanted. libarchive 3.6 loses its place in a 7z file that holds several in one stream where
+ * one is skipped ("Truncated 7-Zip file body"; bsdtar too): there it is read, which is what skipping comes to anyway.
  */
 static void pass_file(struct archive *a)
 {
         const void *block;
         size_t len;
         la_int64_t at;
-        while (archive_format(a) == ARCHIVE_FORMAT_7ZIP &&
-               archive_read_data_block(a, &block, &len, &at) == ARCHIVE_OK)
+        while (archive_format(a) == ARCHIVE_FORMAT_7ZIP && archive_read_data_block(a, &block, &len, &at) == ARCHIVE_OK)
                 continue;
 }
 

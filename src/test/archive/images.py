@@ -228,7 +228,10 @@ class Archive:
             self.pack(path, *ARCHIVES[outer], parts)
             self.members(path, [(f"0.{inner}", first, self.told("windows64.raw")),
                                 (f"1.{inner}", second, self.told("windows32.raw"))])
-        three = zip_of([("deep.zip", zip_of([("deeper.zip", zip_of([("memory.raw", self.variant("windows32.raw"))]))]))])
+        three = [("memory.raw", self.variant("windows32.raw"))]
+        for name in ("deeper.zip", "deep.zip"):
+            three = [(name, zip_of(three))]
+        three = zip_of(three)
         self.write("nested/three.zip", three)
         self.know("nested/three.zip", "unreadable")  # nested more deeply than is gone into
 

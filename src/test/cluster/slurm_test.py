@@ -5,7 +5,8 @@
     slurm_test.py STASIS WRITE_IMAGES PACK ROOT FOLDER
 
 Debian's slurmctld and slurmd run on the loopback with a configuration of their own, as whoever runs this; nothing of
-them is left. What four shards make together must be what one batch makes, byte by byte. Skipped where there is no Slurm.
+them is left. What four shards make together must be what one batch makes, byte by byte. Skipped where there is no
+Slurm.
 """
 import ctypes
 import glob
