@@ -184,7 +184,7 @@ END_TEST
 
 START_TEST(files)
 {
-        expect_all("query", 1, "", "no image is given");
+        expect_all("query", 1, "", "no file or folder is given");
         expect_all("query /nowhere/at/all", 2, "", "No such file");
         sqlite3 *raw = NULL;
         sqlite3_open(path, &raw);
