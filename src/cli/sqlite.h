@@ -26,7 +26,7 @@ struct sqlite_db;
 struct sqlite_facts {
         const char *sha256;  /* of the image's content: the key */
         const char *path;    /* where it was found */
-        const char *verdict; /* in one word */
+        const char *verdict; /* how it ended, in a word */
         const char *error;
         int exit_status;
 };

@@ -24,7 +24,7 @@ static const struct sql_column images[] = {
         { "image_id", "INTEGER PRIMARY KEY", SQL_IMAGE, NULL, "of this file alone: sha256 is what lasts" },
         MEMBER("sha256", "TEXT NOT NULL UNIQUE", "found.sha256", "of the image's content, unpacked"),
         MEMBER("path", "TEXT", "found.path", "where it was found first; all places are in `paths`"),
-        MEMBER("verdict", "TEXT", "found.verdict", "how it ended, in a word, as in summary.jsonl"),
+        MEMBER("verdict", "TEXT", "found.verdict", "how it ended: `status` in summary.jsonl"),
         MEMBER("exit_status", "INTEGER", "found.exit_status", "0 complete, 3 partial, 2 not understood"),
         MEMBER("error", "TEXT", "found.error|analysis.error|error",
                "why it was not understood, or how its worker ended"),
