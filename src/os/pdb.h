@@ -35,10 +35,10 @@ const struct stasis_pdb_id *pdb_id(const struct pdb *pdb);
 struct pdb_symbol {
         const char *name; /* as the linker knows it: "_KeWaitForSingleObject@20" on x86 */
         uint32_t rva;
-        uint32_t flags; /* PDB_CODE ... */
+        uint32_t flags; /* PDB_CODE ...; PDB_PRIVATE: no public one, its name is the source's */
 };
-enum { PDB_CODE = 1, PDB_FUNCTION = 2, PDB_MANAGED = 4 };
-/* Public symbol number i by address, of one address by name; NULL past the last. */
+enum { PDB_CODE = 1, PDB_FUNCTION = 2, PDB_MANAGED = 4, PDB_PRIVATE = 0x100 };
+/* Symbol number i by address, of one address by name; NULL past the last. */
 const struct pdb_symbol *pdb_symbol_at(const struct pdb *pdb, size_t i);
 /* The nearest one at or below rva (of several at one address the first); NULL where there is none. */
 const struct pdb_symbol *pdb_symbol_below(const struct pdb *pdb, uint64_t rva);

@@ -2,7 +2,8 @@
 /*
  * A PDB inside. pdb_msf.c: streams out of blocks; pdb_open.c: identity and the directory of the rest (DBI);
  * pdb_types.c: records of types by number and by name; pdb_layout.c: they answer as a layout; pdb_symbols.c: publics;
- * pdb_frames.c: frame data.
+ * pdb_procs.c: functions that only their modules know; pdb_old.c: records of older compilers; pdb_hash.c: the hash of
+ * a name; pdb_frames.c: frame data.
  */
 #ifndef STASIS_OS_PDB_INTERNAL_H
 #define STASIS_OS_PDB_INTERNAL_H
@@ -38,13 +39,15 @@ void msf_close(struct msf *msf);
 /* what: "TPI"; for messages. A stream that was deleted is empty. */
 enum stasis_status msf_stream(struct msf *msf, uint32_t index, const char *what, struct msf_stream *ret_stream,
                               struct stasis_error *err) STASIS_MUST_CHECK;
+void msf_release(struct msf *msf, struct msf_stream *stream); /* as if it had never been read */
 /* "NAME: stream 2 (TPI): " and the rest; STASIS_CORRUPT. */
 enum stasis_status msf_damage(const struct msf *msf, uint32_t index, const char *what, struct stasis_error *err,
                               const char *fmt, ...) STASIS_PRINTF(5, 6);
 
 /* ---- the file */
 
-enum { PDB_STREAM_INFO = 1, PDB_STREAM_TPI = 2, PDB_STREAM_DBI = 3 };
+enum { PDB_STREAM_INFO = 1, PDB_STREAM_TPI = 2, PDB_STREAM_DBI = 3, PDB_STREAM_IPI = 4 };
+enum { PDB_DBI_LEN = 64 /* before its parts, of which that of the modules is the first */ };
 
 /* Streams that the DBI stream's last part names, in its order. */
 enum pdb_debug {
@@ -60,6 +63,7 @@ struct pdb_dbi {
         bool there;
         uint32_t age;
         uint16_t machine;
+        uint32_t modules_len; /* 0 in forms whose modules are described in another way */
         uint16_t globals, publics, records;
         uint16_t debug[PDB_DEBUG_COUNT]; /* MSF_NO_STREAM: none */
 };
@@ -76,6 +80,12 @@ struct pdb_name { /* of a structure, union or enumeration that is defined */
 
 struct pdb_section {
         uint32_t rva, len;
+};
+
+struct pdb_proc { /* a function as its module names it */
+        const char *name;
+        uint32_t at;
+        uint16_t section;
 };
 
 struct pdb {
@@ -95,6 +105,8 @@ struct pdb {
         struct msf_stream records;
         struct pdb_symbol *symbol; /* by address, then name */
         size_t symbol_count;
+        struct pdb_proc *proc;
+        size_t proc_count, proc_capacity;
         struct pdb_name *by_name; /* type: index into symbol; sorted by name */
 
         struct msf_stream fpo, new_fpo, strings;
@@ -111,7 +123,7 @@ enum stasis_status pdb_types_read(struct pdb *pdb, struct stasis_error *err) STA
 bool pdb_type(const struct pdb *pdb, uint32_t type, struct pdb_record *ret_record);
 
 struct pdb_udt {
-        bool forward, is_enum;
+        bool forward, scoped, is_enum;
         uint32_t fields; /* its LF_FIELDLIST; 0: none */
         uint32_t base;   /* of an enumeration: what it is stored in */
         uint64_t size;
@@ -125,6 +137,30 @@ bool pdb_defined(const struct pdb *pdb, const char *name, size_t len, uint32_t *
 bool pdb_numeric(struct stasis_cursor *c, uint64_t *ret_value);
 /* A terminated text inside the cursor; NULL where it does not end there. */
 const char *pdb_text(struct stasis_cursor *c);
+
+/* Up to the name, of what has the kind of a newer compiler; false where that has none. */
+bool pdb_udt_head(uint16_t kind, struct stasis_cursor *c);
+
+/* An entry of a field list, as far as we want it. */
+struct pdb_field {
+        uint16_t kind;
+        uint32_t type;
+        uint64_t value; /* of a member its place, of an enumerate its value */
+        const char *name;
+};
+/* Up to its name; false: it has none, or is broken (the cursor tells). */
+bool pdb_field_head(struct stasis_cursor *c, struct pdb_field *f);
+
+/* pdb_old.c: the types in [at, end) of their stream become what newer compilers write. */
+enum stasis_status pdb_old_types(struct pdb *pdb, uint32_t at, uint32_t end,
+                                 struct stasis_error *err) STASIS_MUST_CHECK;
+/* pdb_hash.c: false where the name has letters that are not judged. */
+bool pdb_hash_name(const char *name, uint32_t *ret_hash);
+
+/* pdb_procs.c: into pdb->proc */
+enum stasis_status pdb_procs_read(struct pdb *pdb, struct stasis_error *err) STASIS_MUST_CHECK;
+/* A text that begins with its length; NULL where it is cut off. */
+const char *pdb_counted_text(struct stasis_bytes at, size_t *ret_len);
 
 /* pdb_layout.c */
 extern const struct layout_backend layout_pdb;

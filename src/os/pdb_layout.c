@@ -177,41 +177,29 @@ static bool member_type(const struct pdb *pdb, uint32_t type, struct stasis_memb
 
 /* ---- field lists */
 
-/* One entry of a field list, as far as we want it; what we do not is skipped. */
-struct field {
-        uint16_t kind;
-        uint32_t type;
-        uint64_t value; /* of a member its place, of an enumerate its value */
-        const char *name;
-};
-
-/* cvinfo.h: lfMember, lfSubRecord and so on; each entry is filled up to 4 bytes with LF_PAD1 ... (0xf1 ...). */
-static bool field_next(struct stasis_cursor *c, struct field *f)
+/* cvinfo.h: lfMember, lfSubRecord and so on. */
+bool pdb_field_head(struct stasis_cursor *c, struct pdb_field *f)
 {
         uint64_t skipped, attributes;
 
-        while (c->left.len && c->left.at[0] >= 0xf0)
-                (void)cursor_take(c, 1);
-        if (!c->left.len)
-                return false;
-        *f = (struct field){ .kind = (uint16_t)cursor_le(c, 2) };
+        *f = (struct pdb_field){ .kind = (uint16_t)cursor_le(c, 2) };
         attributes = cursor_le(c, 2);
-        if (f->kind == LF_ENUMERATE) {
-                (void)pdb_numeric(c, &f->value);
-                f->name = pdb_text(c);
-                return !c->bad;
-        }
+        if (f->kind == LF_ENUMERATE)
+                return pdb_numeric(c, &f->value);
         f->type = (uint32_t)cursor_le(c, 4);
         switch (f->kind) {
         case LF_MEMBER: (void)pdb_numeric(c, &f->value); break;
         case LF_BCLASS:
-        case LF_BINTERFACE: return pdb_numeric(c, &f->value);
+        case LF_BINTERFACE: (void)pdb_numeric(c, &f->value); return false;
         case LF_VBCLASS:
-        case LF_IVBCLASS: (void)cursor_take(c, 4); return pdb_numeric(c, &f->value) && pdb_numeric(c, &skipped);
-        case LF_VFUNCOFF: return cursor_take(c, 4) != NULL;
+        case LF_IVBCLASS:
+                (void)cursor_take(c, 4);
+                (void)(pdb_numeric(c, &f->value) && pdb_numeric(c, &skipped));
+                return false;
+        case LF_VFUNCOFF: (void)cursor_take(c, 4); return false;
         case LF_INDEX:
         case LF_VFUNCTAB:
-        case LF_FRIENDCLS: return !c->bad;
+        case LF_FRIENDCLS: return false;
         case LF_ONEMETHOD: /* one that introduces a virtual function has its place in the table */
                 if ((attributes >> 2 & 7) == 4 || (attributes >> 2 & 7) == 6)
                         (void)cursor_take(c, 4);
@@ -222,14 +210,25 @@ static bool field_next(struct stasis_cursor *c, struct field *f)
         case LF_NESTTYPEEX:
         case LF_MEMBERMODIFY:
         case LF_FRIENDFCN: break;
-        default: c->bad = true; return false;
+        default: c->bad = true; break;
         }
-        f->name = pdb_text(c);
+        return !c->bad;
+}
+
+/* Each entry is filled up to 4 bytes with LF_PAD1 ... (0xf1 ...). */
+static bool field_next(struct stasis_cursor *c, struct pdb_field *f)
+{
+        while (c->left.len && c->left.at[0] >= 0xf0)
+                (void)cursor_take(c, 1);
+        if (!c->left.len)
+                return false;
+        if (pdb_field_head(c, f))
+                f->name = pdb_text(c);
         return !c->bad;
 }
 
 /* The next entry from *at on in list *type; goes on in the list that this one names. */
-static bool field_at(const struct pdb *pdb, uint64_t *type, uint64_t *at, struct field *ret_field)
+static bool field_at(const struct pdb *pdb, uint64_t *type, uint64_t *at, struct pdb_field *ret_field)
 {
         struct pdb_record record;
 
@@ -274,7 +273,7 @@ static void enter_unnamed(struct layout_walk *walk, uint32_t type, uint64_t base
                 (void)level_enter(walk, udt.fields, base);
 }
 
-static bool field_take(struct layout_walk *walk, const struct field *f, uint32_t base)
+static bool field_take(struct layout_walk *walk, const struct pdb_field *f, uint32_t base)
 {
         uint32_t type = 0;
 
@@ -294,7 +293,7 @@ static bool field_take(struct layout_walk *walk, const struct field *f, uint32_t
 static bool next(struct layout_walk *walk)
 {
         const struct pdb *pdb = pdb_of(walk->view.layout);
-        struct field f;
+        struct pdb_field f;
 
         if (walk->steps == 0)
                 (void)level_enter(walk, (uint32_t)walk->view.id, 0);
@@ -339,7 +338,7 @@ static size_t enumeration(const struct stasis_layout *layout, const char *name, 
         const struct pdb *pdb = pdb_of(layout);
         struct pdb_record record;
         struct pdb_udt udt;
-        struct field f;
+        struct pdb_field f;
         uint32_t type;
         size_t count = 0;
 

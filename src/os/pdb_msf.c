@@ -166,6 +166,13 @@ void msf_close(struct msf *msf)
         msf->first = NULL;
 }
 
+void msf_release(struct msf *msf, struct msf_stream *stream)
+{
+        msf->budget += stream->bytes.len;
+        free(stream->copy);
+        *stream = (struct msf_stream){ { NULL, 0 }, NULL };
+}
+
 /* ---- one stream */
 
 static bool in_a_row(const struct msf *msf, uint32_t index, uint32_t count)

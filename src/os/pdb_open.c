@@ -11,7 +11,6 @@ enum { INFO_LEN = 28, INFO_VC70 = 20000404 /* the first with a GUID */, NAMED_MA
 
 /* NewDBIHdr (dbi.h; LLVM DbiStreamHeader): -1, version, age, then places below; 64 bytes. */
 enum {
-        DBI_LEN = 64,
         DBI_AGE = 8,
         DBI_GLOBALS = 12,
         DBI_PUBLICS = 16,
@@ -20,7 +19,8 @@ enum {
         DBI_DEBUG_LEN = 48,
         DBI_EDIT_LEN = 52, /* edit and continue, which stands before the list of debug streams */
         DBI_MACHINE = 58,
-        DBI_V50 = 19960307
+        DBI_V50 = 19960307,
+        DBI_V60 = 19970606 /* its modules have a form that later ones kept */
 };
 
 static bool bits_skip(struct stasis_cursor *c)
@@ -96,9 +96,9 @@ static bool debug_streams(struct stasis_bytes dbi, uint64_t at, struct pdb_dbi *
 static enum stasis_status dbi_header(const struct msf *msf, struct stasis_bytes dbi, struct pdb_dbi *ret_dbi,
                                      struct stasis_error *err)
 {
-        uint64_t at = DBI_LEN;
+        uint64_t at = PDB_DBI_LEN;
 
-        if (dbi.len < DBI_LEN)
+        if (dbi.len < PDB_DBI_LEN)
                 return msf_damage(msf, PDB_STREAM_DBI, "DBI", err, "%zu bytes are too few", dbi.len);
         if (load_le32(dbi.at) != UINT32_MAX || load_le32(dbi.at + 4) < DBI_V50)
                 return stasis_fail(err, STASIS_UNSUPPORTED, "%s: its DBI stream has the form of before Visual C++ 5",
@@ -109,6 +109,8 @@ static enum stasis_status dbi_header(const struct msf *msf, struct stasis_bytes 
                                      .globals = load_le16(dbi.at + DBI_GLOBALS),
                                      .publics = load_le16(dbi.at + DBI_PUBLICS),
                                      .records = load_le16(dbi.at + DBI_RECORDS) };
+        if (load_le32(dbi.at + 4) >= DBI_V60)
+                ret_dbi->modules_len = load_le32(dbi.at + DBI_PARTS);
         for (unsigned i = 0; i < 5; i++)
                 at += load_le32(dbi.at + DBI_PARTS + 4 * i);
         at += load_le32(dbi.at + DBI_EDIT_LEN);
@@ -126,7 +128,7 @@ enum stasis_status pdb_read_dbi(struct msf *msf, struct pdb_dbi *ret_dbi, struct
                 return status;
         if (stream.bytes.len) /* types alone, of a compiler: empty */
                 status = dbi_header(msf, stream.bytes, ret_dbi, err);
-        free(stream.copy);
+        msf_release(msf, &stream);
         return status;
 }
 
@@ -169,6 +171,7 @@ static void layout_close(struct stasis_layout *layout)
         free(pdb->name);
         free(pdb->symbol);
         free(pdb->by_name);
+        free(pdb->proc);
         free(pdb->types.copy);
         free(pdb->records.copy);
         free(pdb->fpo.copy);
@@ -192,6 +195,8 @@ static enum stasis_status read_all(struct pdb *pdb, struct stasis_error *err)
         pdb->layout.pointer_size = pdb->dbi.machine == 0x14c ? 4 : 8;
         if (status == STASIS_OK)
                 status = pdb_types_read(pdb, err);
+        if (status == STASIS_OK)
+                status = pdb_procs_read(pdb, err);
         if (status == STASIS_OK)
                 status = pdb_symbols_read(pdb, err);
         return status == STASIS_OK ? pdb_frames_read(pdb, err) : status;

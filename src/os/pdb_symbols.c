@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Public symbols. All records are in one stream; a public one (cvinfo.h, PUBSYM32) has a section and a place in it,
- * which the section headers make an RVA. Where the image was rearranged after linking (OMAP), those are of the image
- * before, and a map leads on (pdb.h, OMAP_DATA).
+ * Symbols: public ones, and the functions that only their modules know (pdb_procs.c). All records are in one stream; a
+ * public one (cvinfo.h, PUBSYM32) has a section and a place in it, which the section headers make an RVA. Where the
+ * image was rearranged after linking (OMAP), those are of the image before, and a map leads on (pdb.h, OMAP_DATA).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@ enum {
         HASH_HEAD_LEN = 16,    /* GSIHashHdr: -1, version, bytes of entries, bytes of buckets */
         HASH_ENTRY_LEN = 8,    /* HRFile: place in the records plus 1, references */
         HASH_VERSION = 0xeffe0000 + 19990810,
-        OLD_BUCKETS = 4096 + 1 /* IPHR_HASH: without a header the buckets are a table of fixed length at the end */
+        BUCKETS = 4096,           /* IPHR_HASH */
+        OLD_BUCKETS = BUCKETS + 1 /* without a header the buckets are a table of fixed length at the end */
 };
 
 /* Section headers and what rearranges them. */
@@ -104,18 +105,24 @@ struct public
         uint32_t flags, at;
         uint16_t section;
         const char *name;
+        size_t name_len; /* of a name that begins with its length, and does not end with a zero; else 0 */
 };
 
 static bool is_public(struct stasis_bytes record, struct public *ret_public)
 {
         struct stasis_cursor c = { .left = record };
 
-        if (cursor_le(&c, 2) != S_PUB32)
+        uint64_t kind = cursor_le(&c, 2);
+        if (kind != S_PUB32 && kind != S_PUB32_ST && kind != S_PUB32_16T)
                 return false;
-        ret_public->flags = (uint32_t)cursor_le(&c, 4);
+        *ret_public = (struct public){ 0 };
+        uint32_t flags = kind == S_PUB32_16T ? 0 : (uint32_t)cursor_le(&c, 4);
+        ret_public->flags = kind == S_PUB32 ? flags : 0; /* a type, in older ones */
         ret_public->at = (uint32_t)cursor_le(&c, 4);
         ret_public->section = (uint16_t)cursor_le(&c, 2);
-        ret_public->name = pdb_text(&c);
+        if (kind == S_PUB32_16T)
+                (void)cursor_le(&c, 2);
+        ret_public->name = kind == S_PUB32 ? pdb_text(&c) : pdb_counted_text(c.left, &ret_public->name_len);
         return true; /* name is NULL where the record is cut off */
 }
 
@@ -171,11 +178,28 @@ static enum stasis_status take_publics(struct pdb *pdb, const struct places *p, 
                         return status;
                 if (!is_public(record, &public) || !public.name || !rva_of(p, public.section, public.at, &symbol->rva))
                         continue;
-                symbol->name = public.name;
+                symbol->name =
+                        public.name_len ? stasis_arena_strndup(&pdb->arena, public.name, public.name_len) : public.name;
+                if (!symbol->name)
+                        return stasis_fail(err, STASIS_NOMEM, "%s: no memory", pdb->layout.name);
                 symbol->flags = public.flags;
                 pdb->symbol_count++;
         }
         return STASIS_OK;
+}
+
+/* What has a public symbol too is dropped where they are sorted. */
+static void take_procs(struct pdb *pdb, const struct places *p)
+{
+        for (size_t i = 0; i < pdb->proc_count; i++) {
+                const struct pdb_proc *proc = &pdb->proc[i];
+                struct pdb_symbol *symbol = &pdb->symbol[pdb->symbol_count];
+                if (!rva_of(p, proc->section, proc->at, &symbol->rva))
+                        continue;
+                symbol->name = proc->name;
+                symbol->flags = PDB_CODE | PDB_FUNCTION | PDB_PRIVATE;
+                pdb->symbol_count++;
+        }
 }
 
 /* ---- the tables that find a record by its name and by its address: they must be of these records */
@@ -183,6 +207,41 @@ static enum stasis_status take_publics(struct pdb *pdb, const struct places *p, 
 static bool is_start(const struct pdb *pdb, const uint8_t *starts, uint32_t at)
 {
         return at < pdb->records.bytes.len && at % 4 == 0 && starts[at / 32] >> (at / 4 % 8) & 1;
+}
+
+/* The bucket that the name of a public symbol comes to; false: of what has none, or is not judged. */
+static bool bucket_of(const struct pdb *pdb, uint32_t at, uint32_t *ret_bucket)
+{
+        struct public public;
+        uint32_t hash;
+        const uint8_t *record = pdb->records.bytes.at + at;
+
+        if (!is_public((struct stasis_bytes){ record + 2, load_le16(record) }, &public) || !public.name ||
+            public.name_len || !pdb_hash_name(public.name, &hash))
+                return false;
+        *ret_bucket = hash % BUCKETS;
+        return true;
+}
+
+/* Entries stand in the order of their buckets. */
+static enum stasis_status check_entries(const struct pdb *pdb, uint32_t index, const char *what,
+                                        struct stasis_bytes entries, const uint8_t *starts, struct stasis_error *err)
+{
+        uint32_t bucket, last = 0;
+
+        for (size_t i = 0; i < entries.len; i += HASH_ENTRY_LEN) {
+                uint32_t at = load_le32(entries.at + i) - 1;
+                if (!is_start(pdb, starts, at))
+                        return msf_damage(&pdb->msf, index, what, err, "entry %zu of its hash names no record",
+                                          i / HASH_ENTRY_LEN);
+                if (!bucket_of(pdb, at, &bucket))
+                        continue;
+                if (bucket < last)
+                        return msf_damage(&pdb->msf, index, what, err,
+                                          "entry %zu of its hash is not in the bucket of its name", i / HASH_ENTRY_LEN);
+                last = bucket;
+        }
+        return STASIS_OK;
 }
 
 static enum stasis_status check_hash(const struct pdb *pdb, uint32_t index, const char *what, struct stasis_bytes hash,
@@ -204,11 +263,7 @@ static enum stasis_status check_hash(const struct pdb *pdb, uint32_t index, cons
         struct stasis_bytes entries = bytes_slice(hash, at, len);
         if (!entries.at || len % HASH_ENTRY_LEN)
                 return msf_damage(&pdb->msf, index, what, err, "its hash has no room for its entries");
-        for (uint64_t i = 0; i < len; i += HASH_ENTRY_LEN)
-                if (!is_start(pdb, starts, load_le32(entries.at + i) - 1))
-                        return msf_damage(&pdb->msf, index, what, err, "entry %llu of its hash names no record",
-                                          (unsigned long long)(i / HASH_ENTRY_LEN));
-        return STASIS_OK;
+        return check_entries(pdb, index, what, entries, starts, err);
 }
 
 static enum stasis_status check_globals(struct pdb *pdb, const uint8_t *starts, struct stasis_error *err)
@@ -261,6 +316,8 @@ static int by_address(const void *a, const void *b)
 
         if (x->rva != y->rva)
                 return x->rva < y->rva ? -1 : 1;
+        if ((x->flags ^ y->flags) & PDB_PRIVATE)
+                return x->flags & PDB_PRIVATE ? 1 : -1;
         return strcmp(x->name, y->name);
 }
 
@@ -274,7 +331,7 @@ static int by_name(const void *a, const void *b)
 
 static enum stasis_status sort_all(struct pdb *pdb, struct stasis_error *err)
 {
-        size_t count = pdb->symbol_count;
+        size_t count = pdb->symbol_count, kept = 0;
 
         pdb->by_name = calloc(count + 1, sizeof *pdb->by_name);
         if (!pdb->by_name)
@@ -282,6 +339,10 @@ static enum stasis_status sort_all(struct pdb *pdb, struct stasis_error *err)
         if (!count)
                 return STASIS_OK;
         qsort(pdb->symbol, count, sizeof *pdb->symbol, by_address);
+        for (size_t i = 0; i < count; i++) /* one that is public too has a name already */
+                if (!(pdb->symbol[i].flags & PDB_PRIVATE) || !kept || pdb->symbol[kept - 1].rva != pdb->symbol[i].rva)
+                        pdb->symbol[kept++] = pdb->symbol[i];
+        pdb->symbol_count = count = kept;
         for (size_t i = 0; i < count; i++)
                 pdb->by_name[i] = (struct pdb_name){ pdb->symbol[i].name, (uint32_t)i };
         qsort(pdb->by_name, count, sizeof *pdb->by_name, by_name);
@@ -303,10 +364,12 @@ static enum stasis_status read_publics(struct pdb *pdb, uint8_t *starts, struct 
         if (status == STASIS_OK)
                 status = check_omap(pdb, &p, err);
         if (status == STASIS_OK) {
-                pdb->symbol = calloc(count + 1, sizeof *pdb->symbol);
+                pdb->symbol = calloc(count + pdb->proc_count + 1, sizeof *pdb->symbol);
                 status = pdb->symbol ? take_publics(pdb, &p, count, err)
                                      : stasis_fail(err, STASIS_NOMEM, "%s: no memory", pdb->layout.name);
         }
+        if (status == STASIS_OK)
+                take_procs(pdb, &p);
         close_places(&p);
         return status == STASIS_OK ? sort_all(pdb, err) : status;
 }

@@ -194,8 +194,301 @@ START_TEST(older_hashes)
 {
         pdb_set(&b, 2, 24, 4, 2);
         pdb_set(&b, 2, 36, 4, 2 * 14);
+        for (unsigned i = 0; i < 14; i++)
+                memmove(b.stream[12].at + (size_t)2 * i, b.stream[12].at + (size_t)4 * i, 2);
         b.stream[7].len = 0;
         open_good();
+        pdb_close(pdb);
+        pdb = NULL;
+        b.stream[12].at[2 * 13]++; /* of _THING */
+        expect_broken("the name of type 0x100d belongs in another bucket");
+}
+END_TEST
+
+/* Tables that find other records than those that are there. */
+START_TEST(hashes_of_others)
+{
+        b.stream[12].at[4 * 3] ^= 1; /* of _LIST_ENTRY */
+        expect_broken("stream 12 (hashes of TPI): the name of type 0x1003 belongs in another bucket");
+        pdb_build_kernel(&b);
+        b.stream[12].at[4 * 2]++; /* a list of members is hashed by its bytes, which are not judged */
+        open_good();
+        pdb_close(pdb);
+        pdb = NULL;
+        pdb_build_kernel(&b);
+        uint8_t entry[8];
+        size_t first = 28 + 16;
+        memcpy(entry, b.stream[6].at + first, 8);
+        memmove(b.stream[6].at + first, b.stream[6].at + first + 8, 24);
+        memcpy(b.stream[6].at + first + 24, entry, 8);
+        expect_broken("stream 6 (publics): entry 3 of its hash is not in the bucket of its name");
+}
+END_TEST
+
+/* ---- functions that only their modules know */
+
+static size_t begin_record(unsigned stream, unsigned kind)
+{
+        size_t at = b.stream[stream].len;
+        pdb_put(&b, stream, 2, 0);
+        pdb_put(&b, stream, 2, kind);
+        return at;
+}
+
+static void end_record(unsigned stream, size_t at)
+{
+        while (b.stream[stream].len % 4)
+                pdb_put(&b, stream, 1, 0);
+        pdb_set(&b, stream, at, 2, b.stream[stream].len - at - 2);
+}
+
+static void put_counted(unsigned stream, const char *text)
+{
+        pdb_put(&b, stream, 1, strlen(text));
+        for (size_t i = 0; text[i]; i++)
+                pdb_put(&b, stream, 1, (uint8_t)text[i]);
+}
+
+static void put_proc(unsigned kind, unsigned place, const char *name)
+{
+        size_t at = begin_record(13, kind);
+        bool small = kind == 0x204 || kind == 0x205;
+        for (unsigned i = 0; i < (small ? 6 : 7); i++)
+                pdb_put(&b, 13, 4, 0x1111);
+        pdb_put(&b, 13, 4, place);
+        pdb_put(&b, 13, 2, 1);
+        if (small)
+                pdb_put(&b, 13, 2, 0x2222);
+        pdb_put(&b, 13, 1, 0);
+        if (kind < 0x1100)
+                put_counted(13, name);
+        else
+                pdb_put_text(&b, 13, name);
+        end_record(13, at);
+}
+
+/* The list of modules in front of the other parts of DBI: one without symbols, and one with those of stream 13. */
+static void put_modules(void)
+{
+        uint8_t rest[64];
+        size_t len = b.stream[3].len - 64;
+        memcpy(rest, b.stream[3].at + 64, len);
+        b.stream[3].len = 64;
+        for (unsigned i = 0; i < 2; i++) {
+                for (unsigned k = 0; k < 32; k++)
+                        pdb_put(&b, 3, 1, 0);
+                pdb_put(&b, 3, 2, 0);
+                pdb_put(&b, 3, 2, i ? 13 : 0xffff);
+                pdb_put(&b, 3, 4, i ? b.stream[13].len : 0);
+                for (unsigned k = 0; k < 24; k++)
+                        pdb_put(&b, 3, 1, 0);
+                pdb_put_text(&b, 3, "one.obj");
+                pdb_put_text(&b, 3, i ? "library.lib" : "");
+                while (b.stream[3].len % 4)
+                        pdb_put(&b, 3, 1, 0);
+        }
+        pdb_set(&b, 3, 24, 4, b.stream[3].len - 64);
+        for (size_t i = 0; i < len; i++)
+                pdb_put(&b, 3, 1, rest[i]);
+}
+
+static void put_procs(void)
+{
+        pdb_put(&b, 13, 4, 4);
+        put_proc(0x110f, 0x80, "hidden");
+        put_proc(0x1110, 0x10, "Alpha"); /* it is public, too */
+        put_proc(0x1147, 0x90, "_of_c");
+        put_proc(0x100a, 0xa0, "counted");
+        put_proc(0x205, 0xb0, "small");
+        end_record(13, begin_record(13, 6)); /* S_END */
+        put_modules();
+}
+
+START_TEST(private_functions)
+{
+        static const char *const names[] = {
+                "_Alpha@8", "@Beta@4", "hidden", "_of_c", "counted", "small", "_Variable"
+        };
+        uint32_t rva;
+
+        put_procs();
+        open_good();
+        for (unsigned i = 0; i < 7; i++) {
+                ck_assert_str_eq(pdb_symbol_at(pdb, i)->name, names[i]);
+                ck_assert_int_eq(pdb_symbol_at(pdb, i)->flags & PDB_PRIVATE ? 1 : 0, i >= 2 && i < 6);
+        }
+        ck_assert_ptr_null(pdb_symbol_at(pdb, 7));
+        ck_assert_str_eq(pdb_symbol_below(pdb, 0x1088)->name, "hidden");
+        ck_assert(pdb_symbol_rva(pdb, "counted", &rva) && rva == 0x10a0);
+        ck_assert(pdb_symbol_rva(pdb, "Alpha", &rva) && rva == 0x1010);
+}
+END_TEST
+
+START_TEST(broken_modules)
+{
+        static const struct {
+                unsigned stream;
+                size_t at, size;
+                uint64_t value;
+                const char *says;
+        } wrong[] = {
+                { 13, 0, 4, 99, "stream 13 (symbols of a module): signature 0x63" },
+                { 13, 4, 2, 1, "stream 13 (symbols of a module): the record at 0x4 is cut off" },
+                { 13, 4, 2, 0xfff, "stream 13 (symbols of a module): the record at 0x4 is cut off" },
+                { 3, 64 + 34, 2, 99, "stream 99 (symbols of a module): not there" },
+                { 3, 64 + 76 + 36, 4, 0xffff, "stream 13 (symbols of a module): 65535 bytes of symbols in" },
+                { 3, 24, 4, 70, "stream 3 (DBI): module 0 is cut off" },
+        };
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+                pdb_build_kernel(&b);
+                b.stream[13].len = 0;
+                put_procs();
+                if (i == 3)
+                        pdb_set(&b, 3, 64 + 36, 4, 100);
+                if (i == 5) {
+                        pdb_set(&b, 3, 28, 4, b.stream[3].len - 64 - 22 - 70);
+                }
+                pdb_set(&b, wrong[i].stream, wrong[i].at, wrong[i].size, wrong[i].value);
+                expect_broken(wrong[i].says);
+        }
+        pdb_build_kernel(&b);
+        b.stream[13].len = 0;
+        pdb_put(&b, 13, 4, 4);
+        put_proc(0x110f, 0x80, "name");
+        memset(b.stream[13].at + b.stream[13].len - 5, 'x', 5);
+        put_modules();
+        expect_broken("stream 13 (symbols of a module): a function has no name");
+        pdb_build_kernel(&b);
+        b.stream[13].len = 0;
+        pdb_put(&b, 13, 4, 4);
+        put_proc(0x100b, 0x80, "name");
+        b.stream[13].at[4 + 4 + 35] = 200;
+        put_modules();
+        expect_broken("stream 13 (symbols of a module): a function has no name");
+}
+END_TEST
+
+/* ---- what older compilers wrote: names begin with their length */
+
+static void pad_types(void)
+{
+        while (b.stream[2].len % 4)
+                pdb_put(&b, 2, 1, 0xf0 + (4 - b.stream[2].len % 4));
+}
+
+static void end_type(size_t at)
+{
+        pad_types();
+        pdb_set(&b, 2, at, 2, b.stream[2].len - at - 2);
+}
+
+static void put_old_types(void)
+{
+        b.stream[2].len = 56;
+        size_t at = begin_record(2, 0x1203); /* 1000 */
+        for (unsigned i = 0; i < 2; i++) {
+                pdb_put(&b, 2, 2, 0x1405);
+                pdb_put(&b, 2, 2, 3);
+                pdb_put(&b, 2, 4, 0x0022);
+                pdb_put(&b, 2, 2, 4 * i);
+                put_counted(2, i ? "Second" : "First");
+                pad_types();
+        }
+        end_type(at);
+        at = begin_record(2, 0x1005); /* 1001 */
+        pdb_put(&b, 2, 2, 2);
+        pdb_put(&b, 2, 2, 0);
+        pdb_put(&b, 2, 4, 0x1000);
+        pdb_put(&b, 2, 8, 0);
+        pdb_put(&b, 2, 2, 8);
+        put_counted(2, "_OLD");
+        end_type(at);
+        at = begin_record(2, 0x1203); /* 1002 */
+        pdb_put(&b, 2, 2, 0x0403);
+        pdb_put(&b, 2, 2, 3);
+        pdb_put(&b, 2, 2, 5);
+        put_counted(2, "Five");
+        end_type(at);
+        at = begin_record(2, 0x1007); /* 1003 */
+        pdb_put(&b, 2, 4, 1);
+        pdb_put(&b, 2, 4, 0x0074);
+        pdb_put(&b, 2, 4, 0x1002);
+        put_counted(2, "_KIND");
+        end_type(at);
+        at = begin_record(2, 0x1003); /* 1004: an array of 3 */
+        pdb_put(&b, 2, 8, UINT64_C(0x0000002200001001));
+        pdb_put(&b, 2, 2, 24);
+        put_counted(2, "");
+        end_type(at);
+        pdb_set(&b, 2, 12, 4, 0x1005);
+        pdb_set(&b, 2, 16, 4, b.stream[2].len - 56);
+        pdb_set(&b, 2, 36, 4, 0); /* no hashes */
+}
+
+START_TEST(older_records)
+{
+        struct stasis_member m;
+        struct stasis_name names[2];
+        uint32_t rva;
+
+        put_old_types();
+        size_t at = begin_record(5, 0x1009);
+        pdb_put(&b, 5, 4, 0x1111);
+        pdb_put(&b, 5, 4, 0x60);
+        pdb_put(&b, 5, 2, 1);
+        put_counted(5, "_Old");
+        end_record(5, at);
+        at = begin_record(5, 0x203);
+        pdb_put(&b, 5, 4, 0x70);
+        pdb_put(&b, 5, 2, 1);
+        pdb_put(&b, 5, 2, 0x1111);
+        put_counted(5, "_Older");
+        end_record(5, at);
+        open_good();
+        ck_assert(stasis_layout_member(pdb_layout(pdb), "_OLD.Second", &m) && m.offset == 4 && m.size == 4);
+        ck_assert_uint_eq(stasis_layout_sizeof(pdb_layout(pdb), "_OLD"), 8);
+        ck_assert_uint_eq(stasis_layout_enum(pdb_layout(pdb), "_KIND", names, 2), 1);
+        ck_assert_str_eq(names[0].name, "Five");
+        ck_assert(pdb_symbol_rva(pdb, "Old", &rva) && rva == 0x1060);
+        ck_assert(pdb_symbol_rva(pdb, "Older", &rva) && rva == 0x1070);
+        ck_assert_uint_eq(pdb_symbol_below(pdb, 0x1060)->flags, 0);
+        pdb_close(pdb);
+        pdb = NULL;
+        pdb_build_kernel(&b);
+        put_old_types();
+        for (at = 56; memcmp(b.stream[2].at + at, "\4_OLD", 5) != 0;)
+                at++;
+        b.stream[2].at[at] = 44;
+        expect_broken("stream 2 (TPI): type 0x1001 has no size or name");
+}
+END_TEST
+
+/* Cut anywhere, or one byte of it changed: an answer, or one line that says what is wrong. */
+START_TEST(every_damage)
+{
+        put_procs();
+        pdb_build_finish(&b);
+        size_t whole = b.len, refused = 0;
+        for (size_t len = 0; len < whole; len += len < 256 ? 1 : 37) {
+                b.len = len;
+                ck_assert_int_ne(open_file(), STASIS_OK);
+                ck_assert(err.text[0] && !strchr(err.text, '\n'));
+        }
+        b.len = whole;
+        for (size_t at = 0; at < whole; at++)
+                for (unsigned bit = 0; bit < 8; bit += 7) {
+                        b.file[at] ^= (uint8_t)(1u << bit);
+                        err = (struct stasis_error){ 0 };
+                        if (open_file() == STASIS_OK) {
+                                pdb_close(pdb);
+                                pdb = NULL;
+                        } else {
+                                ck_assert(err.text[0] && !strchr(err.text, '\n'));
+                                refused++;
+                        }
+                        b.file[at] ^= (uint8_t)(1u << bit);
+                }
+        ck_assert_uint_gt(refused, 500);
 }
 END_TEST
 
@@ -311,7 +604,7 @@ static const struct damage {
         { 2, 56, 2, 2, "stream 2 (TPI): type 0x1000 has no size or name" },
         { 2, 24, 4, 3, "stream 2 (TPI): hashes of 3 bytes" },
         { 2, 28, 4, 0, "stream 2 (TPI): hashes of 4 bytes in 0 buckets" },
-        { 2, 28, 4, 50, "stream 12 (hashes of TPI): type 0x1008 is in bucket 56 of 50" },
+        { 2, 28, 4, 50, "stream 12 (hashes of TPI): type 0x1003 is in bucket 2433 of 50" },
         { 2, 36, 4, 4, "stream 12 (hashes of TPI): 4 bytes of hashes for 14 types" },
         { 2, 20, 2, 99, "stream 99 (hashes of TPI): not there: the file has 13 streams" },
         { 3, 24, 4, 0x7fffffff, "stream 3 (DBI): its parts are longer than its" },
@@ -383,6 +676,11 @@ int main(void)
         tcase_add_test(tcase, frames);
         tcase_add_test(tcase, rearranged);
         tcase_add_test(tcase, older_hashes);
+        tcase_add_test(tcase, hashes_of_others);
+        tcase_add_test(tcase, private_functions);
+        tcase_add_test(tcase, broken_modules);
+        tcase_add_test(tcase, older_records);
+        tcase_add_test(tcase, every_damage);
         tcase_add_test(tcase, without_symbols_or_types);
         tcase_add_test(tcase, refused);
         tcase_add_test(tcase, broken_container);

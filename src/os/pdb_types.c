@@ -101,7 +101,16 @@ static bool udt_head(uint16_t kind, struct stasis_cursor *c, struct pdb_udt *udt
         if (kind != LF_UNION && kind != LF_UNION2 && kind != LF_ENUM)
                 (void)cursor_take(c, 8); /* what it derives from, and the shape of its table of functions */
         udt->forward = properties & 0x80;
+        udt->scoped = properties & 0x100;
         return true;
+}
+
+bool pdb_udt_head(uint16_t kind, struct stasis_cursor *c)
+{
+        struct pdb_udt udt = { 0 };
+        uint64_t size;
+
+        return udt_head(kind, c, &udt) && (udt.is_enum || pdb_numeric(c, &size)) && !c->bad;
 }
 
 bool pdb_udt(const struct pdb_record *record, struct pdb_udt *ret_udt)
@@ -203,6 +212,26 @@ bool pdb_defined(const struct pdb *pdb, const char *name, size_t len, uint32_t *
         return found != NULL;
 }
 
+/* A name that has none, or counts within a function, is hashed in another way (tpi.cpp, hashPrec). */
+static bool is_unnamed(const char *name)
+{
+        const char *last = strrchr(name, ':');
+        last = last ? last + 1 : name;
+        return strcmp(last, "<unnamed-tag>") == 0 || strcmp(last, "__unnamed") == 0 || !*last;
+}
+
+/* Is a definition in the bucket that its name comes to? Of all else that is not judged. */
+static bool right_bucket(const struct pdb *pdb, uint32_t type, uint32_t buckets, uint64_t bucket)
+{
+        struct pdb_record record;
+        struct pdb_udt udt;
+        uint32_t hash;
+
+        return !pdb_type(pdb, type, &record) || !has_udt_kind(record.kind) || record.kind >= LF_CLASS2 ||
+               !pdb_udt(&record, &udt) || udt.forward || udt.scoped || is_unnamed(udt.name) ||
+               !pdb_hash_name(udt.name, &hash) || hash % buckets == bucket;
+}
+
 static enum stasis_status check_buckets(const struct pdb *pdb, uint32_t index, const uint8_t *values, uint32_t key,
                                         uint32_t buckets, struct stasis_error *err)
 {
@@ -211,13 +240,17 @@ static enum stasis_status check_buckets(const struct pdb *pdb, uint32_t index, c
                 if (bucket >= buckets)
                         return msf_damage(&pdb->msf, index, "hashes of TPI", err, "type 0x%x is in bucket %llu of %u",
                                           pdb->type_begin + i, (unsigned long long)bucket, buckets);
+                if (!right_bucket(pdb, pdb->type_begin + i, buckets, bucket))
+                        return msf_damage(&pdb->msf, index, "hashes of TPI", err,
+                                          "the name of type 0x%x belongs in another bucket than %llu",
+                                          pdb->type_begin + i, (unsigned long long)bucket);
         }
         return STASIS_OK;
 }
 
 /*
- * The hash of each type: keys of 2 bytes (older linkers) or 4. We find names by our own order; a table that cannot be
- * of these records is damage all the same.
+ * The hash of each type: keys of 2 bytes (older linkers) or 4. We find names by our own order; a table that is not of
+ * these records is damage all the same.
  */
 static enum stasis_status check_hashes(struct pdb *pdb, struct stasis_error *err)
 {
@@ -280,7 +313,9 @@ enum stasis_status pdb_types_read(struct pdb *pdb, struct stasis_error *err)
         pdb->type_at = calloc(pdb->type_end - pdb->type_begin + 1, sizeof *pdb->type_at);
         if (!pdb->type_at)
                 return no_memory(pdb, err);
-        status = index_records(pdb, at, end, err);
+        status = pdb_old_types(pdb, at, end, err);
+        if (status == STASIS_OK)
+                status = index_records(pdb, at, end, err);
         if (status == STASIS_OK)
                 status = check_hashes(pdb, err);
         return status == STASIS_OK ? index_names(pdb, err) : status;

@@ -38,6 +38,21 @@ enum pdb_leaf {
         LF_INTERFACE2 = 0x160b
 };
 
-enum pdb_symbol_kind { S_PUB32 = 0x110e };
+/* _ST: the name begins with its length; _16T: so it does, and types are numbers of 16 bits. */
+enum pdb_symbol_kind {
+        S_PUB32_16T = 0x0203,
+        S_LPROC32_16T = 0x0204,
+        S_GPROC32_16T = 0x0205,
+        S_PUB32_ST = 0x1009,
+        S_LPROC32_ST = 0x100a,
+        S_GPROC32_ST = 0x100b,
+        S_PUB32 = 0x110e,
+        S_LPROC32 = 0x110f,
+        S_GPROC32 = 0x1110,
+        S_LPROC32_ID = 0x1146,
+        S_GPROC32_ID = 0x1147,
+        S_LPROC32_DPC = 0x1155,
+        S_LPROC32_DPC_ID = 0x1156
+};
 
 #endif

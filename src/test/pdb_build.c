@@ -42,6 +42,25 @@ void pdb_set(struct pdb_build *b, unsigned stream, size_t at, size_t size, uint6
         store(b->stream[stream].at + at, size, value);
 }
 
+/* As cvdump and the linkers hash a name, any case. */
+static uint32_t hash_of(const char *name)
+{
+        size_t len = strlen(name), at = 0;
+        uint32_t hash = 0;
+        for (; len - at >= 4; at += 4)
+                hash ^= (uint32_t)(uint8_t)name[at] | (uint32_t)(uint8_t)name[at + 1] << 8 |
+                        (uint32_t)(uint8_t)name[at + 2] << 16 | (uint32_t)(uint8_t)name[at + 3] << 24;
+        if (len - at >= 2) {
+                hash ^= (uint32_t)(uint8_t)name[at] | (uint32_t)(uint8_t)name[at + 1] << 8;
+                at += 2;
+        }
+        if (at < len)
+                hash ^= (uint8_t)name[at];
+        hash |= 0x20202020;
+        hash ^= hash >> 11;
+        return hash ^ hash >> 16;
+}
+
 /* ---- records: what begin returns, end is given */
 
 static size_t begin(struct pdb_build *b, unsigned stream, unsigned kind)
@@ -193,8 +212,12 @@ static void put_tpi(struct pdb_build *b)
         pdb_set(b, 2, 12, 4, 0x1000 + count);
         pdb_set(b, 2, 16, 4, b->stream[2].len - 56);
         pdb_set(b, 2, 36, 4, 4 * count);
-        for (unsigned i = 0; i < count; i++)
-                pdb_put(b, 12, 4, i * 7);
+        for (unsigned i = 0; i < count; i++) /* number 3 is _LIST_ENTRY, 7 _COLOURS, 13 _THING */
+                pdb_put(b, 12, 4,
+                        i == 3    ? hash_of("_LIST_ENTRY") % 0x1000
+                        : i == 7  ? hash_of("_COLOURS") % 0x1000
+                        : i == 13 ? hash_of("_THING") % 0x1000
+                                  : i * 7);
 }
 
 static void put_dbi(struct pdb_build *b)
@@ -250,10 +273,12 @@ static void put_publics(struct pdb_build *b)
                 pdb_put(b, stream, 4, stream == 6 ? 4 * 8 : 0);
                 pdb_put(b, stream, 4, 0);
         }
-        for (unsigned i = 0; i < 4; i++) {
-                pdb_put(b, 6, 4, place[i] + 1);
-                pdb_put(b, 6, 4, 1);
-        }
+        for (unsigned bucket = 0; bucket < 4096; bucket++)
+                for (unsigned i = 0; i < 4; i++)
+                        if (hash_of(public[i].name) % 4096 == bucket) {
+                                pdb_put(b, 6, 4, place[i] + 1);
+                                pdb_put(b, 6, 4, 1);
+                        }
         for (unsigned i = 0; i < 4; i++)
                 pdb_put(b, 6, 4, place[3 - i]);
 }

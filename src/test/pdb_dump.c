@@ -44,6 +44,14 @@ static void put_frames(const struct pdb *pdb)
                                f.saved, f.seh, f.program ? f.program : "");
 }
 
+static void put_symbol(const struct pdb_symbol *symbol)
+{
+        if (symbol->flags & PDB_PRIVATE)
+                printf("private %s rva %x\n", symbol->name, symbol->rva);
+        else
+                printf("public %s rva %x flags %u\n", symbol->name, symbol->rva, symbol->flags);
+}
+
 int main(int argc, char **argv)
 {
         struct stasis_error err = { 0 };
@@ -64,8 +72,7 @@ int main(int argc, char **argv)
                 printf("%02X", id.guid[i < 4 ? 3 - i : i < 8 ? i ^ 1 : i]);
         printf(" age %u\n", id.age);
         for (size_t i = 0; i < pdb->symbol_count; i++)
-                printf("public %s rva %x flags %u\n", pdb_symbol_at(pdb, i)->name, pdb_symbol_at(pdb, i)->rva,
-                       pdb_symbol_at(pdb, i)->flags);
+                put_symbol(pdb_symbol_at(pdb, i));
         for (size_t i = 0; i < pdb->name_count; i++)
                 put_type(pdb, pdb->name[i].name);
         put_frames(pdb);

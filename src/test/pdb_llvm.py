@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """pdb_llvm.py PDB_DUMP WORK: PDBs that clang and lld-link make of pdb_sample.c, against what llvm-pdbutil says of them.
 
-Every public symbol, every member of every structure, every value of every enumeration and every frame record is the
-same. Then each PDB is broken: cut at every block, its words changed; each such file is read, or refused in one line.
+Every public symbol and every function that only its module knows, every member of every structure, every value of
+every enumeration and every frame record is the same. Then each PDB is broken: cut at every block, its words changed; each such file is read, or refused in one line.
 """
 import os
 import random
@@ -147,7 +147,14 @@ def publics(path):
         if int(section) <= len(base):
             bits = sum(flag[word] for word in flags.split(" | "))
             found.append((base[int(section) - 1] + int(at), name, bits))
-    return [f"public {name} rva {rva:x} flags {bits}" for rva, name, bits in sorted(found)]
+    known = {rva for rva, _, _ in found}
+    text = run(["llvm-pdbutil", "dump", "-symbols", path])
+    for name, section, at in re.findall(r"S_[LG]PROC32\S* \[size = \d+\] `(.*)`\n.* addr = (\d+):(\d+)", text):
+        rva = base[int(section) - 1] + int(at)
+        if rva not in known:
+            found.append((rva, name, None))
+    return [f"private {name} rva {rva:x}" if bits is None else f"public {name} rva {rva:x} flags {bits}"
+            for rva, name, bits in sorted(found, key=lambda row: row[:2])]
 
 
 def frames(path):
@@ -173,12 +180,13 @@ def compare(path, pointer):
         if ours != theirs:
             print(f"{os.path.basename(path)}: '{ours}', and llvm-pdbutil: '{theirs}'")
             return False
-    kinds = {word: sum(line.split()[0] == word for line in told) for word in ("public", "struct", "enum", "member",
+    kinds = {word: sum(line.split()[0] == word for line in told) for word in ("public", "private", "struct", "enum", "member",
                                                                               "value", "frame")}
     print(f"{os.path.basename(path)}: " + ", ".join(f"{count} {word}" for word, count in kinds.items()))
     if len(told) != len(wanted):
         print(f"{len(told)} facts, and llvm-pdbutil has {len(wanted)}")
-    return len(told) == len(wanted) and kinds["member"] > 3000 and kinds["public"] >= 8
+    return len(told) == len(wanted) and kinds["member"] > 3000 and kinds["public"] >= 8 and \
+        kinds["private"] >= 1
 
 
 def break_all(path):

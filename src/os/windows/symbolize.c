@@ -146,6 +146,7 @@ struct candidate {
         uint64_t rva;
         const char *text; /* NULL: an export's, which is in the image at */
         uint32_t name;    /* this RVA */
+        bool plain;       /* text is the source's, without decoration */
 };
 
 static bool below(const struct table *t, enum teller teller, uint64_t rva, struct candidate *ret_candidate)
@@ -154,7 +155,8 @@ static bool below(const struct table *t, enum teller teller, uint64_t rva, struc
         if (teller == TELLER_FILE && t->symbols.pdb) {
                 const struct pdb_symbol *symbol = pdb_symbol_below(t->symbols.pdb, rva);
                 if (symbol)
-                        *ret_candidate = (struct candidate){ symbol->rva, symbol->name, 0 };
+                        *ret_candidate =
+                                (struct candidate){ symbol->rva, symbol->name, 0, symbol->flags & PDB_PRIVATE };
                 return symbol != NULL;
         }
         if (teller == TELLER_FILE)
@@ -162,7 +164,7 @@ static bool below(const struct table *t, enum teller teller, uint64_t rva, struc
                        layout_isf_symbol_below(t->symbols.layout, rva, &ret_candidate->text, &ret_candidate->rva);
         const struct pe_exported *export = pe_exports_below(&t->exports, rva);
         if (export)
-                *ret_candidate = (struct candidate){ export->rva, NULL, export->name };
+                *ret_candidate = (struct candidate){ export->rva, NULL, export->name, false };
         return export != NULL;
 }
 
@@ -277,7 +279,7 @@ static void name_symbol(struct windows *w, uint32_t process, const struct window
                 return;
         if (!symbol.text)
                 (void)text_ascii(space, t->base + symbol.name, text, sizeof(text));
-        else if (t->pe.is64)
+        else if (t->pe.is64 || symbol.plain)
                 snprintf(text, sizeof(text), "%s", symbol.text);
         else
                 pdb_undecorate(symbol.text, text, sizeof(text));
