@@ -416,12 +416,12 @@ enum stasis_kind {
         STASIS_KIND_HEX,      /* a word without names; JSON "0x..." */
         STASIS_KIND_ADDRESS,  /* a virtual address; JSON "0x..." */
         STASIS_KIND_PHYSICAL, /* a physical address; JSON "0x..." */
-        STASIS_KIND_CODE,     /* an address with text = "module" and extra = offset in it, where known */
-        STASIS_KIND_ENUM,     /* text = the name; JSON string */
-        STASIS_KIND_FLAGS,    /* value and the names of the column; JSON {"value":"0x..","names":[..]} */
-        STASIS_KIND_TIME,     /* FILETIME; JSON ISO 8601, seven decimals, Z */
-        STASIS_KIND_TEXT,     /* text is valid UTF-8 */
-        STASIS_KIND_TEXTS,    /* text is a list, elements separated by '\n'; JSON array of strings */
+        STASIS_KIND_CODE,  /* an address; text = "module!symbol" or "module", and extra = offset in it, where known */
+        STASIS_KIND_ENUM,  /* text = the name; JSON string */
+        STASIS_KIND_FLAGS, /* value and the names of the column; JSON {"value":"0x..","names":[..]} */
+        STASIS_KIND_TIME,  /* FILETIME; JSON ISO 8601, seven decimals, Z */
+        STASIS_KIND_TEXT,  /* text is valid UTF-8 */
+        STASIS_KIND_TEXTS, /* text is a list, elements separated by '\n'; JSON array of strings */
         STASIS_KIND_STACK, /* frame[0..value), the innermost first; text has a line for each; JSON array of objects */
         STASIS_KIND_REGISTERS, /* registers; text has a line for each that is known; JSON object */
         STASIS_KIND_LIST       /* list, of value rows; JSON array of objects, each as a record */

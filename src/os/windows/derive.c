@@ -6,6 +6,7 @@
 
 #include "derive.h"
 #include "names.h"
+#include "symbolize.h"
 
 #define TEB32_DISTANCE 0x2000 /* from the native TEB to the 32-bit one, every version (REPORT.md 3.2) */
 #define TEB32_SELF 0x18       /* NT_TIB32.Self */
@@ -44,15 +45,27 @@ static void place_in(struct decode *d, const struct modules *modules, struct sta
         fact->extra = fact->value - m->base;
 }
 
-void derive_code(struct decode *d, struct stasis_fact *fact)
+/*
+ * By its symbol where that is sure. A nearest export is a neighbour as often as not: then the module tells enough, as
+ * it does where nothing else is known.
+ */
+void put_routine(struct decode *d, uint32_t process, struct stasis_fact *fact)
 {
+        struct windows_name name;
         if (!fact_is(fact) || !fact->value)
                 return;
-        if (is_kernel_address(d->w, fact->value))
-                place_in(d, &d->w->modules, fact);
-        else
-                place_in(d, windows_user_modules(d->w, d->process), fact);
+        bool kernel = is_kernel_address(d->w, fact->value);
+        windows_name_address(d->w, process, fact->value, &name);
+        bool sure = name.symbol && strcmp(name.symbol_from, "nearest-export") != 0;
+        if (sure || (name.module && !name.symbol)) {
+                fact->text = sure ? stasis_arena_printf(d->arena, "%s!%s", name.module, name.symbol) : name.module;
+                fact->extra = name.offset;
+        } else if (kernel || process < d->w->process_count) {
+                place_in(d, kernel ? &d->w->modules : windows_user_modules(d->w, process), fact);
+        }
 }
+
+void derive_code(struct decode *d, struct stasis_fact *fact) { put_routine(d, d->process, fact); }
 
 /* ---------------------------------------------------------------- identity */
 

@@ -53,4 +53,7 @@ derive_fn derive_process_path, derive_process_exit_time, derive_process_wow64, d
         derive_being_debugged, derive_ppid, derive_parent, derive_process_created, derive_process_exited,
         derive_handles;
 
+/* Makes an address of code of it: module, and the symbol where one is surely its own. process: whose user code. */
+void put_routine(struct decode *d, uint32_t process, struct stasis_fact *fact);
+
 #endif

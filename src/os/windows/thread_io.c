@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "symbolize.h"
-
 static const struct place_row io_places[] = {
 #define PLACE(name, ...) \
         { \
@@ -50,26 +48,6 @@ const struct thread_io *thread_io(struct windows *w)
         io->dpc_size = stasis_layout_sizeof(w->layout, "_KDPC");
         io->layout = w->layout;
         return io;
-}
-
-/* A nearest export is a neighbour as often as not: then the module tells enough. */
-void put_routine(struct decode *d, uint32_t process, struct stasis_fact *fact)
-{
-        struct windows_name name;
-        if (!fact_is(fact) || !fact->value)
-                return;
-        windows_name_address(d->w, is_kernel_address(d->w, fact->value) ? UINT32_MAX : process, fact->value, &name);
-        bool sure = name.symbol && name.symbol_from && strcmp(name.symbol_from, "nearest-export") != 0;
-        if (!name.module)
-                return;
-        if (!sure && name.symbol) { /* from the module's base on, then */
-                struct stasis_fact plain = *fact;
-                derive_code(d, &plain);
-                *fact = plain;
-                return;
-        }
-        fact->text = sure ? stasis_arena_printf(d->arena, "%s!%s", name.module, name.symbol) : name.module;
-        fact->extra = name.offset;
 }
 
 static void note_torn(const struct decode *d, const char *what, const struct list_walk *walk)

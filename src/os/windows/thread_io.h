@@ -24,9 +24,6 @@ const struct thread_io *thread_io(struct windows *w);
 void due_to_time(const struct windows *w, struct stasis_fact *fact);
 void due_to_delay(const struct windows *w, struct stasis_fact *fact);
 
-/* Makes an address of code of it: module, and the symbol where one is surely its own. process: whose user code. */
-void put_routine(struct decode *d, uint32_t process, struct stasis_fact *fact);
-
 /*
  * The entries of the LIST_ENTRY ring at head, at most QUEUED_MAX; a torn or longer one is noted under code. accept as
  * of struct list_options, with ctx. False: the head is not readable, and fact says why. ret_walk is to be freed.
