@@ -251,9 +251,16 @@ void windows_user_registers(struct thread_stand *s, struct stasis_registers *ret
 
 /*
  * TEB64.TlsSlots[1] (the TEB keeps its place in every x64 version) points to WOW64_CPURESERVED: flags, machine, then
- * WOW64_CONTEXT at 4. Source: Microsoft, WOW64_CONTEXT (winnt.h), for Vista to 8.1; the same later.
+ * WOW64_CONTEXT at 4. Source: Microsoft, WOW64_CONTEXT (winnt.h), for Vista to 8.1; the same later. Of 2003 and XP x64
+ * nobody tells: there it is looked for at the next words too.
  */
-enum { TEB64_TLS_SLOT_1 = 0x1488, CPURESERVED_CONTEXT = 4, TEB32_STACK_BASE = 4, TEB32_STACK_LIMIT = 8 };
+static const uint8_t context_at[] = { 4, 0, 8, 12, 16 };
+enum {
+        TEB64_TLS_SLOT_1 = 0x1488,
+        CONTEXT_I386 = 0x10000 /* of ContextFlags */,
+        TEB32_STACK_BASE = 4,
+        TEB32_STACK_LIMIT = 8
+};
 
 static bool in_stack32(struct stasis_space *space, uint64_t teb32, uint64_t sp)
 {
@@ -279,6 +286,18 @@ static bool of_compatible_code(struct thread_stand *s, struct stasis_registers *
         return true;
 }
 
+/* A context of 32-bit code there, with a stack pointer in the 32-bit stack; what was read of it in any case. */
+static bool context_of(const struct thread_stand *s, struct stasis_space *space, uint64_t at, uint64_t teb32,
+                       struct stasis_registers *r)
+{
+        uint64_t flags;
+        saved_absent(r, 4, STASIS_PRESENT);
+        saved_load(space, &s->f->shape[SAVED_CONTEXT32], at, UINT64_MAX & ~SAVED_DEBUG, r);
+        r->cpu.origin = "WOW64_CONTEXT";
+        return stasis_space_u(space, at, 4, &flags) == STASIS_OK && flags & CONTEXT_I386 && r->known >> SAVED_RSP & 1 &&
+               r->cpu.cs == CS_USER32 && in_stack32(space, teb32, r->cpu.gpr[SAVED_RSP]);
+}
+
 void windows_wow64_registers(struct thread_stand *s, uint64_t teb, uint64_t teb32,
                              struct stasis_registers *ret_registers)
 {
@@ -295,11 +314,10 @@ void windows_wow64_registers(struct thread_stand *s, uint64_t teb, uint64_t teb3
                                                    : absence_at(space, teb + TEB64_TLS_SLOT_1, 8, status));
                 return;
         }
-        saved_absent(r, 4, STASIS_PRESENT);
-        saved_load(space, &s->f->shape[SAVED_CONTEXT32], area + CPURESERVED_CONTEXT, UINT64_MAX & ~SAVED_DEBUG, r);
-        r->cpu.origin = "WOW64_CONTEXT";
-        if (!(r->known >> SAVED_RSP & 1))
-                saved_absent(r, 4, absence_at(space, area, 0x100, STASIS_ABSENT));
-        else if (r->cpu.cs != CS_USER32 || !in_stack32(space, teb32, r->cpu.gpr[SAVED_RSP]))
-                saved_absent(r, 4, STASIS_CONTRADICTORY);
+        for (size_t i = 0; i < sizeof context_at; i++)
+                if (context_of(s, space, area + context_at[i], teb32, r))
+                        return;
+        (void)context_of(s, space, area + context_at[0], teb32, r);
+        saved_absent(r, 4,
+                     r->known >> SAVED_RSP & 1 ? STASIS_CONTRADICTORY : absence_at(space, area, 0x100, STASIS_ABSENT));
 }

@@ -121,6 +121,29 @@ START_TEST(exports_beside_a_pdb)
 }
 END_TEST
 
+/* Names of a Volatility 3 file for the PDB that the kernel names. */
+START_TEST(isf_of_the_kernel)
+{
+        static const char text[] =
+                "{\"metadata\":{\"format\":\"6.2.0\",\"windows\":{\"pdb\":{\"GUID\":"
+                "\"030201000504070608090A0B0C0D0E0F\","
+                "\"age\":7,\"database\":\"ntkrnlmp.pdb\",\"machine_type\":332}}},\"base_types\":{},\"user_types\":{},"
+                "\"enums\":{},\"symbols\":{\"OfTheFile\":{\"address\":4112},\"Behind\":{\"address\":4352}}}";
+        struct windows_name name;
+        make_folder("ntkrnlmp.pdb");
+        make_file("ntkrnlmp.pdb/030201000504070608090A0B0C0D0E0F-7.json", text, sizeof text - 1);
+        ck_assert_int_eq(open_with(folder), STASIS_OK);
+        windows_name_address(sys->priv, UINT32_MAX, t.kernel + 0x1014, &name);
+        ck_assert_ptr_nonnull(name.symbol);
+        ck_assert_str_eq(name.symbol, "OfTheFile");
+        ck_assert_str_eq(name.symbol_from, "isf");
+        ck_assert_uint_eq(name.offset, 4);
+        windows_name_address(sys->priv, UINT32_MAX, t.kernel + 0x1100, &name);
+        ck_assert_str_eq(name.symbol, "Behind");
+        ck_assert_ptr_nonnull(found());
+}
+END_TEST
+
 START_TEST(frame_data)
 {
         struct pdb_frame frame;
@@ -241,6 +264,7 @@ int main(void)
         tcase_add_test(tcase, symbol_store);
         tcase_add_test(tcase, single_file);
         tcase_add_test(tcase, exports_beside_a_pdb);
+        tcase_add_test(tcase, isf_of_the_kernel);
         tcase_add_test(tcase, frame_data);
         tcase_add_test(tcase, types_that_do_not_fit);
         tcase_add_loop_test(tcase, of_another_build, 0, 2);

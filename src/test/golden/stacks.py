@@ -388,9 +388,10 @@ def wow64(thread):
     stacks = User32(thread, 0, 0)
     stacks.interrupted = None
     user = stacks.user32(top, "32")
-    area = process.take_user(4 + system.struct_size("_CONTEXT32"), 16)
+    at = system.recipe.get("wow64_context", 4)  # 2003's place of it is not known: any
+    area = process.take_user(at + system.struct_size("_CONTEXT32"), 16)
     process.space.write(area, bytes([0, 0, 0x4C, 1]))  # Flags, Machine: i386
-    context = system.object(area + 4, "_CONTEXT32", space=process.space)
+    context = system.object(area + at, "_CONTEXT32", space=process.space)
     values = dict(user.regs, eip=user.pc, eflags=FLAGS, cs=0x23, ss=0x2B, ds=0x2B, es=0x2B, fs=0x53, gs=0x2B)
     names = {"eip": "Eip", "eflags": "EFlags", **{s: "Seg" + s.title() for s in ("cs", "ss", "ds", "es", "fs", "gs")}}
     for name, value in values.items():
