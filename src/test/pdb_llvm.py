@@ -2,7 +2,8 @@
 """pdb_llvm.py PDB_DUMP WORK: PDBs that clang and lld-link make of pdb_sample.c, against what llvm-pdbutil says of them.
 
 Every public symbol and every function that only its module knows, every member of every structure, every value of
-every enumeration and every frame record is the same. Then each PDB is broken: cut at every block, its words changed; each such file is read, or refused in one line.
+every enumeration and every frame record is the same. Then each PDB is broken: cut at every block, its words
+changed; each such file is read, or refused in one line.
 """
 import os
 import random
@@ -180,7 +181,8 @@ def compare(path, pointer):
         if ours != theirs:
             print(f"{os.path.basename(path)}: '{ours}', and llvm-pdbutil: '{theirs}'")
             return False
-    kinds = {word: sum(line.split()[0] == word for line in told) for word in ("public", "private", "struct", "enum", "member",
+    kinds = {word: sum(line.split()[0] == word for line in told) for word in ("public", "private", "struct", "enum",
+                                                                              "member",
                                                                               "value", "frame")}
     print(f"{os.path.basename(path)}: " + ", ".join(f"{count} {word}" for word, count in kinds.items()))
     if len(told) != len(wanted):

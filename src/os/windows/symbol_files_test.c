@@ -127,7 +127,8 @@ START_TEST(isf_of_the_kernel)
         static const char text[] =
                 "{\"metadata\":{\"format\":\"6.2.0\",\"windows\":{\"pdb\":{\"GUID\":"
                 "\"030201000504070608090A0B0C0D0E0F\","
-                "\"age\":7,\"database\":\"ntkrnlmp.pdb\",\"machine_type\":332}}},\"base_types\":{},\"user_types\":{},"
+                "\"age\":7,\"database\":\"ntkrnlmp.pdb\",\"machine_type\":332}}},\"base_types\":{\"pointer\":{\"kind\":"
+                "\"int\",\"size\":4,\"signed\":false,\"endian\":\"little\"}},\"user_types\":{},"
                 "\"enums\":{},\"symbols\":{\"OfTheFile\":{\"address\":4112},\"Behind\":{\"address\":4352}}}";
         struct windows_name name;
         make_folder("ntkrnlmp.pdb");
