@@ -75,6 +75,13 @@ const struct cli_verb cli_verbs[] = {
           "The exit status is 4 where something differs, whatever else is wrong; else 2 where a case could not be "
           "compared; else 3 where something is missing in an image, unless its reference has the same missing.",
           0, 1u << CLI_TEXT | 1u << CLI_JSON | 1u << CLI_JUNIT | 1u << CLI_TAP | 1u << CLI_GITHUB, 0, 0, cmd_check },
+        { "diff", VERB_DIFF, "A B", "what became of one machine: threads born, gone, changed",
+          "Compares two images of one machine, or two results (--format json of threads or processes, results of "
+          "batch), or one of each: threads, processes and modules that were born, are gone, or changed: state, wait, "
+          "stack, token, any other fact. A thread is the same where its object and its time of creation are.\n"
+          "What always changes (times, counts of switches, registers) is only counted. Where the two seem not to be "
+          "of one machine and boot, that is said. The exit status is 4 where something differs.",
+          STASIS_THREADS, 1u << CLI_TEXT | 1u << CLI_JSON, 1, 1, cmd_diff },
         { "query", VERB_QUERY, "FILE [NAME|SQL|- [VALUE...]]", "a question over the results of many images",
           "Asks FILE, which 'batch --sqlite' wrote, a question: one of those that have a NAME, or a statement of SQL "
           "('-': from the standard input). VALUEs stand for ?1, ?2 in it. Without a question the names are listed. "

@@ -32,7 +32,7 @@ struct finding {
 
 struct findings {
         struct finding *at;
-        size_t count, capacity;
+        size_t count, capacity, max; /* max 0: FINDINGS_MAX */
         uint64_t total;
         uint64_t records, values; /* that were compared */
 };

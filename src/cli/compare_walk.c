@@ -47,7 +47,7 @@ static bool room(struct compare *c)
         struct findings *f = &c->findings;
 
         f->total++;
-        if (c->muted || f->count == FINDINGS_MAX)
+        if (c->muted || f->count == (f->max ? f->max : FINDINGS_MAX))
                 return false;
         if (f->count < f->capacity)
                 return true;
