@@ -83,6 +83,7 @@ struct cli {
         int shard_by;      /* enum shard_by */
         bool help, quiet, trace, evidence, explain, reverse, physical, all_columns, user, all, hidden, cross_view, scan,
                 no_sandbox, update, folder;
+        bool noticed; /* only threads that a note speaks of */
         const char *against, *reader, *layout, *mode, *output, *columns, *state;
         struct cli_texts symbols, pagefiles;
         const char *tmp, *shard, *sqlite;

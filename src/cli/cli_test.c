@@ -213,6 +213,12 @@ START_TEST(filters)
         expect("threads mem --process 4", 0, "2 of 3 threads", "");
         expect("threads mem --tid 16", 0, "1 of 3 threads", "");
         expect("threads mem --state ready", 0, "1 of 3 threads", "");
+        double_case.severity = STASIS_NOTE_INFO; /* of one thread, and said of it alone */
+        expect("threads mem --noticed", 0, "1 of 3 threads", "");
+        expect("threads mem --noticed", 0, "is torn", "");
+        expect("threads mem --noticed --state ready", 0, "None of the 3 threads found is as asked for.", "");
+        double_case.noted = false;
+        expect("threads mem --noticed", 0, "None of the 3 threads found is as asked for.", "");
         expect("threads mem --state ready --process 264", 0, "None of the 3 threads found is as asked for.", "");
         double_case.thread_count = 0;
         expect("threads mem", 0, "No thread found.", "");

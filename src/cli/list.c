@@ -53,16 +53,19 @@ static enum cli_exit choose_key(struct list *list, const char *key, size_t len)
         return cli_usage(list->cli, "--columns: there is no '%.*s'; '--columns help' lists them", (int)len, key);
 }
 
-/* The library need not make what is not shown. */
+/* The library need not make what is not shown; where registers are made, a check speaks of them too. */
 static enum cli_exit tell_columns(const struct list *list)
 {
         const char **key = calloc(list->chosen_count + 1, sizeof(*key));
+        size_t count = list->chosen_count;
 
         if (!key)
                 return cli_fail(list->cli, "out of memory");
         for (size_t i = 0; i < list->chosen_count; i++)
                 key[i] = list->column[list->chosen[i]].key;
-        stasis_system_choose(list->cli->system, list->what, key, list->chosen_count);
+        if (list->cli->noticed)
+                key[count++] = "user_registers";
+        stasis_system_choose(list->cli->system, list->what, key, count);
         free(key);
         return CLI_COMPLETE;
 }
@@ -154,6 +157,18 @@ static bool number_is(const struct stasis_record *record, const char *key, const
         return fact && fact->absence == STASIS_PRESENT && fact->value == wanted->value;
 }
 
+/* Notes about a thread are made when it is decoded. */
+static bool is_noticed(const struct cli *cli, const struct stasis_record *record)
+{
+        size_t count;
+        const struct stasis_note *note = stasis_system_notes(cli->system, &count);
+
+        for (size_t i = 0; i < count; i++)
+                if (note[i].object == record->object)
+                        return true;
+        return false;
+}
+
 bool list_is_wanted(const struct cli *cli, enum stasis_what what, const struct stasis_record *record)
 {
         if (what != STASIS_THREADS)
@@ -165,6 +180,8 @@ bool list_is_wanted(const struct cli *cli, enum stasis_what what, const struct s
                 if (!hidden || hidden->absence != STASIS_PRESENT)
                         return false;
         }
+        if (cli->noticed && !is_noticed(cli, record))
+                return false;
         if (!cli->state)
                 return true;
         const struct stasis_fact *state = stasis_record_fact(record, "state");

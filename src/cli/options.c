@@ -38,6 +38,9 @@ const struct cli_option cli_options[] = {
         { "hidden", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(hidden),
           "Windows: every way of finding threads, also a scan of all memory; only what they disagree on, with the "
           "reason" },
+        { "noticed", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(noticed),
+          "only threads that a note speaks of: what is worth a second look about them, and what could not be read; the "
+          "notes follow the table" },
         { "cross-view", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(cross_view),
           "Windows: the same ways, all threads, one column a way (text, csv)" },
         { "scan", 0, NULL, NULL, VERB_THREADS | VERB_THREAD | VERB_PROCESSES | VERB_CHECK | VERB_DIFF | VERB_BATCH,

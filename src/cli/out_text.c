@@ -298,7 +298,7 @@ static void end(struct list *list)
                 if (table->unknown && !list->cli->quiet)
                         fputs("'?' stands for what cannot be told: '--all-columns' gives the reasons.\n",
                               list->cli->out);
-                put_notes_below(list->cli, !table->blocks);
+                put_notes_below(list->cli, !table->blocks && !list->cli->noticed);
                 text_free(&table->cells);
                 free(table->width);
         }

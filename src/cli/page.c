@@ -305,6 +305,24 @@ static void put_lists_of_process(struct cli *cli, const struct stasis_record *re
         }
 }
 
+/* While it acts with a token of its own: with which one its process does. */
+static void put_process_token(struct cli *cli, const struct stasis_record *record)
+{
+        static const char *const keys[] = { "user",          "user_name", "integrity",       "administrator",
+                                            "token_session", "groups",    "restricted_sids", "privileges" };
+        const struct stasis_fact *impersonating = present(record, "impersonating");
+        const struct stasis_record *process = impersonating && impersonating->value ? process_of(cli, record) : NULL;
+        bool begun = false;
+
+        for (size_t k = 0; process && k < sizeof(keys) / sizeof(keys[0]); k++) {
+                size_t i = index_of(process, keys[k]);
+                if (i == process->count || process->fact[i].absence != STASIS_PRESENT)
+                        continue;
+                begin_part(cli, "Its process acts for", &begun);
+                put_one(cli, process, i);
+        }
+}
+
 static void put_part(struct cli *cli, const struct stasis_record *record, size_t part, bool *told)
 {
         bool begun = false;
@@ -321,8 +339,10 @@ static void put_part(struct cli *cli, const struct stasis_record *record, size_t
                         begin_part(cli, parts[part].title, &begun);
                 told[i] = put_one(cli, record, i);
         }
-        if (parts[part].mark == PART_TOKEN)
+        if (parts[part].mark == PART_TOKEN) {
                 put_lists_of_process(cli, record, &begun);
+                put_process_token(cli, record);
+        }
 }
 
 static void put_its_notes(struct cli *cli, const struct stasis_record *record)

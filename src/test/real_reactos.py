@@ -41,7 +41,8 @@ PROCESS = {
 # What the first lines of a thread's page must say, by the kind of thread that the workload made.
 PAGES = {
     "suspended": ["Waiting: Suspended, KernelMode", "; suspend count ", "suspension"],
-    "impersonating": ["Token type                Impersonation", "Token's level             "],
+    "impersonating": ["Token type                Impersonation", "Token's level             ",
+                      "\nIts process acts for\n  User                      S-1-5-"],
     "exited": ["\nTerminated; ", "terminated-listed"],
     "terminated": ["\nTerminated; ", "terminated-listed"],
     "mutex": ["Waiting: UserRequest, UserMode", "MutantObject", "owner_pid 1024, owner_tid 1028"],

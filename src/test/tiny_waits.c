@@ -2,7 +2,7 @@
 /*
  * TINY_WORKER and TINY_ATTACHED have each a mutant that the other waits for (and TINY_ATTACHED for a time); TINY_MAIN
  * waits for a resource that TINY_CLIENT has; TINY_CLIENT for a reply of TINY_WORKER, TINY_READY for a fast mutex of
- * TINY_MAIN.
+ * TINY_MAIN (XP) or a push lock of its (10), TINY_RUNNER for a critical section of TINY_CLIENT.
  */
 #include "tiny_waits.h"
 
@@ -61,6 +61,19 @@ static void put_mutants(struct tiny *t, struct tiny_objects *o)
         for_a_time(t, TINY_ATTACHED);
 }
 
+/* Lock entries of 10 (public PDB): ETHREAD + 0x650; WaitingBit 0x19, AcquiredByte 0x1a, the lock 0x20. */
+static void put_push_lock(struct tiny *t, struct tiny_objects *o)
+{
+        uint64_t lock = tiny_take(t, o, 16), block = header(t, tiny_take(t, o, 0x40), 1);
+        uint64_t mine = t->thread[TINY_READY] + 0x650, its = t->thread[TINY_MAIN] + 0x650;
+        tiny_pointer(t, lock, block | 3);
+        tiny_pointer(t, mine + 0x20, lock | 2);
+        world_u(&t->world, mine + 0x19, 1, 1);
+        tiny_pointer(t, its + 0x20, lock);
+        world_u(&t->world, its + 0x1a, 1, 1);
+        waits_on(t, TINY_READY, block, 28);
+}
+
 static void put_locks(struct tiny *t, struct tiny_objects *o)
 {
         uint64_t event = header(t, tiny_take(t, o, 0x20), 1), lock = tiny_take(t, o, 0x70),
@@ -76,7 +89,29 @@ static void put_locks(struct tiny *t, struct tiny_objects *o)
         tiny_pointer(t, stack + 0xf00, lock);
         waits_on(t, TINY_MAIN, event, 27);
         tiny_pointer(t, mutex + t->pointer, t->thread[TINY_MAIN]);
-        waits_on(t, TINY_READY, header(t, mutex + 3 * t->pointer, 1), 34);
+        if (!t->is64)
+                waits_on(t, TINY_READY, header(t, mutex + 3 * t->pointer, 1), 34);
+        else
+                put_push_lock(t, o);
+}
+
+/* By an event's handle nobody waits here: the key of a keyed event, or the address of LockCount. */
+static void put_section(struct tiny *t)
+{
+        uint64_t section = 0x20000, debug = 0x20100, runner = t->thread[TINY_RUNNER];
+        tiny_map_user(t, TINY_ALPHA, section, 0x1000);
+        tiny_user_u(t, TINY_ALPHA, section, t->pointer, debug);
+        tiny_user_u(t, TINY_ALPHA, section + t->pointer, 4, (uint32_t)-6);
+        tiny_user_u(t, TINY_ALPHA, section + t->pointer + 4, 4, 1);
+        tiny_user_u(t, TINY_ALPHA, section + (t->is64 ? 0x10 : 0xc), t->pointer, tiny_tid(TINY_CLIENT));
+        tiny_user_u(t, TINY_ALPHA, debug + t->pointer, t->pointer, section);
+        tiny_set(t, runner, "KTHREAD.WaitMode", 1);
+        if (t->is64) {
+                waits_on(t, TINY_RUNNER, section + 8, 37);
+                return;
+        }
+        waits_on(t, TINY_RUNNER, header(t, member(t, runner, "ETHREAD.KeyedWaitSemaphore"), 5), 21);
+        tiny_set(t, runner, "ETHREAD.KeyedWaitValue", section);
 }
 
 static void put_message(struct tiny *t, struct tiny_objects *o)
@@ -107,4 +142,5 @@ void tiny_waits(struct tiny *t)
         put_mutants(t, &o);
         put_locks(t, &o);
         put_message(t, &o);
+        put_section(t);
 }
