@@ -179,6 +179,8 @@ class Locks:
         size = system.struct_size("_ERESOURCE") if recipe["type"] == "resource" else 7 * system.pointer
         if recipe["type"] == "resource" and 10240 <= system.build < RINGS:
             size = 0
+        if recipe["type"] == "push lock" and system.build < 9200 and "_KGATE" not in system.places["structs"]:
+            size = 0  # 2003 as released has XP's form still
         if size:
             self.made[recipe["id"]] = Lock(system, recipe, system.take("pool", size, "Lock"))
 

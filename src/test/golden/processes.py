@@ -123,6 +123,8 @@ class Process:
             self.threads.append(threads.Thread(self.system, self, recipe, i))
         for thread in self.threads:
             thread.fill()
+        for thread in self.threads:
+            thread.odd()
         o = self.object
         o.put("ActiveThreads", sum(1 for t in self.threads if "terminated" not in t.recipe))
         o.put("ActiveThreadsHighWatermark", len(self.threads) + 1)

@@ -43,6 +43,9 @@ OF_PROCESSOR = {"kernel_registers", "user_registers", "wow64_registers"} | {
 
 
 FREE_REGISTERS = {"origin", "ds", "es", "fs", "gs", "mxcsr", "xmm", *(f"dr{n}" for n in (0, 1, 2, 3, 6, 7))}
+CHECKS = {"start-in-private-memory", "start-outside-modules", "hidden-from-debugger", "impersonates-system",
+          "stack-pointer-outside", "user-stack-pointer-outside", "teb-process-disagrees", "debug-registers",
+          "terminated-listed", "scan-only"}
 UNASKED = set()                            # keys of the truth that this command does not know yet
 
 
@@ -142,7 +145,7 @@ def names(frames):
 
 def compare_facts(diff, who, truth, absent, got):
     for key, want in truth.items():
-        if key == "ways" or key in told_waits.KEYS:  # for the suites that look there; compared apart
+        if key in ("ways", "noticed") or key in told_waits.KEYS:  # for the suites that look there; compared apart
             continue
         if key in got and want and key.endswith(("_registers", "stack")) and isinstance(want, (dict, list)):
             if key.endswith("_registers"):
@@ -234,6 +237,7 @@ def check_image(binary, path, recipe, truth, more=True):
     told_waits.deadlock(diff, json.loads(stasis(binary, "waits", path, "--format", "json")[1]),
                         [t["facts"] for t in threads])
     check_notes(diff, recipe, answer["notes"])
+    check_noticed(diff, threads, answer["notes"])
     if more:
         check_processes(diff, binary, path, processes)
         check_modules(diff, binary, path, truth)
@@ -266,6 +270,14 @@ def check_ways(diff, binary, path, recipe, system, truth):
 def check_notes(diff, recipe, notes):
     codes = sorted({n["code"] for n in notes if n["severity"] != "info"})
     diff.check("codes of the notes", sorted(recipe.get("notes", [])), codes)
+
+
+def check_noticed(diff, threads, notes):
+    """The checks of docs/NOTES.md: each speaks of the threads that the recipe makes so, and of no other."""
+    for each in threads:
+        facts = each["facts"]
+        said = sorted(n["code"] for n in notes if n["object"] == facts["object"] and n["code"] in CHECKS)
+        diff.check(f"tid {facts['tid']}: noticed", sorted(facts.get("noticed", [])), said)
 
 
 def check_processes(diff, binary, path, processes):

@@ -26,6 +26,8 @@ class Rest(ThreadIo):
             return  # zero: whether that is an address or none is the reader's taste
         self.put("StartAddress", start, "start_address", hex(start))
         win32 = process.user["exe"] + 0x1020 + 0x10 * (self.tid // 4 % 64) if self.user else start
+        if "start" in self.recipe:
+            win32 = self._odd_start()
         received = self.recipe.get("lpc_received")
         if received and o.has("LpcReceivedMsgIdValid"):
             o.put("LpcReceivedMessageId", received)
@@ -207,15 +209,17 @@ class Rest(ThreadIo):
         if self.process.wow64 and self.system.build < 10240:
             handler = teb.va + 0x2000
         values = {"NtTib.ExceptionList": handler, "NtTib.StackBase": base, "NtTib.StackLimit": limit,
-                  "NtTib.Self": teb.va, "ClientId.UniqueProcess": self.process.pid, "ClientId.UniqueThread": self.tid,
-                  "ProcessEnvironmentBlock": peb, "LastErrorValue": error, "LastStatusValue": status}
+                  "NtTib.Self": teb.va, "ClientId.UniqueProcess": self.recipe.get("teb_pid", self.process.pid),
+                  "ClientId.UniqueThread": self.tid, "ProcessEnvironmentBlock": peb, "LastErrorValue": error,
+                  "LastStatusValue": status}
         for name, value in values.items():
             teb.put(name, value)
         if self.process.wow64:
             teb.put("WowTebOffset", 0x2000)
         if not teb.known("ClientId.UniqueThread"):
             return
-        self.truth.update(teb_stack_base=hex(base), teb_stack_limit=hex(limit), teb_pid=self.process.pid,
+        self.truth.update(teb_stack_base=hex(base), teb_stack_limit=hex(limit),
+                          teb_pid=values["ClientId.UniqueProcess"],
                           teb_tid=self.tid, last_error=hex(error), last_status=hex(status), peb=hex(peb))
         if handler:
             self.truth["teb_exception_list"] = hex(handler)
@@ -248,6 +252,44 @@ class Rest(ThreadIo):
                           teb32_exception_list=hex(base - 0x24),
                           teb32_pid=self.process.pid, teb32_tid=self.tid, peb32=hex(self.process.user["peb32"]),
                           teb32_last_error=hex(3 + self.tid % 120), teb32_last_status="0xc0000034")
+
+    # ------------------------------------------------------------ what is odd about it
+
+    def _odd_start(self):
+        """start = "private": private memory that may be executed; "stray": nothing is there."""
+        if self.recipe["start"] == "stray":
+            return 0x6F000000 + 0x10 * self.tid
+        va = self.process.take_user(2 * PAGE, PAGE)
+        self.system.pages._add_vad(self.process, va, True, True)
+        return va + 0x40
+
+    def odd(self):
+        """What a recipe wants odd once all is written, and which of its oddities a check must speak of."""
+        r, o, system = self.recipe, self.object, self.system
+        if "breakpoint" in r:  # KTHREAD's header has DebugActive in its last byte (public PDBs, 2003 and later)
+            frame = system.object(o.get("TrapFrame"), "_KTRAP_FRAME")
+            for name, value in (("Dr0", r["breakpoint"]), ("Dr1", 0), ("Dr2", 0), ("Dr3", 0), ("Dr6", 0), ("Dr7", 1)):
+                frame.put(name, value)
+            system.labels.put(system.kernel, o.va + 3, 1, 1)
+        if r.get("stack_pointer") == "outside":
+            self.put("KernelStack", o.get("StackBase") + 0x40, "kernel_stack", hex(o.get("StackBase") + 0x40))
+            for key in ("stack", "user_stack", "kernel_registers"):
+                self.truth.pop(key, None)
+        self.truth["noticed"] = r.get("noticed", []) + self._noticed()
+
+    def _noticed(self):
+        """Of its own accord: ended and listed, hidden from a debugger, SYSTEM and its process somebody else's."""
+        r, o = self.recipe, self.object
+        who, token, out = r.get("impersonating"), self.process.token, []
+        if "terminated" in r and self.truth.get("sources"):
+            out.append("terminated-listed")
+        has = any("HideFromDebugger" in bits and o.has(word) for word, bits in self.system.places["flags"].items())
+        if "HideFromDebugger" in r.get("flags", []) and has and "terminated" not in r:
+            out.append("hidden-from-debugger")
+        if who and who.get("token") == "system" and who.get("level", 2) >= 2 and token and \
+                "impersonation_level" in self.truth and token.told.get("user") not in (None, "S-1-5-18"):
+            out.append("impersonates-system")
+        return out
 
     # ------------------------------------------------------------ who names it
 
