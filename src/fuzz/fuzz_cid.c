@@ -17,12 +17,16 @@
 static const struct {
         const char *name;
         bool la57;
+        uint32_t old; /* a build whose tables no layout has */
 } layouts[] = {
-        { "5.1.2600.2180-x86", false },  { "6.1.7601.17514-x64", false },  { "6.2.9200.16384-x64", false },
-        { "6.3.9600.17031-x86", false }, { "10.0.19041.1237-x64", false }, { "10.0.20348.288-x64", true },
+        { "5.1.2600.2180-x86", false, 0 },         { "6.1.7601.17514-x64", false, 0 },
+        { "6.2.9200.16384-x64", false, 0 },        { "6.3.9600.17031-x86", false, 0 },
+        { "10.0.19041.1237-x64", false, 0 },       { "10.0.20348.288-x64", true, 0 },
+        { "4.0.1381.0-x86-partial", false, 1381 }, { "5.0.2195.0-x86-partial", false, 2195 },
 };
 
 struct counted {
+        unsigned step;
         uint64_t last;
         size_t count;
 };
@@ -32,7 +36,7 @@ static enum stasis_status see(void *ctx, const struct handle_entry *entry)
         struct counted *c = ctx;
         if (c->count++ && entry->handle <= c->last)
                 abort(); /* in the order of handles */
-        if (!entry->object || entry->handle % 4)
+        if (!entry->object || entry->handle % c->step)
                 abort();
         c->last = entry->handle;
         return STASIS_OK;
@@ -42,7 +46,7 @@ static void walk(struct stasis_space *space, const struct handle_format *format,
 {
         struct handle_walk walk;
         struct handle_entry entry;
-        struct counted c = { 0 };
+        struct counted c = { .step = format->step };
         if (handle_table_walk(space, format, table, 64, see, &c, &walk) == STASIS_OK &&
             (walk.entries != c.count || walk.pages + walk.missing > 64 + HANDLE_TABLE_PAGE * 64u))
                 abort();
@@ -78,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         const struct stasis_paging *paging = layouts[which].la57 ? &stasis_paging_la57
                                              : is64              ? &stasis_paging_x64
                                                                  : &stasis_paging_x86;
-        if (!handle_format_bind(layout, paging, &format))
+        if (!(layouts[which].old ? handle_format_old(layouts[which].old, &format)
+                                 : handle_format_bind(layout, paging, &format)))
                 abort();
         uint64_t table = is64 ? TABLE_64 : TABLE_32;
         world_start(&world, layouts[which].la57 ? PT_LA57 : is64 ? PT_X64 : PT_X86);
@@ -87,7 +92,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         world_map(&world, table, PAGES * 0x1000);
         for (size_t i = 1; i < len && i <= PAGES * 0x1000u; i++)
                 *world_at(&world, table + i - 1) = data[i];
-        world_u(&world, table + format.code.offset, format.pointer_size, (table + 0x1000) | (data[0] >> 4 & 3));
+        if (format.form == HANDLE_CODED)
+                world_u(&world, table + format.code.offset, format.pointer_size, (table + 0x1000) | (data[0] >> 4 & 3));
+        else
+                world_u(&world, table + (format.form == HANDLE_ARRAY ? 0xc : 8), 4, table + 0x1000);
         walk(&world.space, &format, table);
         world_end(&world);
         return 0;

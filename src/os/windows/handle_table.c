@@ -13,6 +13,11 @@
 #define LA57_BITS 57
 #define LA57_OBJECT_BIT 11 /* facts/windows/REPORT.md, 6.2 */
 #define LA57_ATTRIBUTES_BIT 8
+#define ARRAY_BEGIN 0xc /* of NT 4.0's table */
+#define ARRAY_END 0x10
+#define LAYERS_TOP 8 /* of 2000's */
+#define LAYER 256
+#define LAYERS_LOCK UINT32_C(0x80000000)
 
 /* ---------------------------------------------------------------- the format */
 
@@ -48,7 +53,7 @@ static bool fits(const struct handle_format *f, const struct place *place)
 bool handle_format_bind(const struct stasis_layout *layout, const struct stasis_paging *paging,
                         struct handle_format *ret_format)
 {
-        struct handle_format f = { .pointer_size = stasis_layout_pointer_size(layout) };
+        struct handle_format f = { .pointer_size = stasis_layout_pointer_size(layout), .step = 4 };
         struct stasis_member body;
         places_bind(layout, handle_rows, sizeof handle_rows / sizeof *handle_rows, &f);
         f.entry_size = (uint8_t)(2 * f.pointer_size);
@@ -62,6 +67,19 @@ bool handle_format_bind(const struct stasis_layout *layout, const struct stasis_
         if (stasis_layout_member(layout, "_OBJECT_HEADER.Body", &body))
                 f.body = body.offset;
         *ret_format = f;
+        return true;
+}
+
+bool handle_format_old(uint32_t build, struct handle_format *ret_format)
+{
+        const struct handle_format array = { .form = HANDLE_ARRAY, .step = 1 };
+        const struct handle_format layers = { .form = HANDLE_LAYERS, .step = 4 };
+        if (build != 1381 && build != 2195)
+                return false;
+        *ret_format = build == 1381 ? array : layers;
+        ret_format->pointer_size = 4;
+        ret_format->entry_size = 8;
+        ret_format->object = (struct place){ .has = true, .size = 4 };
         return true;
 }
 
@@ -88,6 +106,8 @@ bool handle_entry_decode(const struct handle_format *format, const uint8_t *byte
         uint64_t object = format->object.bits ? unpacked(format, packed) : packed & ~FLAGS_MASK;
         if (!object)
                 return false;
+        if (format->form == HANDLE_LAYERS)
+                object |= LAYERS_LOCK;
         if (format->attributes.has)
                 attributes = field(bytes, &format->attributes) << 1; /* without the lowest, which is the lock's place */
         else if (!format->object.bits)
@@ -106,12 +126,42 @@ struct table {
         uint64_t top; /* entries, or pointers to pages, or pointers to pages of pointers */
         unsigned level;
         size_t per_leaf, per_page; /* entries, pointers */
+        uint64_t end;              /* of an array; 0: it is none */
 };
+
+static enum stasis_status open_array(struct stasis_space *space, const struct handle_format *f, uint64_t table,
+                                     struct table *ret_table)
+{
+        uint64_t begin, end;
+        enum stasis_status status = stasis_space_u(space, table + ARRAY_BEGIN, 4, &begin);
+        if (status == STASIS_OK)
+                status = stasis_space_u(space, table + ARRAY_END, 4, &end);
+        if (status != STASIS_OK)
+                return status;
+        *ret_table = (struct table){ .f = f, .top = begin, .end = end, .per_leaf = HANDLE_TABLE_PAGE / f->entry_size };
+        bool upper = begin >> 31 && end > begin, fits = (end - begin) / f->entry_size <= HANDLES_MAX;
+        return !upper || !fits || begin % 8 || end % 8 ? STASIS_CORRUPT : STASIS_OK;
+}
+
+static enum stasis_status open_layers(struct stasis_space *space, const struct handle_format *f, uint64_t table,
+                                      struct table *ret_table)
+{
+        uint64_t top;
+        enum stasis_status status = stasis_space_u(space, table + LAYERS_TOP, 4, &top);
+        if (status != STASIS_OK)
+                return status;
+        *ret_table = (struct table){ .f = f, .top = top, .level = 2, .per_leaf = LAYER, .per_page = LAYER };
+        return top % 8 || !(top >> 31) ? STASIS_CORRUPT : STASIS_OK;
+}
 
 static enum stasis_status open_table(struct stasis_space *space, const struct handle_format *f, uint64_t table,
                                      struct table *ret_table)
 {
         uint64_t code;
+        if (f->form == HANDLE_ARRAY)
+                return open_array(space, f, table, ret_table);
+        if (f->form == HANDLE_LAYERS)
+                return open_layers(space, f, table, ret_table);
         enum stasis_status status = read_place(space, table, &f->code, &code);
         if (status != STASIS_OK)
                 return status;
@@ -127,14 +177,37 @@ static enum stasis_status open_table(struct stasis_space *space, const struct ha
 /* Pages of entries that the table can have. Its top page is shorter than one: 24 bits of index fill no third level. */
 static size_t leaves(const struct table *t)
 {
+        if (t->end)
+                return (size_t)((t->end - t->top + HANDLE_TABLE_PAGE - 1) / HANDLE_TABLE_PAGE);
         return t->level == 0 ? 1 : t->level == 1 ? t->per_page : HANDLES_MAX / t->per_leaf;
+}
+
+/* Bytes of it: of an array, what is left. */
+static size_t leaf_len(const struct table *t, uint64_t leaf)
+{
+        if (t->end && t->end - leaf < HANDLE_TABLE_PAGE)
+                return (size_t)(t->end - leaf);
+        return t->per_leaf * t->f->entry_size;
+}
+
+/* Has page number n of entries this one? The first of each page is the page's own, of the older tables the very first.
+ */
+static bool is_handle(const struct table *t, size_t number, size_t i)
+{
+        return i || (t->f->form != HANDLE_CODED && number);
+}
+
+/* A free entry of an array leads to others. */
+static bool is_link(const struct table *t, const struct handle_entry *entry)
+{
+        return t->end && entry->object >= (t->top & ~FLAGS_MASK) && entry->object < t->end;
 }
 
 /* Address of page number i of entries; 0: there is none, and *ret_skip tells how many such follow, this one counted. */
 static enum stasis_status leaf_at(struct stasis_space *space, const struct table *t, size_t i, uint64_t *ret_leaf,
                                   size_t *ret_skip)
 {
-        uint64_t page = t->top;
+        uint64_t page = t->end ? t->top + i * HANDLE_TABLE_PAGE : t->top;
         enum stasis_status status = STASIS_OK;
         *ret_skip = 1;
         if (t->level == 2) {
@@ -158,10 +231,12 @@ static enum stasis_status walk_leaf(const struct table *t, size_t number, uint64
                                     handle_entry_fn *fn, void *ctx, struct handle_walk *walk)
 {
         enum stasis_status status = STASIS_OK;
-        for (size_t i = 1; i < t->per_leaf && status == STASIS_OK; i++) { /* the first is the page's own, no handle */
-                struct handle_entry entry = { .handle = 4 * (uint64_t)(number * t->per_leaf + i),
+        size_t count = leaf_len(t, va) / t->f->entry_size;
+        for (size_t i = 0; i < count && status == STASIS_OK; i++) {
+                struct handle_entry entry = { .handle = t->f->step * (uint64_t)(number * t->per_leaf + i),
                                               .va = va + i * t->f->entry_size };
-                if (!handle_entry_decode(t->f, bytes + i * t->f->entry_size, &entry))
+                if (!is_handle(t, number, i) || !handle_entry_decode(t->f, bytes + i * t->f->entry_size, &entry) ||
+                    is_link(t, &entry))
                         continue;
                 walk->entries++;
                 status = fn(ctx, &entry);
@@ -188,7 +263,7 @@ enum stasis_status handle_table_walk(struct stasis_space *space, const struct ha
                         ret_walk->cut = true;
                         break;
                 }
-                if (leaf % 8 || stasis_space_read(space, leaf, bytes, sizeof bytes) != STASIS_OK) {
+                if (leaf % 8 || stasis_space_read(space, leaf, bytes, leaf_len(&t, leaf)) != STASIS_OK) {
                         count_missing(ret_walk, leaf);
                         continue;
                 }
@@ -210,17 +285,19 @@ enum stasis_status handle_table_lookup(struct stasis_space *space, const struct 
         enum stasis_status status = open_table(space, format, table, &t);
         if (status != STASIS_OK)
                 return status;
-        uint64_t index = handle / 4;
-        if (index / t.per_leaf >= leaves(&t) || index % t.per_leaf == 0)
+        uint64_t index = handle / format->step;
+        if (index / t.per_leaf >= leaves(&t) || !is_handle(&t, (size_t)(index / t.per_leaf), index % t.per_leaf) ||
+            (t.end && index >= (t.end - t.top) / format->entry_size))
                 return STASIS_ABSENT;
         status = leaf_at(space, &t, (size_t)(index / t.per_leaf), &leaf, &skip);
         if (status != STASIS_OK || !leaf)
                 return status != STASIS_OK ? status : STASIS_ABSENT;
-        struct handle_entry entry = { .handle = index * 4, .va = leaf + index % t.per_leaf * format->entry_size };
+        struct handle_entry entry = { .handle = index * format->step,
+                                      .va = leaf + index % t.per_leaf * format->entry_size };
         status = stasis_space_read(space, entry.va, bytes, format->entry_size);
         if (status != STASIS_OK)
                 return status;
-        if (!handle_entry_decode(format, bytes, &entry))
+        if (!handle_entry_decode(format, bytes, &entry) || is_link(&t, &entry))
                 return STASIS_ABSENT;
         *ret_entry = entry;
         return STASIS_OK;

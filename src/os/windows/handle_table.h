@@ -25,8 +25,21 @@
 #define HANDLES_MAX (1u << 24)
 #define HANDLE_TABLE_PAGE 4096
 
+/*
+ * Until 2000 the table itself was another, and no PDB that is public has it:
+ *
+ *   NT 4.0   one array, from the address at 0xc of the table to that at 0x10, and the ids of PspCidTable count its
+ *            entries; what is free is linked through the array (B. Rosenberg, cs.miami.edu/home/burt/journal/NT,
+ *            cid.html and handle_table.html, with a debugger's output)
+ *   2000     three levels of 256 each, from the address at 8; the highest bit of an entry's pointer is its lock ("JIURL
+ *            play Win2k: HANDLE_TABLE", 2003; bbs.kanxue.com/thread-100352)
+ */
+enum handle_form { HANDLE_CODED, HANDLE_ARRAY, HANDLE_LAYERS };
+
 /* How this kernel's tables and entries are laid out; bound once. */
 struct handle_format {
+        enum handle_form form;
+        uint8_t step; /* what a handle counts an entry as: 4, in PspCidTable of NT 4.0 1 */
         uint8_t pointer_size, entry_size;
         struct place code, process_id, quota_process, list; /* of _HANDLE_TABLE */
         struct place
@@ -41,8 +54,11 @@ struct handle_format {
 bool handle_format_bind(const struct stasis_layout *layout, const struct stasis_paging *paging,
                         struct handle_format *ret_format);
 
+/* PspCidTable of NT 4.0 and 2000, by their build. False: of another version. */
+bool handle_format_old(uint32_t build, struct handle_format *ret_format);
+
 struct handle_entry {
-        uint64_t handle;    /* its value, a multiple of four: in PspCidTable the id */
+        uint64_t handle;    /* its value, a multiple of the step: in PspCidTable the id */
         uint64_t va;        /* where the entry stands */
         uint64_t object;    /* what it names: header or body, see above */
         uint32_t access;    /* granted; 25 bits */

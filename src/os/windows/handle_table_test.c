@@ -354,6 +354,133 @@ START_TEST(callback_ends_it)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- NT 4.0 and 2000 */
+
+#define OLD UINT64_C(0xe1000000)
+
+static void start_old(uint32_t build)
+{
+        ck_assert(handle_format_old(build, &format));
+        world_start(&world, PT_X86);
+        world_map(&world, OLD, 0x6000);
+        seen_count = 0;
+        seen_stop = STASIS_OK;
+}
+
+static enum stasis_status walk_old(struct handle_walk *w)
+{
+        seen_count = 0;
+        return handle_table_walk(&world.space, &format, OLD, 0, see, &world, w);
+}
+
+static void expect_old(uint64_t handle, uint64_t object)
+{
+        struct handle_entry e;
+        ck_assert_int_eq(handle_table_lookup(&world.space, &format, OLD, handle, &e), STASIS_OK);
+        ck_assert_uint_eq(e.handle, handle);
+        ck_assert_uint_eq(e.object, object);
+}
+
+static void expect_none(uint64_t handle)
+{
+        struct handle_entry e;
+        ck_assert_int_eq(handle_table_lookup(&world.space, &format, OLD, handle, &e), STASIS_ABSENT);
+}
+
+START_TEST(other_builds)
+{
+        ck_assert(!handle_format_old(0, &format));
+        ck_assert(!handle_format_old(2600, &format));
+        ck_assert(!handle_format_old(1380, &format));
+}
+END_TEST
+
+/* An array from the word at 0xc to that at 0x10; ids count its entries, free ones are linked through it. */
+START_TEST(array)
+{
+        const uint64_t begin = OLD + 0x1008, end = begin + 8 * 700;
+        struct handle_walk w;
+        start_old(1381);
+        world_u(&world, OLD + 0xc, 4, begin);
+        world_u(&world, OLD + 0x10, 4, end);
+        world_u(&world, begin, 4, begin + 24); /* the first is the head of the free ones */
+        world_u(&world, begin + 8, 4, 0x807266e0);
+        world_u(&world, begin + 16, 4, 0x80726940);
+        world_u(&world, begin + 24, 4, end - 8);
+        world_u(&world, begin + 8 * 600, 4, 0x807004a1);
+        world_u(&world, begin + 8 * 699, 4, begin);
+        world_u(&world, end, 4, 0x80700240); /* behind it */
+        ck_assert_int_eq(walk_old(&w), STASIS_OK);
+        ck_assert_uint_eq(w.pages, 2);
+        ck_assert_uint_eq(seen_count, 3);
+        ck_assert(seen[0].handle == 1 && seen[0].object == 0x807266e0 && seen[0].va == begin + 8);
+        ck_assert(seen[1].handle == 2 && seen[1].object == 0x80726940);
+        ck_assert(seen[2].handle == 600 && seen[2].object == 0x807004a0 && seen[2].va == begin + 4800);
+        expect_old(2, 0x80726940);
+        expect_old(600, 0x807004a0);
+        expect_none(0);
+        expect_none(3);
+        expect_none(699);
+        expect_none(700);
+        expect_none(UINT64_MAX);
+        world_end(&world);
+}
+END_TEST
+
+START_TEST(no_array)
+{
+        static const struct {
+                uint32_t begin, end;
+        } bad[] = { { 0xe1001000, 0xe1001000 }, { 0xe1001000, 0xe1000000 },
+                    { 0x61001000, 0xe1001000 }, { 0xe1001004, 0xe1002000 },
+                    { 0xe1001000, 0xe1002004 }, { 0x80000000, 0xfffffff8 } /* more than 24 bits can name */ };
+        struct handle_walk w;
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+                start_old(1381);
+                world_u(&world, OLD + 0xc, 4, bad[i].begin);
+                world_u(&world, OLD + 0x10, 4, bad[i].end);
+                ck_assert_msg(walk_old(&w) == STASIS_CORRUPT, "case %zu", i);
+                ck_assert_uint_eq(w.pages, 0);
+                world_end(&world);
+        }
+}
+END_TEST
+
+/* Three levels of 256; the highest bit of a pointer is the entry's lock. */
+START_TEST(layers)
+{
+        struct handle_walk w;
+        start_old(2195);
+        world_u(&world, OLD + 8, 4, OLD + 0x1000);
+        world_u(&world, OLD + 0x1000, 4, OLD + 0x1400);
+        world_u(&world, OLD + 0x1004, 4, OLD + 0x2000);
+        world_u(&world, OLD + 0x1400, 4, OLD + 0x1800);
+        world_u(&world, OLD + 0x1408, 4, OLD + 0x2800);
+        world_u(&world, OLD + 0x23fc, 4, OLD + 0x3000);
+        world_u(&world, OLD + 0x1800, 4, 0x81111110); /* no handle */
+        world_u(&world, OLD + 0x1808, 4, 0x01234560); /* its lock is not taken */
+        world_u(&world, OLD + 0x1800 + 8 * 255, 4, 0x81234580);
+        world_u(&world, OLD + 0x2800, 4, 0x812345a3); /* id 2048: the first of its page */
+        world_u(&world, OLD + 0x3000 + 8 * 7, 4, 0x812345c0);
+        ck_assert_int_eq(walk_old(&w), STASIS_OK);
+        ck_assert_uint_eq(seen_count, 4);
+        ck_assert_uint_eq(w.pages, 3);
+        expect_old(4, 0x81234560);
+        expect_old(1020, 0x81234580);
+        expect_old(2048, 0x812345a0);
+        expect_old(((UINT64_C(1) << 16) + 255 * 256 + 7) * 4, 0x812345c0);
+        expect_none(0);
+        expect_none(8);
+        expect_none(1024);
+        expect_none(UINT64_C(1) << 26);
+        world_u(&world, OLD + 8, 4, OLD + 0x1001);
+        ck_assert_int_eq(walk_old(&w), STASIS_CORRUPT);
+        world_u(&world, OLD + 8, 4, 0x61001000);
+        ck_assert_int_eq(walk_old(&w), STASIS_CORRUPT);
+        world_end(&world);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("handle_table");
@@ -370,6 +497,10 @@ int main(void)
         tcase_add_test(tcase, bounded);
         tcase_add_test(tcase, no_table);
         tcase_add_test(tcase, callback_ends_it);
+        tcase_add_test(tcase, other_builds);
+        tcase_add_test(tcase, array);
+        tcase_add_test(tcase, no_array);
+        tcase_add_test(tcase, layers);
         suite_add_tcase(suite, tcase);
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

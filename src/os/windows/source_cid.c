@@ -182,7 +182,8 @@ enum stasis_status windows_find_by_cid(struct windows *w)
         struct cid cid = { .w = w };
         struct handle_walk walk;
         uint64_t table;
-        if (!handle_format_bind(w->layout, w->kernel->paging, &cid.format)) {
+        if (!handle_format_bind(w->layout, w->kernel->paging, &cid.format) &&
+            !handle_format_old(w->version.build, &cid.format)) {
                 system_trace(w->system, "cid-table", false, "this layout has no handle tables");
                 return STASIS_OK;
         }

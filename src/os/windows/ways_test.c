@@ -484,6 +484,21 @@ START_TEST(unmapped)
 }
 END_TEST
 
+/* Its address leads to another page now; and it is not the only one. */
+START_TEST(two_unmapped)
+{
+        build(_i);
+        world_unmap(&t.world, t.thread[TINY_HIDDEN]);
+        world_map(&t.world, t.thread[TINY_HIDDEN] & ~UINT64_C(0xfff), 0x1000);
+        world_unmap(&t.world, t.thread[TINY_READY]);
+        open_with_scan(0);
+        expect_text(thread_fact(TINY_HIDDEN, "hidden"), "unmapped");
+        expect_value(thread_fact(TINY_HIDDEN, "tid"), tiny_tid(TINY_HIDDEN));
+        expect_text(thread_fact(TINY_READY, "hidden"), "unmapped");
+        expect_value(thread_fact(TINY_READY, "tid"), tiny_tid(TINY_READY));
+}
+END_TEST
+
 /* And its process is gone as well. */
 START_TEST(unmapped_of_nobody)
 {
@@ -735,6 +750,7 @@ int main(void)
                                       freed,
                                       unmapped,
                                       unmapped_of_nobody,
+                                      two_unmapped,
                                       scan_refuses,
                                       without_empty_heads,
                                       without_any_address,

@@ -123,6 +123,57 @@ class Table:
         return (address >> shift & (1 << length) - 1) << bit
 
 
+class OldIds:
+    """PspCidTable of NT 4.0 (one array, its free entries in a ring through it) and of 2000 (three levels of 256, the
+    highest bit of a pointer its lock); src/os/windows/handle_table.h tells who says so."""
+    known = False
+
+    def __init__(self, system):
+        self.system, self.entries = system, {}
+        self.va = system.take("pool", 0x6C, "Obtb")
+
+    def add(self, address, handle):
+        self.entries[handle if self.system.build < 2000 else handle // 4] = address
+
+    def write(self):
+        (self._array if self.system.build < 2000 else self._layers)()
+
+    def _words(self, at, *values):
+        self.system.kernel.write(at, struct.pack(f"<{len(values)}I", *values))
+
+    def _pages(self, length):
+        va = self.system.take_pages("paged", length)
+        self.system.kernel.map(va, length=-(-length // PAGE) * PAGE)
+        return va
+
+    def _array(self):
+        count = max(self.entries) + 20
+        begin = self._pages(8 * count + 8) + 8
+        self._words(self.va + 0xC, begin, begin + 8 * count, len(self.entries))
+        free = [i for i in range(count) if i not in self.entries]  # the first one is the head
+        for n, i in enumerate(free):
+            self._words(begin + 8 * i, begin + 8 * free[(n + 1) % len(free)], begin + 8 * free[n - 1])
+        for i, address in self.entries.items():
+            self._words(begin + 8 * i, address, 0)
+
+    def _layers(self):
+        top = self._pages(0x400)
+        self._words(self.va, 0, len(self.entries), top)
+        middles, leaves = {}, {}
+        for index in sorted(self.entries):
+            middle, leaf = index >> 16, index >> 8
+            if middle not in middles:
+                middles[middle] = self._pages(0x400)
+                self._words(top + 4 * middle, middles[middle])
+            if leaf not in leaves:
+                leaves[leaf] = self._pages(0x800)
+                self._words(middles[middle] + 4 * (leaf & 0xFF), leaves[leaf])
+                for i in range(0x100):
+                    self._words(leaves[leaf] + 8 * i, 0, leaf << 8 | i + 1)
+            address = self.entries[index]
+            self._words(leaves[leaf] + 8 * (index & 0xFF), address if index % 3 else address & 0x7FFFFFFF, 0)
+
+
 def link_tables(system):
     """HandleTableListHead: the tables of the processes, not PspCidTable."""
     tables = [t.object.at("HandleTableList") for t in system.handle_tables if t is not system.cid]

@@ -285,8 +285,8 @@ class Process:
         if self.idle:
             return []
         out = [] if r.get("unlinked") else ["active-list"]
+        out += [] if r.get("no_cid") else ["cid-table"]
         if self.system.cid.known:
-            out += [] if r.get("no_cid") else ["cid-table"]
             out += POOL_WAYS[r.get("pool", "used")]
         return out
 

@@ -313,12 +313,14 @@ class Rest(ThreadIo):
     def _more_ways(self):
         """Where else it can be found: CID table, pool; handles come later (open_handles)."""
         r, out = self.recipe, []
-        if r.get("idle") or not self.system.cid.known:
+        if r.get("idle"):
             return out
         # Half a thread ends where its page does; where that is no multiple of 16 no entry of 8 and later can name it.
         if not r.get("no_cid") and not (self.system.pointer == 8 and self.object.va % 16):
             out.append("cid-table")
             self.system.cid.add(self.object.va, handle=self.tid)
+        if not self.system.cid.known:
+            return out
         kept = not r.get("object") and r.get("pool", "used") not in FREED
         if self.system.recipe.get("type_list") and kept:
             out.append("type-list")

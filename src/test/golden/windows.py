@@ -251,7 +251,7 @@ class System:
         self.executive.make_types()
         self.set_symbol("ObpRootDirectoryObject", self.executive.directory("\\"))
         self.known_dlls = self.executive.directory("\\KnownDlls")
-        self.cid = handles.Table(self, 0)
+        self.cid = handles.OldIds(self) if self.build < 2600 else handles.Table(self, 0)
         self.set_symbol("PspCidTable", self.cid.va)
         self._make_shared_data()
         if self.pointer == 8 and self.recipe.get("low_stub", True):
@@ -388,6 +388,8 @@ class System:
             for table in self.handle_tables:
                 table.write()
             handles.link_tables(self)
+        else:
+            self.cid.write()
         self.executive.finish()
         for each in self.pools.values():
             each.close()
