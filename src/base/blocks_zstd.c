@@ -50,9 +50,9 @@ static enum stasis_status check_frame(struct stasis_bytes file, const struct blo
 
 static enum stasis_status read_index(struct stasis_bytes file, struct blocks_index *index, struct stasis_error *err)
 {
-        struct stasis_bytes entries;
-        size_t entry_len;
-        uint64_t table, at = 0;
+        struct stasis_bytes entries = { 0 };
+        size_t entry_len = 0;
+        uint64_t table = 0, at = 0;
         enum stasis_status status = find_table(file, &entries, &entry_len, &table, err);
         if (status != STASIS_OK)
                 return status;

@@ -143,7 +143,7 @@ bool batch_is_begun(const struct batch *batch, const struct slot *own, const cha
 {
         const struct runner *r = batch->runner;
 
-        for (unsigned i = 0; i < r->slots; i++) {
+        for (unsigned i = 0; r && i < r->slots; i++) {
                 const struct slot *slot = &r->slot[i];
                 if (slot->pid && slot != own && slot->stopped == VERDICTS && slot->entry.sha256 &&
                     strcmp(slot->entry.sha256, hex) == 0)
