@@ -245,16 +245,18 @@ def check_sqlite(path, lines):
 
 
 def check_examples(stasis, root, path):
-    """Lines of the page that begin a command, as they are written: in a shell, with this stasis."""
-    with open(os.path.join(root, "docs/SQL.md"), encoding="utf-8") as file:
-        page = file.read()
+    """Lines of the pages that ask something, as they are written: in a shell, with this stasis."""
+    page = ""
+    for name in ("docs/BATCH.md", "docs/SQL.md"):
+        with open(os.path.join(root, name), encoding="utf-8") as file:
+            page += file.read()
     with tempfile.TemporaryDirectory() as folder:
         os.symlink(path, os.path.join(folder, "archive.db"))
         os.symlink(stasis, os.path.join(folder, "stasis"))
         with open(os.path.join(folder, "question.sql"), "w", encoding="utf-8") as file:
             file.write("SELECT name, count(*) AS images\nFROM systems GROUP BY name;\n")
         lines = re.findall(r"^    (stasis query .*)$", page, re.M)
-        check("there are examples", True, len(lines) >= 10)
+        check("there are examples", True, len(lines) >= 12)
         for line in lines:
             done = subprocess.run(["sh", "-c", re.sub(r"   +\S.*", "", line)], cwd=folder, capture_output=True,
                                   text=True, env={**os.environ, "PATH": folder + ":" + os.environ["PATH"]})
