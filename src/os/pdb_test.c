@@ -222,6 +222,14 @@ START_TEST(hashes_of_others)
         memmove(b.stream[6].at + first, b.stream[6].at + first + 8, 24);
         memcpy(b.stream[6].at + first + 24, entry, 8);
         expect_broken("stream 6 (publics): entry 3 of its hash is not in the bucket of its name");
+        pdb_build_kernel(&b);
+        pdb_set(&b, 6, b.stream[6].len - 4, 4, 2); /* the last of the address map */
+        expect_broken("stream 6 (publics): entry 3 of its address map names no record");
+        pdb_build_kernel(&b);
+        pdb_set(&b, 7, 8, 4, 8);
+        pdb_put(&b, 7, 4, 3);
+        pdb_put(&b, 7, 4, 1);
+        expect_broken("stream 7 (globals): entry 0 of its hash names no record");
 }
 END_TEST
 

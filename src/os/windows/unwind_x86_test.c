@@ -130,9 +130,39 @@ START_TEST(code_that_returns)
 }
 END_TEST
 
+/* mov eax, [ebp+24h], the place of which looks like that of a stack pointer */
+START_TEST(code_that_loads_by_ebp)
+{
+        stack[(0x40 + 0x24) / 4] = 0x5151;
+        CODE("\x8b\x45\x24\xc3");
+        goes(X86_BY_CODE, 0, STACK + 4);
+        ck_assert_uint_eq(r.gpr[X86_EAX], 0x5151);
+}
+END_TEST
+
+START_TEST(more_code_that_returns)
+{
+        CODE("\x81\xc4\x08\0\0\0\xc3"); /* add esp, 8 in the long form */
+        goes(X86_BY_CODE, 2, STACK + 12);
+        setup();
+        CODE("\x8b\xe5\x5d\xc3"); /* mov esp, ebp; pop ebp; ret */
+        stack[16] = 0x1234;
+        goes(X86_BY_CODE, 17, STACK + 0x48);
+        ck_assert_uint_eq(r.gpr[X86_EBP], 0x1234);
+        setup();
+        CODE("\x64\x89\x0d\0\0\0\0\xc3"); /* mov fs:[0], ecx */
+        goes(X86_BY_CODE, 0, STACK + 4);
+}
+END_TEST
+
 /* Any other instruction, or a stack pointer in doubt: the frame pointer decides. */
 START_TEST(code_that_does_not)
 {
+        stack[16] = STACK + 0x80;
+        stack[17] = TEXT + 0x111;
+        CODE("\x40\x90\xc3"); /* inc eax: not of an end */
+        goes(X86_BY_FRAME, 17, STACK + 0x48);
+        setup();
         stack[16] = STACK + 0x80;
         stack[17] = TEXT + 0x111;
         CODE("\x5f\x90\xe8\x00\x00\x00\x00\xc3");
@@ -227,6 +257,10 @@ START_TEST(frame_data)
         fpo_data(TEXT - 0x20);
         r.gpr[X86_ESP] += 12;
         CODE("\x81\xec\x0c\0\0\0");
+        goes(X86_BY_FPO, 3, STACK + 16);
+        fpo_data(TEXT - 4); /* right behind the prologue */
+        r.gpr[X86_ESP] += 12;
+        CODE("\x83\xec\x0c");
         goes(X86_BY_FPO, 3, STACK + 16);
         fpo_data(TEXT - 0x20); /* nobody knows whether it took any off */
         r.esp_sure = false;
@@ -332,6 +366,7 @@ START_TEST(programs_that_are_none)
                 "+",
                 "$T0 ^ =",
                 "$eip $T9 ^ = $esp $esp 16 + =",
+                "$eip 4198656 = $esp $esp 16 + =", /* a return address that lies nowhere */
                 "$eip $esp 12 + ^ = $esp $T99 =",
                 "$eip $esp 12 + ^ = $esp $zzz =",
                 "$eip $esp 12 + ^ = $esp .cbNothing =",
@@ -379,8 +414,19 @@ START_TEST(frame_pointers_that_are_none)
 }
 END_TEST
 
+static bool is_last(void *ctx, uint32_t slot)
+{
+        (void)ctx;
+        return slot == STACK + 0x44;
+}
+
 START_TEST(the_outermost)
 {
+        memory.outermost = is_last;
+        ck_assert_int_eq(x86_unwind(&memory, &r).way, X86_BOTTOM);
+        r.gpr[X86_EBP] = STACK + 0x48;
+        goes(X86_BY_FRAME, 19, STACK + 0x50);
+        setup();
         r.gpr[X86_EBP] = 0;
         ck_assert_int_eq(x86_unwind(&memory, &r).way, X86_BOTTOM);
         setup();
@@ -415,6 +461,8 @@ int main(void)
         TCase *tc = tcase_create("unwind_x86");
         tcase_add_checked_fixture(tc, setup, NULL);
         tcase_add_test(tc, code_that_returns);
+        tcase_add_test(tc, code_that_loads_by_ebp);
+        tcase_add_test(tc, more_code_that_returns);
         tcase_add_test(tc, code_that_does_not);
         tcase_add_test(tc, a_prologue);
         tcase_add_test(tc, a_call_at_the_end);

@@ -214,11 +214,11 @@ struct windows {
         size_t unloaded_count;
         bool unloaded_known;
         struct unloaded_user *unloaded_user; /* NULL: of no process yet */
-        struct thread_io *io;      /* NULL: not asked for yet */
-        struct checks *checks;     /* likewise */
-        struct token_cache *token; /* never NULL */
-        struct frames *frames;     /* stand.h; NULL: nobody has asked for registers or stacks yet */
-        bool show_user_modules;    /* STASIS_MODULES answers user_modules */
+        struct thread_io *io;                /* NULL: not asked for yet */
+        struct checks *checks;               /* likewise */
+        struct token_cache *token;           /* never NULL */
+        struct frames *frames;               /* stand.h; NULL: nobody has asked for registers or stacks yet */
+        bool show_user_modules;              /* STASIS_MODULES answers user_modules */
 
         struct field_set *fields[3];    /* by enum stasis_what */
         struct stasis_arena scratch[3]; /* texts of the record decoded last, by enum stasis_what */

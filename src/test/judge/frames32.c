@@ -4,6 +4,13 @@
  * optimisation, and linked with a PDB that has their frame data. It needs nothing of any system.
  */
 #define KEEP __attribute__((noinline))
+#ifdef __i386__
+#define STDCALL __attribute__((stdcall))
+#define FASTCALL __attribute__((fastcall))
+#else /* to be looked at, and not to be run */
+#define STDCALL
+#define FASTCALL
+#endif
 
 typedef unsigned u32;
 
@@ -13,9 +20,9 @@ static volatile u32 sink;
 
 KEEP static u32 leaf(u32 a, u32 b) { return a * 3 + b; }
 
-KEEP static u32 __attribute__((stdcall)) pops(u32 a, u32 b, u32 c) { return leaf(a, b) + leaf(b, c) * leaf(a, c); }
+KEEP static u32 STDCALL pops(u32 a, u32 b, u32 c) { return leaf(a, b) + leaf(b, c) * leaf(a, c); }
 
-KEEP static u32 __attribute__((fastcall)) fast(u32 a, u32 b, u32 c) { return pops(a, b, c) ^ leaf(c, a); }
+KEEP static u32 FASTCALL fast(u32 a, u32 b, u32 c) { return pops(a, b, c) ^ leaf(c, a); }
 
 KEEP static u32 pushes(u32 a, u32 b, u32 c, u32 d, u32 e, u32 f)
 {
@@ -51,7 +58,7 @@ KEEP static u32 aligned(u32 n)
 {
         volatile u32 array[8] __attribute__((aligned(32)));
         array[n & 7] = leaf(n, 2);
-        return array[n & 7] + leaf(n, (u32)array >> 5);
+        return array[n & 7] + leaf(n, (u32)(__UINTPTR_TYPE__)array >> 5);
 }
 
 KEEP static u32 nested(u32 a) { return leaf(leaf(leaf(a, 1), leaf(a, 2)), pops(leaf(a, 3), a, leaf(4, a))); }
