@@ -191,7 +191,7 @@ static enum stasis_status take_publics(struct pdb *pdb, const struct places *p, 
 /* What has a public symbol too is dropped where they are sorted. */
 static void take_procs(struct pdb *pdb, const struct places *p)
 {
-        for (size_t i = 0; i < pdb->proc_count; i++) {
+        for (size_t i = 0; pdb->symbol && i < pdb->proc_count; i++) {
                 const struct pdb_proc *proc = &pdb->proc[i];
                 struct pdb_symbol *symbol = &pdb->symbol[pdb->symbol_count];
                 if (!rva_of(p, proc->section, proc->at, &symbol->rva))

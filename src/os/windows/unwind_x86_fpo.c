@@ -78,9 +78,9 @@ static bool push(struct program *p, struct value value)
 static uint8_t slot_of(const char *token)
 {
         static const char *const names[] = { "$eax", "$ecx", "$edx", "$ebx", "$esp", "$ebp", "$esi", "$edi", "$eip" };
-        for (uint8_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
                 if (strcmp(token, names[i]) == 0)
-                        return i;
+                        return (uint8_t)i;
         if (strcmp(token, "$L") == 0)
                 return SLOTS - 2;
         if (strcmp(token, "$P") == 0)
@@ -196,9 +196,9 @@ static bool evaluate(struct program *p, const char *text)
 
 static void start(struct program *p, const struct x86_registers *r)
 {
-        for (uint8_t i = 0; i < SLOTS; i++)
+        for (unsigned i = 0; i < SLOTS; i++)
                 p->slot[i] = number(0, false);
-        for (uint8_t i = 0; i < X86_REGISTERS; i++)
+        for (unsigned i = 0; i < X86_REGISTERS; i++)
                 p->slot[i] = number(r->gpr[i], r->known & X86_BIT(i));
         p->slot[SLOT_EIP] = number(r->eip, true);
 }
