@@ -7,7 +7,8 @@
 
 #include "wait_internal.h"
 
-#define TIMER_BLOCK 3 /* of the four in a KTHREAD */
+#define TIMER_BLOCK 3    /* of the four in a KTHREAD */
+#define IRP_FILE_64 0xc0 /* IRP.Tail.Overlay.OriginalFileObject */
 
 static const struct place_row place_rows[] = {
 #define PLACE(name, ...) \
@@ -105,6 +106,8 @@ struct wait_state *wait_state(struct windows *w)
         s->header_size = stasis_layout_sizeof(w->layout, "_DISPATCHER_HEADER");
         s->entry_size = stasis_layout_sizeof(w->layout, "_KLOCK_ENTRY");
         places_bind(w->layout, place_rows, sizeof place_rows / sizeof *place_rows, &s->at);
+        if (!s->at.irp_file.has && s->at.irp_event.has && w->is64) /* a PDB that lost members of unions; wdm.h has it */
+                s->at.irp_file = (struct place){ .offset = IRP_FILE_64, .size = 8, .has = true };
         return s;
 }
 

@@ -506,6 +506,10 @@ START_TEST(push_lock)
         lock_entry(TINY_RUNNER, 5, (lock & ~(UINT64_C(1) << 63)) | 1, false, true);
         lock_entry(TINY_READY, 0, lock, false, false); /* had it once */
         lock_entry(TINY_ATTACHED, 0, lock + 8, false, true);
+        for (unsigned i = 1; i < 4; i++) { /* other locks, before and behind */
+                lock_entry(TINY_ATTACHED, i, lock - 0x40 * i, false, true);
+                lock_entry(TINY_READY, i, lock + 0x40 * i, false, true);
+        }
         sys_open();
         static const enum tiny_thread waiter[] = { TINY_MAIN, TINY_CLIENT };
         for (unsigned i = 0; i < 2; i++) {
@@ -646,6 +650,14 @@ START_TEST(lpc)
         tiny_set(&t, t.thread[TINY_CLIENT], "ETHREAD.LpcReceivedMessageId", 0x51);
         tiny_set(&t, t.thread[TINY_CLIENT], "ETHREAD.LpcReceivedMsgIdValid", 1);
         tiny_set(&t, t.thread[TINY_RUNNER], "ETHREAD.LpcReceivedMessageId", 0x50); /* stale: not valid */
+        static const struct {
+                enum tiny_thread thread;
+                uint64_t id;
+        } others[] = { { TINY_ATTACHED, 0x20 }, { TINY_MAIN, 0x30 }, { TINY_READY, 0x40 }, { TINY_WORKER, 0x60 } };
+        for (unsigned i = 0; i < sizeof others / sizeof *others; i++) {
+                tiny_set(&t, t.thread[others[i].thread], "ETHREAD.LpcReceivedMessageId", others[i].id);
+                tiny_set(&t, t.thread[others[i].thread], "ETHREAD.LpcReceivedMsgIdValid", 1);
+        }
         sys_open();
         const struct stasis_list *list = list_of(TINY_MAIN, 1);
         expect_text(at(list, 0, "waits_for"), "LPC reply");
@@ -671,6 +683,34 @@ START_TEST(files)
         expect_text(at(list, 0, "waits_for"), "file");
         expect_text(at(list, 0, "name"), "\\NamedPipe\\srv");
         expect_value(at(list, 0, "container"), file);
+}
+END_TEST
+
+/* The event that the second of two pending requests will set; of a file with a name. */
+START_TEST(requests)
+{
+        build(_i);
+        uint64_t file = tiny_object(&t, &o, TINY_FILE, 0xd8, NULL, 0),
+                 irp[] = { tiny_take(&t, &o, 0xd0), tiny_take(&t, &o, 0xd0) };
+        uint64_t event[] = { header(tiny_take(&t, &o, 0x20), 0, 0), header(tiny_take(&t, &o, 0x20), 0, 0) };
+        const uint32_t link = t.is64 ? 0x20 : 0x10, user_event = t.is64 ? 0x50 : 0x2c, original = t.is64 ? 0xc0 : 0x64;
+        uint64_t entry[] = { irp[0] + link, irp[1] + link };
+        tiny_string(&t, member(file, "FILE_OBJECT.FileName"), tiny_take(&t, &o, 16), "\\log");
+        tiny_pointer(&t, irp[0] + user_event, t.pool);
+        tiny_pointer(&t, irp[1] + user_event, event[0]);
+        tiny_pointer(&t, irp[1] + original, file);
+        tiny_ring(&t, member(t.thread[TINY_MAIN], "ETHREAD.IrpList"), entry, 2);
+        tiny_ring(&t, member(t.thread[TINY_READY], "ETHREAD.IrpList"), NULL, 0);
+        waits_on(TINY_MAIN, event, 2, 0);
+        waits_on(TINY_READY, event, 1, 0);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 2);
+        expect_text(at(list, 0, "waits_for"), "I/O request");
+        expect_value(at(list, 0, "container"), irp[1]);
+        expect_text(at(list, 0, "name"), "\\log");
+        expect_absent(at(list, 0, "owner"), STASIS_NOT_APPLICABLE);
+        expect_text(at(list, 1, "waits_for"), "object");
+        expect_text(at(list_of(TINY_READY, 1), 0, "waits_for"), "object"); /* its own requests alone */
 }
 END_TEST
 
@@ -866,10 +906,10 @@ END_TEST
 int main(void)
 {
         const TTest *const both[] = {
-                objects_and_blocks,    who_does_not_wait, timeout,     torn,   endless,       mutants,
-                threads_and_processes, suspension,        timers,      queues, mutexes,       an_event_is_no_mutex,
-                exclusive_resource,    shared_resource,   no_resource, files,  keyed_section, keyed_event,
-                section_by_event
+                objects_and_blocks,    who_does_not_wait, timeout,     torn,   endless,  mutants,
+                threads_and_processes, suspension,        timers,      queues, mutexes,  an_event_is_no_mutex,
+                exclusive_resource,    shared_resource,   no_resource, files,  requests, keyed_section,
+                keyed_event,           section_by_event
         };
         const TTest *const single[] = { ring_of_waiters,
                                         chained_resource,
