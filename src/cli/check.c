@@ -91,7 +91,7 @@ static struct json_object *begin_told(const struct check_case *one, enum check_o
             json_add(told, "image", json_text(one->image ? one->image : "")) &&
             json_add(told, "against", json_text(one->against ? one->against : "")) &&
             json_add(told, "outcome", json_object_new_string(outcome_names[outcome])) &&
-            json_add(told, "exit_status", json_object_new_int(check_exit_of(outcome))))
+            json_add(told, "exit_status", json_object_new_int((int32_t)check_exit_of(outcome))))
                 return told;
         json_object_put(told);
         return NULL;

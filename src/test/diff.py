@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""diff.py STASIS IMAGE OTHER: `stasis diff` on golden images (xpsp3-x86, win10-19041-x64) and on what became of the first
-one, told by documents that this test changes."""
+"""diff.py STASIS IMAGE OTHER: `stasis diff` on golden images (xpsp3-x86, win10-19041-x64), and on what became of the
+first one, told by documents that this test changes."""
 import copy
 import json
 import os
