@@ -416,6 +416,142 @@ START_TEST(blocks_with_damage)
 END_TEST
 #endif
 
+/* ---- files that are open, for a process that may open none */
+
+struct given {
+        int fd[4];
+        unsigned used;
+        size_t seen, ends; /* bytes of the contents, and how often their end was told */
+        uint32_t sum;
+        unsigned members;
+        char last[64];
+};
+
+static int give(void *ctx)
+{
+        struct given *given = ctx;
+        return given->used < 4 ? given->fd[given->used++] : -1;
+}
+
+static void add_up(void *ctx, const void *at, size_t len)
+{
+        struct given *given = ctx;
+        for (size_t i = 0; i < len; i++)
+                given->sum = given->sum * 31 + ((const uint8_t *)at)[i];
+        given->seen += len;
+        given->ends += len == 0;
+}
+
+static bool see(void *ctx, const char *name, uint64_t len)
+{
+        struct given *given = ctx;
+        (void)len;
+        given->members++;
+        snprintf(given->last, sizeof given->last, "%s", name);
+        return true;
+}
+
+static struct stasis_image_options from_given(struct given *given)
+{
+        *given = (struct given){ 0 };
+        for (int i = 0; i < 4; i++)
+                given->fd[i] = open(tmp, O_TMPFILE | O_RDWR, 0600);
+        return (struct stasis_image_options){ .tmp = "/nowhere", /* and so not asked for */
+                                              .tmp_file = give,
+                                              .tmp_file_ctx = given,
+                                              .contents = add_up,
+                                              .contents_ctx = given };
+}
+
+static void close_given(const struct given *given)
+{
+        for (unsigned i = given->used; i < 4; i++)
+                ck_assert_int_eq(close(given->fd[i]), 0); /* those that were given are the library's */
+        for (unsigned i = 0; i < given->used; i++)
+                ck_assert_int_ne(close(given->fd[i]), 0);
+}
+
+START_TEST(open_files_in)
+{
+        static const char *const names[] = { "one.raw", "inner.tar" };
+        struct stasis_image *image;
+        struct given given;
+        static uint8_t inner[LEN * 2];
+        struct archive *a = writer("inner.tar", ARCHIVE_FORMAT_TAR_USTAR, ARCHIVE_FILTER_NONE, NULL);
+        add(a, "a.raw", memory, LEN);
+        add(a, "b.raw", memory, LEN / 2);
+        finish(a);
+        size_t len = slurp("inner.tar", inner, sizeof inner);
+        a = writer("outer.zip", ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE, NULL);
+        add(a, names[0], memory, LEN);
+        add(a, names[1], inner, len);
+        finish(a);
+        struct stasis_image_options options = from_given(&given);
+        struct stasis_file file = { open(in_folder("outer.zip"), O_RDONLY), "the file", { "inner.tar", "b.raw" } };
+        ck_assert_msg(stasis_image_open_fds(&file, 1, &options, &image, &err) == STASIS_OK, "%s", err.text);
+        ck_assert_uint_eq(stasis_image_file_size(image), LEN / 2);
+        ck_assert_str_eq(stasis_image_path(image), "the file");
+        ck_assert_str_eq(stasis_image_container_at(image, 1)->member, "b.raw");
+        ck_assert_uint_eq(given.seen, LEN / 2);
+        ck_assert_uint_eq(given.ends, 1);
+        uint32_t sum = 0;
+        for (size_t i = 0; i < LEN / 2; i++)
+                sum = sum * 31 + memory[i];
+        ck_assert_uint_eq(given.sum, sum);
+        stasis_image_close(image);
+        close_given(&given);
+        ck_assert_int_lt(fcntl(file.fd, F_GETFD), 0);
+}
+END_TEST
+
+START_TEST(members_of_open_files)
+{
+        struct given given;
+        struct archive *a = writer("list.zip", ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE, NULL);
+        add(a, "a.raw", memory, LEN);
+        add(a, "../b.raw", memory, PAGE);
+        finish(a);
+        struct stasis_image_options options = from_given(&given);
+        struct stasis_file file = { open(in_folder("list.zip"), O_RDONLY), "the file", { NULL, NULL } };
+        ck_assert_int_eq(stasis_archive_members(&file, &options, see, &given, &err), STASIS_OK);
+        ck_assert_uint_eq(given.members, 2);
+        ck_assert_str_eq(given.last, "../b.raw");
+        ck_assert_uint_eq(given.used, 0); /* nothing was unpacked */
+        file = (struct stasis_file){ open(in_folder("list.zip"), O_RDONLY), "the file", { "a.raw", NULL } };
+        ck_assert_int_eq(stasis_archive_members(&file, &options, see, &given, &err), STASIS_ABSENT);
+        ck_assert_int_lt(fcntl(file.fd, F_GETFD), 0);
+        file = (struct stasis_file){ open(in_folder("list.zip"), O_RDONLY), "the file", { "none", NULL } };
+        ck_assert_int_eq(stasis_archive_members(&file, &options, see, &given, &err), STASIS_ABSENT);
+        ck_assert_ptr_nonnull(strstr(err.text, "the file: "));
+        file = (struct stasis_file){ open(in_folder("list.zip"), O_RDONLY), "the file", { "../b.raw", NULL } };
+        ck_assert_int_eq(stasis_archive_members(&file, &options, see, &given, &err), STASIS_CORRUPT);
+        ck_assert_uint_eq(given.members, 2);
+        close_given(&given);
+}
+END_TEST
+
+/* However it fails, every descriptor that was handed over is closed. */
+START_TEST(open_files_fail)
+{
+        struct stasis_image *image;
+        struct given given;
+        struct stasis_image_options options = from_given(&given);
+        write_one("a.gz", ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_GZIP, NULL, "x");
+        struct stasis_file files[3] = { { .name = "a" }, { .name = "b" }, { .name = "c" } };
+        for (int bad = 0; bad < 3; bad++) {
+                for (int i = 0; i < 3; i++)
+                        files[i].fd = open(i == bad ? "/dev/null" : in_folder("a.gz"), O_RDONLY);
+                given.used = 4; /* no file to unpack to */
+                ck_assert_int_eq(stasis_image_open_fds(files, 3, &options, &image, &err), STASIS_IO);
+                for (int i = 0; i < 3; i++)
+                        ck_assert_int_lt(fcntl(files[i].fd, F_GETFD), 0);
+        }
+        ck_assert_ptr_nonnull(strstr(err.text, "no temporary file"));
+        for (int i = 0; i < 4; i++)
+                close(given.fd[i]);
+}
+END_TEST
+
 START_TEST(bomb)
 {
         static const uint8_t zeros[1 << 20];
@@ -458,6 +594,9 @@ static Suite *suite(void)
         tcase_add_test(t, blocks_of_others);
         tcase_add_test(t, blocks_with_damage);
 #endif
+        tcase_add_test(t, open_files_in);
+        tcase_add_test(t, members_of_open_files);
+        tcase_add_test(t, open_files_fail);
         tcase_add_test(t, bomb);
         suite_add_tcase(s, t);
         return s;
