@@ -103,6 +103,52 @@ START_TEST(broken_ones_are_refused)
 }
 END_TEST
 
+static const struct {
+        const char *member;
+        uint64_t add; /* to what stands there; 0: zero both words */
+        int x86, x64; /* bits that this costs */
+} weights[] = {
+        { "KTHREAD.StackBase", 8, 9, 9 },
+        { "KTHREAD.StackLimit", 8, 9, 9 },
+        { "KTHREAD.KernelStack", 0x100000, 12, 12 },
+        { "ETHREAD.ThreadListEntry", 1, 6, 38 }, /* torn: it counts no more, and refuses nothing */
+        { "ETHREAD.ThreadListEntry", 0, 6, 38 },
+        { "KTHREAD.ThreadListEntry", 1, 6, 38 },
+};
+
+/* What each invariant is worth: the sum falls by so much where it does not hold. */
+START_TEST(each_weighs)
+{
+        bind(_i);
+        unsigned whole = score_of(TINY_MAIN, shape.size).bits;
+        for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
+                (void)score_of(TINY_MAIN, shape.size);
+                struct tiny_place place = tiny_place(&t, weights[i].member);
+                uint64_t old = tiny_get(&t, t.thread[TINY_MAIN], weights[i].member);
+                put(place.at, t.pointer, weights[i].add ? old + weights[i].add : 0);
+                if (!weights[i].add)
+                        put(place.at + t.pointer, t.pointer, 0);
+                struct shape_score score = again();
+                ck_assert_msg(!score.refused, "%s: %s", weights[i].member, score.refused);
+                ck_assert_int_eq((int)whole - (int)score.bits, t.is64 ? weights[i].x64 : weights[i].x86);
+        }
+}
+END_TEST
+
+/* XP's second pointer to the owner. */
+START_TEST(second_owner)
+{
+        bind(false);
+        (void)score_of(TINY_MAIN, shape.size);
+        put(tiny_place(&t, "ETHREAD.ThreadsProcess").at, 4, 0x82100004);
+        ck_assert(strstr(again().refused, "second process pointer") != NULL);
+        put(tiny_place(&t, "ETHREAD.ThreadsProcess").at, 4, 0x72100000);
+        ck_assert(strstr(again().refused, "second process pointer") != NULL);
+        put(tiny_place(&t, "ETHREAD.ThreadsProcess").at, 4, 0);
+        ck_assert(!again().refused);
+}
+END_TEST
+
 /* The second half is another thing's, or zero: what is left is not enough. */
 START_TEST(torn_ones_do_not_pass)
 {
@@ -155,7 +201,8 @@ END_TEST
 
 int main(void)
 {
-        const TTest *const both[] = { threads_pass, first_bytes, broken_ones_are_refused, torn_ones_do_not_pass,
-                                      other_memory_does_not_pass };
-        return sys_main("thread_shape", both, sizeof both / sizeof *both, NULL, 0);
+        const TTest *const both[] = { threads_pass, first_bytes,           broken_ones_are_refused,
+                                      each_weighs,  torn_ones_do_not_pass, other_memory_does_not_pass };
+        const TTest *const single[] = { second_owner };
+        return sys_main("thread_shape", both, sizeof both / sizeof *both, single, 1);
 }

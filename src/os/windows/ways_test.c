@@ -422,6 +422,7 @@ START_TEST(scan)
         }
         expect_note("thread-unlisted", STASIS_NOTE_WARNING, "1 living threads of pid 256");
         expect_note("scan-only", STASIS_NOTE_INFO, "only the scan of memory has it");
+        ck_assert(sys_traced("header-scan", true, "8 threads that were known, 1 that were not, 0 without an address"));
 }
 END_TEST
 
@@ -496,6 +497,7 @@ START_TEST(two_unmapped)
         expect_value(thread_fact(TINY_HIDDEN, "tid"), tiny_tid(TINY_HIDDEN));
         expect_text(thread_fact(TINY_READY, "hidden"), "unmapped");
         expect_value(thread_fact(TINY_READY, "tid"), tiny_tid(TINY_READY));
+        ck_assert(sys_traced("header-scan", true, "7 threads that were known, 0 that were not, 2 without an address"));
 }
 END_TEST
 
@@ -521,6 +523,11 @@ START_TEST(scan_refuses)
 {
         build(_i);
         tiny_set(&t, t.thread[TINY_HIDDEN], "KTHREAD.State", 0x20);
+        open_with_scan(0);
+        ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
+        sys_close();
+        build(_i); /* of its page all is well, of the rest not */
+        tiny_set(&t, t.thread[TINY_HIDDEN], "ETHREAD.CreateTime", 0x12345678);
         open_with_scan(0);
         ck_assert_uint_eq(sys_count(STASIS_THREADS), TINY_LISTED);
 }
