@@ -90,6 +90,8 @@ static const struct case_of {
         { "{'threads':[{'object':'0x1'},{'object':'0x1'}]}", "{'threads':[{'object':'0x1'}]}", "missing thread 0x1",
           true },
         { "{'threads':[{'object':'0xAB'}]}", "{'threads':[{'object':'0xab'}]}", "", true },
+        { "{'threads':[{'a':1},{'tid':4},{'a':2}]}", "{'threads':[{'tid':4},{'a':1},{'a':3}]}", "thread: a <2> [3]",
+          true },
         { "{'modules':[{'base':'0x1','name':'a'}]}", "{'modules':[]}", "missing module a", true },
         { "{'processes':[{'object':'0x1','pid':4,'name':'System'}]}",
           "{'processes':[{'object':'0x1','pid':4,'name':'Sys'}]}", "process System (pid 4): name <System> [Sys]",
@@ -382,6 +384,12 @@ static const struct merge_case {
           "{'threads':[{'tid':4,'stack':[{'symbol':'g'},{'symbol':'h'}]}]}", false },
         { "{'system':{'name':'XP'},'comment':'mine'}", "{'system':{'name':'7','build':7600}}",
           "{'system':{'name':'7'},'comment':'mine'}", false },
+        { "{'schema':'s','system':{'name':'XP'},'rules':{'*':'exact','schema':'exact','rules':'exact'},'comment':'mine'"
+          "}",
+          "{'schema':'t','system':{'name':'7'},'rules':{'x':'set'}}",
+          "{'schema':'s','system':{'name':'7'},'rules':{'*':'exact','schema':'exact','rules':'exact'},'comment':'mine'"
+          "}",
+          false },
         { "{'system':{'name':'XP','old':1},'rules':{'comment':'ignore'}}", "{'system':{'name':'7','build':7600}}",
           "{'system':{'name':'7','build':7600},'rules':{'comment':'ignore'}}", true },
 };

@@ -173,6 +173,42 @@ static bool has_keys(struct json_object *record, const char *const *keys, size_t
         return true;
 }
 
+static size_t key_count(const struct usual *row)
+{
+        size_t count = 0;
+
+        while (count < KEYS_MAX && row->keys[count])
+                count++;
+        return count;
+}
+
+static bool has_identity(const struct match *match, struct json_object *record)
+{
+        for (size_t u = 0; u < USUAL; u++)
+                if (strcmp(usual[u].list, match->how->list) == 0 &&
+                    has_keys(record, usual[u].keys, key_count(&usual[u])))
+                        return true;
+        return false;
+}
+
+/* A record that nothing tells apart: with its like, in their order. */
+static void pair_nameless(const struct match *match, const bool *done)
+{
+        size_t f = 0;
+
+        for (size_t i = 0; i < match->pairing->count; i++) {
+                if (done[i])
+                        continue;
+                while (f < match->pairing->found_count &&
+                       (match->pairing->taken[f] || has_identity(match, json_object_array_get_idx(match->found, f))))
+                        f++;
+                if (f == match->pairing->found_count)
+                        return;
+                match->pairing->of[i] = f;
+                match->pairing->taken[f++] = true;
+        }
+}
+
 /* Each record of the reference goes by the first of the usual identities that it names whole. */
 static bool pair_usual(struct match *match)
 {
@@ -185,8 +221,7 @@ static bool pair_usual(struct match *match)
                         continue;
                 size_t some = 0;
                 match->keys = usual[u].keys;
-                for (match->key_count = 0; match->key_count < KEYS_MAX && match->keys[match->key_count];)
-                        match->key_count++;
+                match->key_count = key_count(&usual[u]);
                 for (size_t i = 0; i < count; i++) {
                         wanted[i] = !done[i] &&
                                     has_keys(json_object_array_get_idx(match->want, i), match->keys, match->key_count);
@@ -195,6 +230,8 @@ static bool pair_usual(struct match *match)
                 }
                 good = !some || pair_by(match, wanted);
         }
+        if (good && !match->how->single)
+                pair_nameless(match, done);
         free(wanted);
         free(done);
         return good;

@@ -52,12 +52,27 @@ static struct json_object *merge_reasons(struct compare *c, const struct pair *p
         return merged;
 }
 
+/* What makes a reference of it, whatever its rules say: another schema would have other members. */
+static bool is_kept(const struct compare *c, const char *key)
+{
+        static const char *const kept[] = { "schema", "comment", "rules", "keys" };
+
+        for (size_t i = 0; c->depth == 0 && i < sizeof(kept) / sizeof(kept[0]); i++)
+                if (strcmp(kept[i], key) == 0)
+                        return true;
+        return false;
+}
+
 static void merge_member(struct compare *c, const struct pair *parent, const char *key, struct json_object *want,
                          struct json_object *merged)
 {
         struct pair pair = { .want = want, .want_parent = parent->want, .found_parent = parent->found, .key = key };
         bool there = json_object_object_get_ex(parent->found, key, &pair.found);
 
+        if (is_kept(c, key)) {
+                put_member(c, merged, key, json_object_get(want));
+                return;
+        }
         if (walk_is_reasons(key, want)) {
                 put_member(c, merged, key, merge_reasons(c, parent, want));
                 return;
