@@ -227,9 +227,12 @@ static enum cli_exit bind_values(struct query *q)
                 return cli_usage(cli, "the statement has %d values to be given, and %zu are", wanted,
                                  cli->arg_count - 1);
         for (int i = 0; i < wanted; i++) {
-                const char *word = (size_t)i + 1 < cli->arg_count ? cli->arg[i + 1] : q->question->value[i].otherwise;
+                const char *word = (size_t)i + 1 < cli->arg_count ? cli->arg[i + 1] : NULL;
+                if (!word && q->question)
+                        word = q->question->value[i].otherwise;
                 if (!word)
-                        return cli_usage(cli, "%s needs a value: %s", q->question->name, q->question->value[i].name);
+                        return cli_usage(cli, "%s needs a value: %s", cli->arg[0],
+                                         q->question ? q->question->value[i].name : "?");
                 if (bind_word(q->stmt, i + 1, word) != SQLITE_OK)
                         return cli_fail(cli, "SQL: %s", sqlite3_errmsg(q->db));
         }
