@@ -2,8 +2,8 @@
 /*
  * A PDB inside. pdb_msf.c: streams out of blocks; pdb_open.c: identity and the directory of the rest (DBI);
  * pdb_types.c: records of types by number and by name; pdb_layout.c: they answer as a layout; pdb_symbols.c: publics;
- * pdb_procs.c: functions that only their modules know; pdb_old.c: records of older compilers; pdb_hash.c: the hash of
- * a name; pdb_frames.c: frame data.
+ * pdb_ids.c: the stream of ids; pdb_procs.c: functions that only their modules know; pdb_old.c: records of older
+ * compilers; pdb_hash.c: the hash of a name; pdb_frames.c: frame data.
  */
 #ifndef STASIS_OS_PDB_INTERNAL_H
 #define STASIS_OS_PDB_INTERNAL_H
@@ -95,6 +95,7 @@ struct pdb {
         struct stasis_pdb_id id;
         struct pdb_dbi dbi;
         uint32_t names_stream; /* "/names"; UINT32_MAX: none */
+        bool has_ids;          /* stream PDB_STREAM_IPI is what its name says */
 
         struct msf_stream types;
         uint32_t type_begin, type_end;
@@ -113,7 +114,7 @@ struct pdb {
 };
 
 /* pdb_open.c: what stands in front */
-enum stasis_status pdb_read_info(struct msf *msf, struct stasis_pdb_id *ret_id, uint32_t *ret_names,
+enum stasis_status pdb_read_info(struct msf *msf, struct stasis_pdb_id *ret_id, uint32_t *ret_names, bool *ret_ids,
                                  struct stasis_error *err) STASIS_MUST_CHECK;
 enum stasis_status pdb_read_dbi(struct msf *msf, struct pdb_dbi *ret_dbi, struct stasis_error *err) STASIS_MUST_CHECK;
 
@@ -121,6 +122,9 @@ enum stasis_status pdb_read_dbi(struct msf *msf, struct pdb_dbi *ret_dbi, struct
 enum stasis_status pdb_types_read(struct pdb *pdb, struct stasis_error *err) STASIS_MUST_CHECK;
 /* False: no such type (a simple one, or past the end). */
 bool pdb_type(const struct pdb *pdb, uint32_t type, struct pdb_record *ret_record);
+
+/* pdb_ids.c: after the types */
+enum stasis_status pdb_ids_check(struct pdb *pdb, struct stasis_error *err) STASIS_MUST_CHECK;
 
 struct pdb_udt {
         bool forward, scoped, is_enum;

@@ -19,6 +19,8 @@ enum {
         DBI_DEBUG_LEN = 48,
         DBI_EDIT_LEN = 52, /* edit and continue, which stands before the list of debug streams */
         DBI_MACHINE = 58,
+        FEATURE_VC110 = 20091201, /* it has the stream of ids */
+        FEATURE_VC140 = 20140508,
         DBI_V50 = 19960307,
         DBI_V60 = 19970606 /* its modules have a form that later ones kept */
 };
@@ -54,7 +56,18 @@ static bool read_named(struct stasis_cursor *c, uint32_t *ret_names)
         return !c->bad;
 }
 
-enum stasis_status pdb_read_info(struct msf *msf, struct stasis_pdb_id *ret_id, uint32_t *ret_names,
+/* Behind the named streams: words, some of which say what the file has (LLVM PdbRaw_FeatureSig). */
+static bool read_features(struct stasis_cursor *c)
+{
+        while (c->left.len >= 4) {
+                uint64_t feature = cursor_le(c, 4);
+                if (feature == FEATURE_VC110 || feature == FEATURE_VC140)
+                        return true;
+        }
+        return false;
+}
+
+enum stasis_status pdb_read_info(struct msf *msf, struct stasis_pdb_id *ret_id, uint32_t *ret_names, bool *ret_ids,
                                  struct stasis_error *err)
 {
         struct msf_stream stream;
@@ -76,6 +89,7 @@ enum stasis_status pdb_read_info(struct msf *msf, struct stasis_pdb_id *ret_id, 
                 memcpy(ret_id->guid, guid, sizeof ret_id->guid);
         if (status == STASIS_OK && !read_named(&c, ret_names))
                 status = msf_damage(msf, PDB_STREAM_INFO, "PDB", err, "the table of named streams is broken");
+        *ret_ids = status == STASIS_OK && read_features(&c);
         free(stream.copy);
         return status;
 }
@@ -134,10 +148,10 @@ enum stasis_status pdb_read_dbi(struct msf *msf, struct pdb_dbi *ret_dbi, struct
 
 /* The linker counts the age in the DBI stream, which is what the image has; tools count that of the file on. */
 static enum stasis_status read_front(struct msf *msf, struct stasis_pdb_id *ret_id, struct pdb_dbi *ret_dbi,
-                                     uint32_t *ret_names, struct stasis_error *err)
+                                     uint32_t *ret_names, bool *ret_ids, struct stasis_error *err)
 {
         *ret_dbi = (struct pdb_dbi){ .globals = MSF_NO_STREAM, .publics = MSF_NO_STREAM, .records = MSF_NO_STREAM };
-        enum stasis_status status = pdb_read_info(msf, ret_id, ret_names, err);
+        enum stasis_status status = pdb_read_info(msf, ret_id, ret_names, ret_ids, err);
         if (status == STASIS_OK)
                 status = pdb_read_dbi(msf, ret_dbi, err);
         if (status == STASIS_OK && ret_dbi->there)
@@ -152,11 +166,12 @@ enum stasis_status pdb_identify(struct stasis_bytes file, const char *name, stru
         struct pdb_dbi dbi;
         struct stasis_pdb_id id;
         uint32_t names;
+        bool ids;
         enum stasis_status status = msf_open(file, name, &msf, err);
 
         if (status != STASIS_OK)
                 return status;
-        status = read_front(&msf, &id, &dbi, &names, err);
+        status = read_front(&msf, &id, &dbi, &names, &ids, err);
         if (status == STASIS_OK)
                 *ret_id = id;
         msf_close(&msf);
@@ -190,11 +205,13 @@ void pdb_close(struct pdb *pdb)
 
 static enum stasis_status read_all(struct pdb *pdb, struct stasis_error *err)
 {
-        enum stasis_status status = read_front(&pdb->msf, &pdb->id, &pdb->dbi, &pdb->names_stream, err);
+        enum stasis_status status = read_front(&pdb->msf, &pdb->id, &pdb->dbi, &pdb->names_stream, &pdb->has_ids, err);
 
         pdb->layout.pointer_size = pdb->dbi.machine == 0x14c ? 4 : 8;
         if (status == STASIS_OK)
                 status = pdb_types_read(pdb, err);
+        if (status == STASIS_OK)
+                status = pdb_ids_check(pdb, err);
         if (status == STASIS_OK)
                 status = pdb_procs_read(pdb, err);
         if (status == STASIS_OK)

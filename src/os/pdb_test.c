@@ -615,6 +615,14 @@ static const struct damage {
         { 2, 28, 4, 50, "stream 12 (hashes of TPI): type 0x1003 is in bucket 2433 of 50" },
         { 2, 36, 4, 4, "stream 12 (hashes of TPI): 4 bytes of hashes for 14 types" },
         { 2, 20, 2, 99, "stream 99 (hashes of TPI): not there: the file has 13 streams" },
+        { 4, 4, 4, 40, "stream 4 (IPI): " },
+        { 4, 12, 4, 0x0fff, "stream 4 (IPI): ids 0x1000 to 0xfff" },
+        { 4, 12, 4, 0x1009, "stream 4 (IPI): id 0x1008 is cut off" },
+        { 4, 12, 4, 0x1007, "stream 4 (IPI): 8 bytes behind the last id" },
+        { 4, 16, 4, 0xffffff, "stream 4 (IPI): 16777215 bytes of ids" },
+        { 4, 56, 2, 0xfff0, "stream 4 (IPI): id 0x1000 is cut off" },
+        { 4, 56 + 8 + 12, 4, 0x41414141, "stream 4 (IPI): id 0x1000 is broken" }, /* a text without an end */
+        { 4, 56 + 24 + 4, 4, 2, "stream 4 (IPI): id 0x1001 is broken" },          /* more of a list than there is */
         { 3, 24, 4, 0x7fffffff, "stream 3 (DBI): its parts are longer than its" },
         { 3, 20, 2, 77, "stream 77 (symbol records): not there" },
         { 5, 0, 2, 0xffff, "stream 5 (symbol records): the record at 0x0 is cut off" },

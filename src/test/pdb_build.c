@@ -202,6 +202,34 @@ static void put_info(struct pdb_build *b)
         pdb_put(b, 1, 4, 20091201);
 }
 
+/* Words, then a text where there is one. */
+static void put_id(struct pdb_build *b, unsigned kind, unsigned count, const uint32_t *word, const char *text)
+{
+        size_t at = begin(b, 4, kind);
+        for (unsigned i = 0; i < count; i++)
+                pdb_put(b, 4, 4, word[i]);
+        if (text)
+                pdb_put_text(b, 4, text);
+        end(b, 4, at);
+}
+
+static void put_ids(struct pdb_build *b)
+{
+        static const uint32_t head[] = { 20040203, 56, 0x1000, 0x1008, 0, 0xffff, 4, 0x1000, 0, 0, 0, 0, 0, 0 };
+
+        for (size_t i = 0; i < 14; i++)
+                pdb_put(b, 4, 4, head[i]);
+        put_id(b, 0x1605, 1, (const uint32_t[]){ 0 }, "c:\\src\\gamma.c");           /* 1000: a text */
+        put_id(b, 0x1604, 2, (const uint32_t[]){ 1, 0x1000 }, NULL);                 /* 1001: a list of texts */
+        put_id(b, 0x1605, 1, (const uint32_t[]){ 0x1001 }, "and more");              /* 1002: one that goes on */
+        put_id(b, 0x1601, 2, (const uint32_t[]){ 0, 0x1001 }, "Gamma");              /* 1003: a function */
+        put_id(b, 0x1602, 2, (const uint32_t[]){ 0x1003, 0x74 }, "method");          /* 1004: of a class */
+        put_id(b, 0x1606, 3, (const uint32_t[]){ 0x1003, 0x1000, 17 }, NULL);        /* 1005: where a type is defined */
+        put_id(b, 0x1603, 3, (const uint32_t[]){ 0x10000002, 0x10000000, 0 }, NULL); /* 1006: a build: 1000, 1000 */
+        put_id(b, 0x16ff, 1, (const uint32_t[]){ 0xffffffff }, NULL);                /* 1007: of a kind to come */
+        pdb_set(b, 4, 16, 4, b->stream[4].len - 56);
+}
+
 static void put_tpi(struct pdb_build *b)
 {
         static const uint32_t head[] = { 20040203, 56, 0x1000, 0, 0, 12 | 0xffff0000, 4, 0x1000, 0, 0, 0, 0, 0, 0 };
@@ -318,7 +346,7 @@ void pdb_build_kernel(struct pdb_build *b)
         put_info(b);
         put_tpi(b);
         put_dbi(b);
-        pdb_put(b, 4, 4, 0);
+        put_ids(b);
         put_publics(b);
         put_sections(b);
         put_frames(b);
