@@ -80,6 +80,7 @@ enum stasis_status stasis_map_open_fd(int opened, const char *name, struct stasi
         }
         ret_map->fd = fd;
         fd = -1; /* the map's now */
+        ret_map->blocks = NULL;
         ret_map->whole = ret_map->bytes = (struct stasis_bytes){ at, len };
         ret_map->owned = true;
         return STASIS_OK;
@@ -150,6 +151,7 @@ enum stasis_status stasis_map_borrow(const void *bytes, size_t len, struct stasi
         ret_map->bytes = (struct stasis_bytes){ bytes, len };
         ret_map->owned = false;
         ret_map->fd = -1;
+        ret_map->blocks = NULL;
         return STASIS_OK;
 }
 

@@ -27,7 +27,7 @@ TOLD = ["object", "tid", "pid", "process", "process_object", "state", "wait_reas
         "stack_base", "stack_limit", "kernel_stack", "teb"]
 # Of few threads, none of which runs, the evidence is thin: then a reason to wait must not be told.
 THIN = ["wait_reason"]
-# What is known of more than an inferred layout has: counts of threads, the forms of entries that are not present, VADs.
+# What is known of more than an inferred layout has: counts of threads, forms of entries that are not present, VADs.
 NOTES = {"threads-missing", "compressed-page-unreadable", "thread-unlisted", "process-unlisted", "cid-object-missing",
          "start-in-private-memory"}
 # The ways that its members lead along; without handle tables and rings, what the lists have lost stays lost.
