@@ -60,7 +60,7 @@ def check_offsets(diff, system, rows):
 
 
 def only_first_segment(facts, got):
-    """That a stack goes on in another segment only KSTACK_CONTROL tells: without, it ends there, and is right so far."""
+    """Only KSTACK_CONTROL tells that a stack goes on in another segment: without, it ends there, right so far."""
     want, told = facts.get("stack"), got.get("stack")
     ends = ("broken off", "entered from user mode")
     if want and told and len(told) < len(want) and (got["stack_end"] or "").startswith(ends):
