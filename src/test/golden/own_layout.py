@@ -8,6 +8,7 @@ On the image of win10-19041-x64: the layout of this kernel, plain and packed, gi
 gives; what the file does not tell is absent; a file for another kernel's PDB is warned of; one that System contradicts
 or that is broken is refused.
 """
+import copy
 import json
 import lzma
 import os
@@ -78,8 +79,8 @@ class Check:
         status, text, errors = run.stasis(self.binary, "threads", self.image, "--format", "json", *options)
         return status, json.loads(text) if text else None, errors
 
-    def same(self, name, notes, option="--layout", evidence="given file", layout=None):
-        """The same as without a layout, but for where the layout is from, and these notes."""
+    def same(self, name, notes, option="--layout", evidence="given file", layout=None, renamed=None):
+        """The same as without a layout, but for where the layout is from, these notes, and names of start addresses."""
         status, answer, errors = self.threads(option, name)
         if "built without liblzma" in errors:
             print("built without liblzma: the packed file is left out")
@@ -87,7 +88,10 @@ class Check:
         if answer is None:
             self.diff.add(f"{name}: {errors.strip()}")
             return
-        without = self.plain[1]
+        without = copy.deepcopy(self.plain[1])
+        for thread in without["threads"] if renamed else ():
+            for key in ("start_address_symbol", "win32_start_address_symbol"):
+                thread[key] = renamed(thread[key])
         self.diff.check(f"{name}: exit status", self.plain[0], status)
         self.diff.check(f"{name}: layout", layout or name, answer["system"]["layout"])
         self.diff.check(f"{name}: evidence", evidence, answer["system"]["layout_evidence"])

@@ -126,6 +126,12 @@ def make_pdb(folder, document):
     return path
 
 
+def named(place):
+    """What the PDB makes of a start address in the kernel: its one function, at 0x1000, is the nearest below."""
+    module, _, offset = (place or "").partition("+")
+    return f"{module}!KiSystemStartup+{int(offset, 16) - 0x1000:#x}" if module == "ntoskrnl.exe" else place
+
+
 def main(argv):
     if len(argv) != 2:
         print(__doc__, file=sys.stderr)
@@ -139,7 +145,7 @@ def main(argv):
         store = os.path.join(folder, "symbols")
         os.mkdir(store)
         path = make_pdb(store, document)
-        check.same(store, [], "--symbols", "symbol file with the kernel's GUID and age", path)
+        check.same(store, [], "--symbols", "symbol file with the kernel's GUID and age", path, named)
         document["metadata"]["windows"]["pdb"]["GUID"] = own_layout.OTHER
         make_pdb(store, document)
         more = check.same(store, [("warning", "symbols-of-another")], "--symbols",
