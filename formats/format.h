@@ -14,7 +14,7 @@ struct stasis_format {
         const char *name, *title; /* name is stable: --reader, JSON */
         size_t priv_size;         /* zeroed and owned by the core */
         bool by_pieces; /* reads the file through stasis_map_bytes only, never in place: it may be compressed blocks */
-        bool parts;               /* an image may be in several files: image->more are those after the first */
+        bool parts;     /* an image may be in several files: image->more are those after the first */
         /* Strength of evidence, 0 (not mine) to 100; pure: no allocation, no side effect. The highest bid opens. */
         int (*probe)(struct stasis_bytes head, uint64_t file_size);
         /* Adds runs, gaps, remarks and hints. The whole file is image->map.bytes (see by_pieces). */

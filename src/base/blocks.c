@@ -86,6 +86,7 @@ enum stasis_status blocks_open(int fd, uint64_t base, struct stasis_bytes file, 
                 return stasis_fail(err, STASIS_NOMEM, "out of memory");
         b->fd = fd;
         b->base = base;
+        b->largest = 1;
         enum stasis_status status = stasis_fail(err, STASIS_ABSENT, "it has no index");
         for (size_t i = 0; i < sizeof methods / sizeof *methods && status == STASIS_ABSENT; i++) {
                 b->method = methods[i];

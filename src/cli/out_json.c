@@ -59,10 +59,7 @@ static void record(struct list *list, const struct stasis_record *record)
 }
 
 /* Modules that are there no more, beside those that are. */
-static bool lists_unloaded(const struct list *list)
-{
-        return list->what == STASIS_MODULES;
-}
+static bool lists_unloaded(const struct list *list) { return list->what == STASIS_MODULES; }
 
 static void end(struct list *list)
 {
