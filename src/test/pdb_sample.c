@@ -71,8 +71,7 @@ struct _KTHREAD {
 #define THOUSAND(x) \
         HUNDRED(x##0) \
         HUNDRED(x##1) \
-        HUNDRED(x##2) HUNDRED(x##3) HUNDRED(x##4) HUNDRED(x##5) HUNDRED(x##6) HUNDRED(x##7) HUNDRED(x##8) \
-                HUNDRED(x##9)
+        HUNDRED(x##2) HUNDRED(x##3) HUNDRED(x##4) HUNDRED(x##5) HUNDRED(x##6) HUNDRED(x##7) HUNDRED(x##8) HUNDRED(x##9)
 
 /* Its field list is longer than a record can be, and goes on in others. */
 struct _LONG_ONE {
