@@ -101,7 +101,7 @@ static void keep_last(struct lines *lines)
 {
         struct line *before = NULL;
 
-        for (size_t i = 0; i < lines->count; i++) {
+        for (size_t i = 0; lines->at && i < lines->count; i++) {
                 struct line *line = &lines->at[i];
                 const struct line *next = i + 1 < lines->count ? line + 1 : NULL;
                 bool last = !next || next->journal != line->journal || entry_compare(&line->entry, &next->entry) != 0;
