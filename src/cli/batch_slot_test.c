@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "batch_slot.h"
+#include "../test/folder.h"
 
 #define SHA "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -47,14 +48,11 @@ static void setup(void)
 
 static void teardown(void)
 {
-        char command[128];
-
         entry_free(&slot.entry);
         free(slot.frame);
         items_free(&batch.items);
         batch_out_close(&batch.out);
-        snprintf(command, sizeof(command), "rm -r %s", folder);
-        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_eq(folder_remove(folder), 0);
 }
 
 static void put_raw(const void *at, size_t len) { ck_assert_int_eq(write(worker, at, len), (ssize_t)len); }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of batch that no process is needed for: digests, sets, shards, lines of the journal, finding files. */
 #include "batch.h"
+#include "../test/folder.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -238,11 +239,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-        char command[128];
-
-        snprintf(command, sizeof(command), "rm -r %s", folder);
         ck_assert_int_eq(chdir("/"), 0);
-        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_eq(folder_remove(folder), 0);
 }
 
 static void see_odd(void *ctx, const char *path, enum verdict verdict, const char *why)
