@@ -209,8 +209,13 @@ static enum cli_exit join(struct merge *m)
         struct batch_totals totals = { 0 };
         const char **journal = calloc(m->count, sizeof(*journal));
         struct text *path = calloc(m->count, sizeof(*path));
-        enum cli_exit failed = journal && path ? CLI_COMPLETE : cli_fail(m->cli, "out of memory");
+        enum cli_exit failed = CLI_COMPLETE;
 
+        if (!journal || !path) {
+                free(path);
+                free(journal);
+                return cli_fail(m->cli, "out of memory");
+        }
         for (size_t i = 0; i < m->count && !failed; i++) {
                 text_printf(&path[i], "%s/journal", m->part[i].path);
                 journal[i] = text_get(&path[i]);
@@ -218,7 +223,7 @@ static enum cli_exit join(struct merge *m)
         }
         if (!failed)
                 failed = batch_finish(m->cli, journal, m->count, &m->out, &totals);
-        for (size_t i = 0; path && i < m->count; i++)
+        for (size_t i = 0; i < m->count; i++)
                 text_free(&path[i]);
         free(path);
         free(journal);
