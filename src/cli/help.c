@@ -7,22 +7,13 @@
 #define HELP_WIDTH 80
 #define HELP_COLUMN 28
 
-static void put_wrapped(FILE *out, const char *text, size_t first, size_t indent)
-{
-        struct text lines = { 0 };
-
-        text_wrap(&lines, text, first, indent, HELP_WIDTH);
-        fprintf(out, "%s\n", text_get(&lines));
-        text_free(&lines);
-}
-
 void help_overview(FILE *out)
 {
         fputs("Usage: stasis VERB [OPTION]... IMAGE [ARGUMENT]...\n\n", out);
-        put_wrapped(out,
-                    "Reads the static image of a dead machine (raw memory, ELF core, Windows crash dump) and "
-                    "tells every thread of the system that was running, offline and without symbol files.",
-                    0, 0);
+        text_put_wrapped(out,
+                         "Reads the static image of a dead machine (raw memory, ELF core, Windows crash dump) and "
+                         "tells every thread of the system that was running, offline and without symbol files.",
+                         0, 0, HELP_WIDTH);
         fputs("\nVerbs:\n", out);
         for (const struct cli_verb *verb = cli_verbs; verb->name; verb++)
                 fprintf(out, "  %-11s %s\n", verb->name, verb->summary);
@@ -47,7 +38,7 @@ static void option_help(FILE *out, const struct cli_verb *verb, const struct cli
                 fprintf(out, "\n%*s", HELP_COLUMN, "");
         else
                 fprintf(out, "%*s", HELP_COLUMN - (int)head.len, "");
-        put_wrapped(out, text_get(&help), HELP_COLUMN, HELP_COLUMN);
+        text_put_wrapped(out, text_get(&help), HELP_COLUMN, HELP_COLUMN, HELP_WIDTH);
         text_free(&head);
         text_free(&choices);
         text_free(&help);
@@ -60,7 +51,7 @@ void help_verb(FILE *out, const struct cli_verb *verb)
                 struct text paragraph = { 0 };
                 size_t len = strcspn(at, "\n");
                 text_add(&paragraph, at, len);
-                put_wrapped(out, text_get(&paragraph), 0, 0);
+                text_put_wrapped(out, text_get(&paragraph), 0, 0, HELP_WIDTH);
                 text_free(&paragraph);
                 fputs("\n", out);
                 at += len + (at[len] == '\n');

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "json.h"
 #include "out.h"
+#include "sides.h"
 
 const char *check_text(struct json_object *object, const char *key)
 {
@@ -106,29 +107,6 @@ void check_difference_words(struct json_object *difference, bool who, struct tex
 
 /* ---- text */
 
-#define VALUE_COLUMN 32
-
-static void put_wrapped(struct cli *cli, const char *safe, size_t first, size_t indent)
-{
-        struct text lines = { 0 };
-
-        text_wrap(&lines, safe, first, indent, CLI_WIDTH);
-        fprintf(cli->out, "%s\n", text_get(&lines));
-        text_free(&lines);
-}
-
-/* One side of a difference behind `first` columns. */
-static void put_side(struct cli *cli, const char *title, const char *value, size_t first)
-{
-        struct text line = { 0 };
-
-        text_printf(&line, "%-9s", title);
-        text_safe(&line, value);
-        fprintf(cli->out, "%*s", (int)(VALUE_COLUMN - first), "");
-        put_wrapped(cli, text_get(&line), VALUE_COLUMN, VALUE_COLUMN + 9);
-        text_free(&line);
-}
-
 static void put_difference(struct cli *cli, struct json_object *difference, size_t indent)
 {
         struct text path = { 0 };
@@ -137,20 +115,13 @@ static void put_difference(struct cli *cli, struct json_object *difference, size
         if (sided) {
                 check_difference_words(difference, false, &path);
                 fprintf(cli->out, "%*s", (int)indent, "");
-                put_wrapped(cli, text_get(&path), indent, indent + 4);
+                text_put_wrapped(cli->out, text_get(&path), indent, indent + 4, CLI_WIDTH);
                 text_free(&path);
                 return;
         }
-        text_safe(&path, check_text(difference, "path"));
-        fprintf(cli->out, "%*s%s", (int)indent, "", text_get(&path));
-        size_t first = indent + text_width(text_get(&path));
-        if (first + 2 > VALUE_COLUMN) {
-                fputc('\n', cli->out);
-                first = 0;
-        }
-        put_side(cli, "expected", check_text(difference, "expected"), first);
-        put_side(cli, "found", check_text(difference, "found"), 0);
-        text_free(&path);
+        const struct side side[2] = { { "expected", check_text(difference, "expected") },
+                                      { "found", check_text(difference, "found") } };
+        put_sides(cli->out, check_text(difference, "path"), indent, side);
 }
 
 /* Of one record, its name and then each difference; of the document just those. */
@@ -173,7 +144,7 @@ static void put_differences(struct cli *cli, struct json_object *told)
                         if (alone)
                                 text_printf(&line, ": %s", one_sided(difference) ? one_sided(difference) : "different");
                         fprintf(cli->out, "  %s", paint(cli, PAINT_BOLD));
-                        put_wrapped(cli, text_get(&line), 2, 4);
+                        text_put_wrapped(cli->out, text_get(&line), 2, 4, CLI_WIDTH);
                         fputs(paint_off(cli), cli->out);
                         text_free(&line);
                 }
@@ -199,7 +170,7 @@ static void put_case(struct cli *cli, struct json_object *told)
         text_safe(&line, check_text(told, "name"));
         text_str(&line, ": ");
         check_words(told, &line);
-        put_wrapped(cli, text_get(&line), 10, 10);
+        text_put_wrapped(cli->out, text_get(&line), 10, 10, CLI_WIDTH);
         text_free(&line);
         if (outcome == CHECK_DIFFERENT || updated)
                 put_differences(cli, told);

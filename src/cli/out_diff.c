@@ -6,6 +6,7 @@
 #include "diff.h"
 #include "json.h"
 #include "out.h"
+#include "sides.h"
 
 static size_t in_both(const struct diff_list *list)
 {
@@ -23,42 +24,11 @@ static bool is_first(const struct diff *d, size_t i)
 
 /* ---- text */
 
-#define VALUE_COLUMN 32
-
-static void put_wrapped(struct cli *cli, const char *safe, size_t first, size_t indent)
-{
-        struct text lines = { 0 };
-
-        text_wrap(&lines, safe, first, indent, CLI_WIDTH);
-        fprintf(cli->out, "%s\n", text_get(&lines));
-        text_free(&lines);
-}
-
-static void put_side(struct cli *cli, const char *title, const char *value, size_t first)
-{
-        struct text line = { 0 };
-
-        text_printf(&line, "%-4s", title);
-        text_safe(&line, value ? value : "not there");
-        fprintf(cli->out, "%*s", (int)(VALUE_COLUMN - first), "");
-        put_wrapped(cli, text_get(&line), VALUE_COLUMN, VALUE_COLUMN + 4);
-        text_free(&line);
-}
-
 static void put_change(struct cli *cli, const struct finding *f)
 {
-        struct text path = { 0 };
+        const struct side side[2] = { { "was", f->wanted }, { "is", f->told } };
 
-        text_safe(&path, f->path);
-        fprintf(cli->out, "    %s", text_get(&path));
-        size_t first = 4 + text_width(text_get(&path));
-        if (first + 2 > VALUE_COLUMN) {
-                fputc('\n', cli->out);
-                first = 0;
-        }
-        put_side(cli, "was", f->wanted, first);
-        put_side(cli, "is", f->told, 0);
-        text_free(&path);
+        put_sides(cli->out, f->path, 4, side);
 }
 
 static void put_record(const struct diff *d, const struct diff_list *list, const struct finding *f)
@@ -72,7 +42,7 @@ static void put_record(const struct diff *d, const struct diff_list *list, const
                 text_printf(&line, "; %s", reuse);
         fprintf(d->cli->out, "  %s%-7s%s ", paint(d->cli, f->want && f->found ? PAINT_YELLOW : PAINT_BOLD), word,
                 paint_off(d->cli));
-        put_wrapped(d->cli, text_get(&line), 10, 10);
+        text_put_wrapped(d->cli->out, text_get(&line), 10, 10, CLI_WIDTH);
         text_free(&line);
 }
 
@@ -121,7 +91,7 @@ static void put_ignored(const struct diff *d)
                                     rule->skipped);
         }
         if (line.len)
-                put_wrapped(d->cli, text_get(&line), 0, 2);
+                text_put_wrapped(d->cli->out, text_get(&line), 0, 2, CLI_WIDTH);
         if (d->unknown)
                 fprintf(d->cli->out, "%zu %s told by one of the two alone, as the other has not the page\n", d->unknown,
                         d->unknown == 1 ? "value is" : "values are");
@@ -136,7 +106,7 @@ void diff_put_text(const struct diff *d)
                 struct text line = { 0 };
                 text_str(&line, "not of one machine and boot? ");
                 text_safe(&line, d->remark[i]);
-                put_wrapped(cli, text_get(&line), 0, 2);
+                text_put_wrapped(cli->out, text_get(&line), 0, 2, CLI_WIDTH);
                 text_free(&line);
         }
         for (size_t i = 0; i < d->list_count; i++)

@@ -249,3 +249,12 @@ void text_wrap(struct text *text, const char *safe, size_t first, size_t indent,
         }
         text_str(text, safe);
 }
+
+void text_put_wrapped(FILE *out, const char *safe, size_t first, size_t indent, size_t width)
+{
+        struct text lines = { 0 };
+
+        text_wrap(&lines, safe, first, indent, width);
+        fprintf(out, "%s\n", text_get(&lines));
+        text_free(&lines);
+}

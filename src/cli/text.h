@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <stasis/stasis.h>
 
@@ -45,5 +46,7 @@ size_t text_width(const char *safe);
 void text_clip(struct text *text, const char *safe, size_t width);
 /* Appends a safe string wrapped at spaces: every line but the first is indented, none is wider than width. */
 void text_wrap(struct text *text, const char *safe, size_t first, size_t indent, size_t width);
+/* The same, printed, with the end of its last line. */
+void text_put_wrapped(FILE *out, const char *safe, size_t first, size_t indent, size_t width);
 
 #endif

@@ -284,4 +284,36 @@ static inline size_t mutate(const struct tiny *t, uint32_t base, uint8_t *data, 
 }
 #endif
 
+/*
+ * A target over patched raw memory: its first byte says which system (`make` gives it) and how it is read, the others
+ * are patches.
+ */
+static inline void raw_target(struct tiny *t, const uint8_t *data, size_t size)
+{
+        struct patch patch[PATCHES_MAX];
+        size_t count = patches_apply(t, data + 1, size - 1, t->world.mem, 0, patch);
+        read_through(t, t->world.mem, WORLD_LEN, "raw", data[0] & 2);
+        patches_undo(t->world.mem, patch, count);
+}
+
+#ifdef FUZZING
+#define RAW_MUTATOR(make) \
+        size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) \
+        { \
+                return mutate(make(size && data[0] & 1), 0, data, size, max_size, seed); \
+        }
+#else
+#define RAW_MUTATOR(make)
+#endif
+
+#define RAW_TARGET(make) \
+        int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size); \
+        int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) \
+        { \
+                if (size) \
+                        raw_target(make(data[0] & 1), data, size); \
+                return 0; \
+        } \
+        RAW_MUTATOR(make)
+
 #endif

@@ -9,8 +9,6 @@
 #include "../test/tiny_waits.h"
 #include "fuzz_system.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static uint64_t either(const struct tiny *t, uint64_t x86, uint64_t x64) { return t->is64 ? x64 : x86; }
 
 static void put_entry(struct tiny *t, uint64_t page, uint64_t index, uint64_t object)
@@ -77,21 +75,4 @@ static struct tiny *led_to(bool is64)
         return t;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-        struct patch patch[PATCHES_MAX];
-        if (!size)
-                return 0;
-        struct tiny *t = led_to(data[0] & 1);
-        size_t count = patches_apply(t, data + 1, size - 1, t->world.mem, 0, patch);
-        read_through(t, t->world.mem, WORLD_LEN, "raw", data[0] & 2);
-        patches_undo(t->world.mem, patch, count);
-        return 0;
-}
-
-#ifdef FUZZING
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
-{
-        return mutate(led_to(size && data[0] & 1), 0, data, size, max_size, seed);
-}
-#endif
+RAW_TARGET(led_to)
