@@ -368,6 +368,29 @@ START_TEST(blocks_of_ranges)
 }
 END_TEST
 
+/* The same as a member of a zip, where it lies as it is: its blocks are not at the file's beginning. */
+START_TEST(blocks_in_a_zip)
+{
+        struct stasis_image *image;
+        struct stat st;
+        write_blocks("b.xz", memory, LEN);
+        ck_assert_int_eq(stat(path, &st), 0);
+        size_t len = (size_t)st.st_size;
+        uint8_t *packed = malloc(len);
+        FILE *f = fopen(path, "rb");
+        ck_assert(packed && f && fread(packed, len, 1, f) == 1 && fclose(f) == 0);
+        struct archive *a = writer("s.zip", ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE, "zip:compression=store");
+        add(a, "b.xz", packed, len);
+        finish(a);
+        free(packed);
+        ck_assert_msg(open_it("s.zip", &image) == STASIS_OK, "%s", err.text);
+        ck_assert_uint_ne(stasis_image_container_at(image, 0)->off, STASIS_NOWHERE);
+        ck_assert_uint_eq(stasis_image_container_at(image, 1)->blocks, LEN / BLOCK);
+        is_memory(image);
+        stasis_image_close(image);
+}
+END_TEST
+
 /* What a reader wants in place, or an archive, is unpacked once as before. */
 START_TEST(blocks_of_others)
 {
@@ -591,6 +614,7 @@ static Suite *suite(void)
 #ifdef HAVE_LZMA
         tcase_add_test(t, blocks_of_a_raw_image);
         tcase_add_test(t, blocks_of_ranges);
+        tcase_add_test(t, blocks_in_a_zip);
         tcase_add_test(t, blocks_of_others);
         tcase_add_test(t, blocks_with_damage);
 #endif

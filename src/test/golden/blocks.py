@@ -7,6 +7,7 @@
 Of each case (one of each pointer size by default), as raw memory and as ELF, packed by xz in blocks:
   - `info` says that it is read by its blocks, and no temporary file is wanted (there is no folder for one);
   - `threads --hidden --evidence` gives the same document but for the section image, and the same exit status;
+  - a crash dump, whose reader wants it in place, is unpacked, and gives its plain form's document;
   - with a block in the middle damaged it is a partial answer or none, and what it says of a thread that both tell is
     the same, or absent.
 """
@@ -47,6 +48,19 @@ def check_whole(diff, binary, plain, packed):
     return want
 
 
+def check_unpacked(diff, binary, system, folder):
+    plain = os.path.join(folder, "golden.dmp")
+    build.save(system, "dmp-full", plain)
+    subprocess.run(["xz", "-kf", "-0", f"--block-size={BLOCK}", plain], check=True)
+    want, got = (run.stasis(binary, "threads", path, "--format", "json", paged=False)
+                 for path in (plain, plain + ".xz"))
+    diff.check("dump: exit status", want[0], got[0])
+    if not got[1] or json.loads(want[1])["threads"] != json.loads(got[1])["threads"]:
+        diff.add("dump: other threads out of the packed file")
+    if "unpacked" not in run.stasis(binary, "info", plain + ".xz")[1]:
+        diff.add("dump: info does not say that it was unpacked")
+
+
 def check_damaged(diff, binary, packed, whole):
     size = os.path.getsize(packed)
     with open(packed, "r+b") as file:
@@ -73,6 +87,7 @@ def check_case(binary, name, folder):
         subprocess.run(["xz", "-kf", "-0", f"--block-size={BLOCK}", plain], check=True)
         whole = check_whole(diff, binary, plain, plain + ".xz")
         check_damaged(diff, binary, plain + ".xz", whole)
+    check_unpacked(diff, binary, system, folder)
     return diff.show()
 
 
