@@ -81,9 +81,8 @@ static bool as_rule(const Dwarf_Op *ops, size_t count, const Dwarf_Op *none, str
                 return true;
         }
         ret_rule->kind = value ? CFI_VAL_OFFSET : CFI_OFFSET;
-        if (count == 2 && ops[1].atom == DW_OP_plus_uconst)
-                ret_rule->offset = (int64_t)ops[1].number;
-        else if (count == 3 && ops[1].atom == DW_OP_consts && ops[2].atom == DW_OP_plus)
+        bool one_step = count == 2 && ops[1].atom == DW_OP_plus_uconst;
+        if (one_step || (count == 3 && ops[1].atom == DW_OP_consts && ops[2].atom == DW_OP_plus))
                 ret_rule->offset = (int64_t)ops[1].number;
         else if (count != 1)
                 ret_rule->kind = CFI_EXPRESSION;

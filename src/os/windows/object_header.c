@@ -43,7 +43,7 @@ struct path {
 static enum stasis_absence one_name(const struct windows *w, uint64_t header, struct stasis_arena *arena,
                                     const char **ret_name, uint64_t *ret_directory)
 {
-        uint64_t info;
+        uint64_t info = 0;
         enum stasis_absence why = name_info(w, header, &info);
         if (why != STASIS_PRESENT)
                 return why;
