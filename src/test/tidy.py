@@ -5,8 +5,8 @@
 usage: tidy.py BUILD [FILE...]
 
 BUILD has compile_commands.json (any clang build of meson). Without FILE: all that git knows. A file that was clean is
-not read again until something that it includes, .clang-tidy or clang-tidy itself changes: what was clean is remembered in
-BUILD/tidy, by the hash of the preprocessed text. Exit status: 0 all clean, 1 not.
+not read again until something that it includes, .clang-tidy or clang-tidy itself changes: what was clean is remembered
+in BUILD/tidy, by the hash of the preprocessed text. Exit status: 0 all clean, 1 not.
 """
 import concurrent.futures
 import hashlib
@@ -19,8 +19,9 @@ import sys
 
 
 def one_command_each(build, where):
-    """Writes WHERE/compile_commands.json: each file once, as it was first compiled. clang-tidy reads a file once for every
-    command that it finds, and a file that fifty tests are linked from would be read fifty times. Gives the entries."""
+    """Writes WHERE/compile_commands.json: each file once, as it was first compiled. clang-tidy reads a file once for
+    every command that it finds, and a file that fifty tests are linked from would be read fifty times. Gives the
+    entries."""
     entries = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         entries.setdefault(os.path.realpath(os.path.join(entry["directory"], entry["file"])), entry)
@@ -51,7 +52,7 @@ class Tidy:
         self.base = run(["clang-tidy", "--version"], ".")[1] + pathlib.Path(".clang-tidy").read_bytes()
 
     def mark(self, path):
-        """Where it is remembered that this text of the file was clean; nothing for a file that this build leaves out."""
+        """Where it is remembered that this text of the file was clean; None for a file that this build leaves out."""
         entry = self.entries.get(os.path.realpath(path))
         if not entry:
             return None
