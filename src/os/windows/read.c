@@ -126,6 +126,17 @@ static const struct place_row place_rows[] = {
         PLACE(wait_block_count, "_KTHREAD.WaitBlockCount"),
         PLACE(type_list, "_OBJECT_TYPE.TypeList"),
         PLACE(object_table, "_EPROCESS.ObjectTable"),
+        PLACE(thread_priority, "_KTHREAD.Priority"),
+        PLACE(queued_scb, "_KTHREAD.QueuedScb"),
+        PLACE(prcb_shared_queue, "_KPRCB.SharedReadyQueue"),
+        PLACE(prcb_local_queue, "_KPRCB.LocalSharedReadyQueue"),
+        PLACE(prcb_scbs, "_KPRCB.ScbList"),
+        PLACE(shared_ready, "_KSHARED_READY_QUEUE.ReadyListHead"),
+        PLACE(shared_summary, "_KSHARED_READY_QUEUE.ReadySummary"),
+        PLACE(shared_count, "_KSHARED_READY_QUEUE.ReadyThreadCount"),
+        PLACE(scb_links, "_KSCB.PerProcessorList"),
+        PLACE(scb_ready, "_KSCB.ReadyListHead"),
+        PLACE(scb_summary, "_KSCB.ReadySummary"),
 #undef PLACE
 };
 

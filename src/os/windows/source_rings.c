@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rings that thread objects are links of: what the dispatcher keeps of those that wait (KPRCB.WaitListHead) and those
- * that are ready (DispatcherReadyListHead, and the shared queues of 8.1 and later), and what a KQUEUE keeps of the
- * threads that serve it. A thread that a process's lists have lost is still a link of these.
+ * that are ready (DispatcherReadyListHead; source_ready.c has the queues of 8.1 and later), and what a KQUEUE keeps of
+ * the threads that serve it. A thread that a process's lists have lost is still a link of these.
  *
  * Heads move with every servicing of KPRCB, and XP has them elsewhere (facts/windows/REPORT.md, 2 and 6.11): so a ring
  * is entered at the threads that are known, whose members do not move, and its head is what is no thread in it. The
@@ -10,19 +10,7 @@
  * waits with its stack pinned is on no such ring, and its entry is what an older wait has left: a ring is believed only
  * where each link's neighbours name it in turn.
  */
-#include <inttypes.h>
-
-#include "sources.h"
-
-#define READY_QUEUES 32 /* one a priority */
-
-struct rings {
-        struct windows *w;
-        enum windows_source source;
-        const struct place *links;
-        struct address_map seen; /* entries of the rings so far, of this source */
-        size_t count, torn;      /* rings */
-};
+#include "rings.h"
 
 static bool points_to(const struct windows *w, uint64_t at, uint64_t want)
 {
@@ -30,8 +18,7 @@ static bool points_to(const struct windows *w, uint64_t at, uint64_t want)
         return read_pointer(w, w->kernel, at, &value) == STASIS_OK && value == want;
 }
 
-/* Do both neighbours of this entry name it? */
-static bool linked(const struct windows *w, uint64_t entry)
+bool ring_linked(const struct windows *w, uint64_t entry)
 {
         uint64_t flink, blink;
         return read_pointer(w, w->kernel, entry, &flink) == STASIS_OK &&
@@ -45,33 +32,48 @@ static bool accept_link(void *ctx, uint64_t entry)
 {
         const struct rings *r = ctx;
         uint64_t object = entry - r->links->offset;
-        return address_map_get(&r->seen, entry) == ADDRESS_MAP_NONE && linked(r->w, entry) &&
+        return address_map_get(&r->seen, entry) == ADDRESS_MAP_NONE && (r->trusted || ring_linked(r->w, entry)) &&
                (address_map_get(&r->w->thread_at, object) != ADDRESS_MAP_NONE || !windows_thread_refused(r->w, object));
 }
 
-/* The ring of which entry is a link, or the head. */
-static enum stasis_status walk_ring(struct rings *r, uint64_t entry, bool is_head)
+static enum stasis_status saw_link(struct rings *r, uint64_t entry)
+{
+        enum stasis_status status = windows_saw_thread(r->w, entry - r->links->offset, r->source, NULL);
+        if (status == STASIS_OK && !address_map_put(&r->seen, entry, 0))
+                status = STASIS_NOMEM;
+        return status;
+}
+
+enum stasis_status ring_walk(struct rings *r, uint64_t entry, bool is_head, struct ring *ret_ring)
 {
         struct list_options options = {
                 .pointer_size = r->w->pointer_size, .max = WINDOWS_THREADS_MAX, .accept = accept_link, .ctx = r
         };
         struct list_walk walk;
         enum stasis_status status = list_walk(r->w->kernel, entry, &options, &walk);
-        if (status != STASIS_OK)
+        if (status != STASIS_OK) {
+                if (ret_ring)
+                        *ret_ring = (struct ring){ .forward = LIST_UNREADABLE,
+                                                   .backward = LIST_UNREADABLE,
+                                                   .forward_at = entry,
+                                                   .backward_at = entry };
                 return status == STASIS_NOMEM ? status : STASIS_OK;
-        bool whole = list_whole(&walk) || (!is_head && walk.forward_at == walk.backward_at);
-        if (!is_head)
-                status = windows_saw_thread(r->w, entry - r->links->offset, r->source, NULL);
-        if (!is_head && status == STASIS_OK && !address_map_put(&r->seen, entry, 0))
-                status = STASIS_NOMEM;
-        for (size_t i = 0; i < walk.count && status == STASIS_OK; i++) {
-                status = windows_saw_thread(r->w, walk.entry[i] - r->links->offset, r->source, NULL);
-                if (status == STASIS_OK && !address_map_put(&r->seen, walk.entry[i], 0))
-                        status = STASIS_NOMEM;
         }
-        r->count += walk.count || !is_head;
-        r->torn += !whole;
+        struct ring ring = { .threads = walk.count + !is_head,
+                             .whole = list_whole(&walk) || (!is_head && walk.forward_at == walk.backward_at),
+                             .forward = walk.forward,
+                             .backward = walk.backward,
+                             .forward_at = walk.forward_at,
+                             .backward_at = walk.backward_at };
+        if (!is_head)
+                status = saw_link(r, entry);
+        for (size_t i = 0; i < walk.count && status == STASIS_OK; i++)
+                status = saw_link(r, walk.entry[i]);
+        r->count += ring.threads != 0;
+        r->torn += !ring.whole;
         list_free(&walk);
+        if (ret_ring)
+                *ret_ring = ring;
         return status;
 }
 
@@ -82,9 +84,19 @@ static enum stasis_status walk_heads(struct rings *r, const struct place *head, 
         for (size_t i = 0; head->has && i < w->processor_count; i++)
                 for (size_t j = 0; j < count && status == STASIS_OK; j++) {
                         uint64_t at = w->processor[i].block + head->offset + j * 2 * w->pointer_size;
-                        if (linked(w, at)) /* an empty one names itself; a wrong place is refused */
-                                status = walk_ring(r, at, true);
+                        if (ring_linked(w, at)) /* an empty one names itself; a wrong place is refused */
+                                status = ring_walk(r, at, true, NULL);
                 }
+        return status;
+}
+
+/* The ring that a thread is on; of a ready one, what lies beside its head. */
+static enum stasis_status walk_from_thread(struct rings *r, uint64_t object)
+{
+        struct ring ring;
+        enum stasis_status status = ring_walk(r, object + r->links->offset, false, &ring);
+        if (status == STASIS_OK && r->source == SOURCE_READY_QUEUE && ring.whole && ring.forward == LIST_REFUSED)
+                status = ready_walk_beside(r, object, ring.forward_at);
         return status;
 }
 
@@ -100,8 +112,8 @@ static enum stasis_status walk_from_threads(struct rings *r, uint64_t state)
                 if (state != ANY_STATE &&
                     (read_place(w->kernel, object, &w->at.thread_state, &now) != STASIS_OK || now != state))
                         continue;
-                if (address_map_get(&r->seen, entry) == ADDRESS_MAP_NONE && linked(w, entry))
-                        status = walk_ring(r, entry, false);
+                if (address_map_get(&r->seen, entry) == ADDRESS_MAP_NONE && ring_linked(w, entry))
+                        status = walk_from_thread(r, object);
         }
         return status;
 }
@@ -114,11 +126,14 @@ static enum stasis_status find_rings(struct rings *r, const struct place *head, 
                 return STASIS_OK;
         if (head)
                 status = walk_heads(r, head, heads);
+        if (status == STASIS_OK && r->source == SOURCE_READY_QUEUE)
+                status = ready_walk_queues(r);
         if (status == STASIS_OK)
                 status = walk_from_threads(r, state);
         system_trace(w->system, windows_source_name(r->source), r->count != 0,
                      "%zu rings, %zu of them torn, of %zu threads", r->count, r->torn, r->seen.count);
         address_map_free(&r->seen);
+        address_map_free(&r->lists);
         return status;
 }
 

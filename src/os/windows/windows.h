@@ -13,6 +13,7 @@
  *   processors.c    processor blocks
  *   sources.c       the ways of finding threads; sources.h, source_*.c
  *   triage.c        what takes the place of all that in a virtual image (a triage dump)
+ *   rings.h         rings of threads, and the dispatcher's ready lists
  *   pool_table.c    tags of large blocks of pool
  *   handle_table.c  handle tables and PspCidTable: entries of every form, tables of every depth
  *   unloaded.c      drivers that were unloaded; unloaded_user.h: modules of a process
@@ -82,6 +83,9 @@ struct windows_places {
         /* of rings, of what is waited for, and of what leads to objects */
         struct place wait_links, queue_links, prcb_wait_list, prcb_ready_queues, mutant_owner, header_wait_list,
                 wait_block_links, wait_block_thread, wait_block_next, wait_block_count, type_list, object_table;
+        /* of ready threads that are not in their processor's own lists */
+        struct place thread_priority, queued_scb, prcb_shared_queue, prcb_local_queue, prcb_scbs, shared_ready,
+                shared_summary, shared_count, scb_links, scb_ready, scb_summary;
 };
 
 /*

@@ -34,7 +34,8 @@ WANTED = {
         KernelStackResident EnableStackSwap LargeStack CallbackStack Win32Thread TrapFrame PreviousMode
         KernelTime UserTime Alertable AutoAlignment Process ThreadListEntry FreezeCount SuspendCount
         DisableBoost Queue QueueListEntry SuspendSemaphore SuspendEvent ServiceTable MiscFlags ThreadFlags
-        Running SystemThread GuiThread CycleTime SystemCallNumber FirstArgument ReadyTime LockEntries""",
+        Running SystemThread GuiThread CycleTime SystemCallNumber FirstArgument ReadyTime LockEntries QueuedScb
+        ScbReadyQueue""",
     "_ETHREAD": """
         CreateTime NestedFaultCount ApcNeeded ExitTime KeyedWaitChain LpcReplyChain ExitStatus OfsChain
         PostBlockList ForwardLinkShadow KeyedWaitValue ReaperLink TerminationPort TerminationPortList
@@ -89,7 +90,8 @@ WANTED = {
     "_KPRCB": """
         MajorVersion MinorVersion CurrentThread NextThread IdleThread Number SetMember ProcessorState
         ProcessorState.ContextFrame ProcessorState.SpecialRegisters Context MHz VendorString DpcRoutineActive
-        CpuType WaitListHead DispatcherReadyListHead ReadySummary DeferredReadyListHead""",
+        CpuType WaitListHead DispatcherReadyListHead ReadySummary DeferredReadyListHead SharedReadyQueue
+        LocalSharedReadyQueue ScbList""",
     "_KAFFINITY_EX": "Count Size Bitmap",
     "_GROUP_AFFINITY": "Mask Group",
     "_TEB": """
