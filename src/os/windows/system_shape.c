@@ -120,7 +120,8 @@ static void search_piece(struct search *s, uint64_t piece_pa, struct stasis_byte
                 at++;
                 if (pa % 4)
                         continue;
-                s->hits++;
+                if (s->hits++ == 0) /* binding every layout takes longer than going through a small file */
+                        s->shape_count = all_shapes(s->shape, SHAPES_MAX);
                 for (size_t i = 0; i < s->shape_count && s->count < s->max; i++)
                         s->count += fits(s->w->image, s->space, &s->shape[i], pa, &s->ret[s->count]);
         }
@@ -148,7 +149,6 @@ size_t windows_system_by_shape(const struct windows *w, struct system_shape *ret
         bool packed = stasis_image_is_packed(w->image);
         s.copy = packed ? malloc(PIECE_READ) : NULL;
         if (s.shape && s.space && (s.copy || !packed)) {
-                s.shape_count = all_shapes(s.shape, SHAPES_MAX);
                 for (size_t i = 0; i < run_count; i++) {
                         system_progress(w->system, "search for System", i, run_count);
                         search_run(&s, &run[i]);
