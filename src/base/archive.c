@@ -35,6 +35,7 @@ const char *archive_kind(struct stasis_bytes head)
 #include <archive.h>
 #include <archive_entry.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <stdio.h>
 
 #include "archive_sink.h"
@@ -50,9 +51,34 @@ static void close_archive(struct archive *a)
 }
 DEFINE_CLEANUP(struct archive *, close_archive)
 
+/*
+ * libarchive turns the names of zip, 7z and pax, which are Unicode, into the locale's characters, and drops those that
+ * it has not: in the "C" locale, which a program has that sets none and a container mostly too, all that is not ASCII.
+ * Of this thread alone, and only as long as an archive is gone through.
+ */
+struct names {
+        locale_t utf8, before;
+};
+
+static struct names names_begin(void)
+{
+        locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+        return (struct names){ utf8, utf8 ? uselocale(utf8) : (locale_t)0 };
+}
+
+static void names_end(const struct names *names)
+{
+        if (!names->utf8)
+                return;
+        uselocale(names->before);
+        freelocale(names->utf8);
+}
+
 static enum stasis_status failed(struct archive *a, struct stasis_error *err)
 {
         const char *why = archive_error_string(a);
+        if (why && strstr(why, "No progress is possible")) /* liblzma's LZMA_BUF_ERROR at the end of the file */
+                why = "truncated xz input";
         return stasis_fail(err, STASIS_CORRUPT, "cannot be unpacked: %s", why ? why : "damaged");
 }
 
@@ -102,6 +128,7 @@ struct found {
         struct archive_entry *entry;
         const char *name; /* "" of a compressed file */
         uint64_t len;     /* 0 where the archive does not tell */
+        char number[16];  /* its name, where that cannot be told */
 };
 
 /* The next file with bytes. STASIS_ABSENT at the end. */
@@ -120,10 +147,11 @@ static enum stasis_status next_file(struct archive *a, struct found *ret_found, 
                              (archive_entry_size_is_set(entry) && archive_entry_size(entry) == 0)))
                         continue;
                 const char *name = raw ? "" : archive_entry_pathname(entry);
-                *ret_found = (struct found){ a, entry, name ? name : "?",
-                                             archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0
-                                                     ? (uint64_t)archive_entry_size(entry)
-                                                     : 0 };
+                bool sized = archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0;
+                *ret_found = (struct found){ a, entry, name, sized ? (uint64_t)archive_entry_size(entry) : 0, "" };
+                snprintf(ret_found->number, sizeof ret_found->number, "?%u", *members);
+                if (!name)
+                        ret_found->name = ret_found->number;
                 return STASIS_OK;
         }
         return stasis_fail(err, STASIS_LIMIT, "holds more than %u members", MEMBERS_MAX);
@@ -212,6 +240,7 @@ static enum stasis_status seek_file(const char *name, struct archive *a, struct 
 enum stasis_status archive_open_member(struct stasis_map *map, const char *name, const struct archive_options *options,
                                        struct archive_member *ret_member, struct stasis_error *err)
 {
+        _cleanup_(names_end) struct names names = names_begin();
         _cleanup_(close_archivep) struct archive *a = NULL;
         _cleanup_(archive_sink_close) struct archive_sink sink = archive_sink_for(map, options);
         struct found found = { 0 }, other = { 0 };
@@ -244,6 +273,7 @@ enum stasis_status archive_open_member(struct stasis_map *map, const char *name,
 
 enum stasis_status archive_list(const struct stasis_map *map, archive_seen *seen, void *ctx, struct stasis_error *err)
 {
+        _cleanup_(names_end) struct names names = names_begin();
         _cleanup_(close_archivep) struct archive *a = NULL;
         struct found found = { 0 };
         unsigned members = 0;

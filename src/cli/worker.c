@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,15 @@ static void move_descriptors(const struct worker_job *job)
         close(STDOUT_FILENO);
         if (close_range(FD_END, ~0U, 0) != 0)
                 _exit(CLI_UNREADABLE);
+}
+
+/* Names in archives may be of any language; from inside the sandbox the file of the locale cannot be read any more. */
+static void load_characters(void)
+{
+        locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+
+        if (utf8)
+                (void)uselocale(utf8);
 }
 
 static void enter(struct worker *w)
@@ -366,6 +376,7 @@ _Noreturn void worker_run(const struct worker_job *job)
                               .open_image = open_image,
                               .open_ctx = &w };
         digest_begin(&w.digest);
+        load_characters();
         move_descriptors(job);
         enter(&w);
         work(&w);

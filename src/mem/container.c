@@ -9,6 +9,8 @@
 #include "../base/guard.h"
 #include "container.h"
 
+#define MARKS_MAX 8 /* '!' in a name: each may be where the name of an archive in the archive ends */
+
 static enum stasis_status no_memory(struct stasis_error *err)
 {
         return stasis_fail(err, STASIS_NOMEM, "out of memory");
@@ -127,6 +129,33 @@ static enum stasis_status unwrap_mapped(struct stasis_map *map, const char *cons
         return status == STASIS_OK ? status : stasis_fail_in(err, status, "%s", name);
 }
 
+/*
+ * "FILE!ARCHIVE!MEMBER", where nothing in FILE has the name ARCHIVE!MEMBER: cut at the first '!' before which something
+ * in FILE ends. After a failure at the first level the map still shows FILE.
+ */
+static enum stasis_status unwrap_deeper(struct stasis_map *map, const char *const member[static STASIS_MEMBERS_MAX],
+                                        const char *name, const struct stasis_image_options *options,
+                                        struct stasis_arena *arena, struct containers *containers,
+                                        struct stasis_error *err)
+{
+        enum stasis_status status = STASIS_ABSENT;
+        const char *mark = strchr(member[0], '!');
+        for (int i = 0; i < MARKS_MAX && mark && status == STASIS_ABSENT && containers->count == 0; i++) {
+                struct stasis_error own = { 0 };
+                const char *deeper[STASIS_MEMBERS_MAX] = {
+                        stasis_arena_strndup(arena, member[0], (size_t)(mark - member[0])), mark + 1
+                };
+                if (!deeper[0])
+                        return no_memory(err);
+                status = unwrap_mapped(map, deeper, name, options, arena, containers, &own);
+                if (err &&
+                    (status != STASIS_ABSENT || containers->count)) /* else the whole name is what is not there */
+                        *err = own;
+                mark = strchr(mark + 1, '!');
+        }
+        return status;
+}
+
 enum stasis_status container_open(const char *path, const struct stasis_image_options *options,
                                   struct stasis_arena *arena, struct containers *ret_containers,
                                   struct stasis_map *ret_map, struct stasis_error *err)
@@ -137,7 +166,10 @@ enum stasis_status container_open(const char *path, const struct stasis_image_op
                 status = stasis_map_open(file, ret_map, err);
         if (status != STASIS_OK)
                 return status;
-        return unwrap_mapped(ret_map, member, path, options, arena, ret_containers, err);
+        status = unwrap_mapped(ret_map, member, path, options, arena, ret_containers, err);
+        if (status == STASIS_ABSENT && member[0] && ret_containers->count == 0)
+                status = unwrap_deeper(ret_map, member, path, options, arena, ret_containers, err);
+        return status;
 }
 
 enum stasis_status container_open_file(const struct stasis_file *file, const struct stasis_image_options *options,

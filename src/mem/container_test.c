@@ -3,6 +3,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,7 @@ START_TEST(cut)
                 }
                 ck_assert_uint_gt(strlen(err.text), strlen(path) + 10);
                 ck_assert_int_eq(strncmp(err.text, path, strlen(path)), 0);
+                ck_assert_ptr_null(strstr(err.text, "No progress")); /* which tells nobody that it is cut */
         }
 }
 END_TEST
@@ -244,6 +246,37 @@ START_TEST(which_member)
 }
 END_TEST
 
+/* This program sets no locale, as one in a container has none: in "C" there is nothing but ASCII. */
+START_TEST(names_of_any_language)
+{
+        static const char *const words[] = { "d\xc3\xa4mp.raw", "\xd0\xbf\xd0\xb0\xd0\xbc\xd1\x8f\xd1\x82\xd1\x8c" };
+        static const struct {
+                const char *name;
+                int format;
+        } forms[] = { { "u.zip", ARCHIVE_FORMAT_ZIP },
+                      { "u.7z", ARCHIVE_FORMAT_7ZIP },
+                      { "u.tar", ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE } };
+        char member[96];
+        for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+                struct stasis_image *image;
+                locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before = uselocale(utf8);
+                struct archive *a = writer(forms[i].name, forms[i].format, ARCHIVE_FILTER_NONE, NULL);
+                add(a, words[0], memory, LEN);
+                add(a, words[1], memory, PAGE);
+                finish(a);
+                uselocale(before);
+                freelocale(utf8);
+                ck_assert_int_eq(open_it(forms[i].name, &image), STASIS_USAGE);
+                ck_assert_msg(strstr(err.text, words[0]) && strstr(err.text, words[1]), "%s", err.text);
+                snprintf(member, sizeof member, "%s!%s", forms[i].name, words[0]);
+                ck_assert_msg(open_it(member, &image) == STASIS_OK, "%s", err.text);
+                is_memory(image);
+                ck_assert_str_eq(stasis_image_container_at(image, 0)->member, words[0]);
+                stasis_image_close(image);
+        }
+}
+END_TEST
+
 static size_t slurp(const char *name, void *to, size_t max)
 {
         int fd = open(in_folder(name), O_RDONLY);
@@ -277,6 +310,36 @@ START_TEST(nested)
         ck_assert_int_eq(stasis_image_open(path, &options, &image, &err), STASIS_OK);
         ck_assert_ptr_null(stasis_image_container_at(image, 0));
         stasis_image_close(image);
+}
+END_TEST
+
+START_TEST(named_in_nested)
+{
+        static uint8_t inner[LEN * 2];
+        struct stasis_image *image;
+        struct archive *a = writer("two.zip", ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE, NULL);
+        add(a, "d/a!b.raw", memory, LEN);
+        add(a, "c", "hello", 5);
+        finish(a);
+        size_t len = slurp("two.zip", inner, sizeof inner);
+        a = writer("out.tar", ARCHIVE_FORMAT_TAR_USTAR, ARCHIVE_FILTER_NONE, NULL);
+        add(a, "x!y.zip", inner, len);
+        add(a, "plain", memory, PAGE);
+        finish(a);
+        ck_assert_int_eq(open_it("out.tar!x!y.zip", &image), STASIS_USAGE);
+        ck_assert_ptr_nonnull(strstr(err.text, "zip: holds 2 files (d/a!b.raw, c)"));
+        ck_assert_msg(open_it("out.tar!x!y.zip!d/a!b.raw", &image) == STASIS_OK, "%s", err.text);
+        is_memory(image);
+        ck_assert_str_eq(stasis_image_container_at(image, 0)->member, "x!y.zip");
+        ck_assert_str_eq(stasis_image_container_at(image, 1)->member, "d/a!b.raw");
+        stasis_image_close(image);
+        ck_assert_int_eq(open_it("out.tar!x!y.zip!no", &image), STASIS_ABSENT);
+        ck_assert_ptr_nonnull(strstr(err.text, "zip: holds no file of the name 'no'"));
+        ck_assert_int_eq(open_it("out.tar!no.zip!no", &image), STASIS_ABSENT);
+        ck_assert_ptr_nonnull(strstr(err.text, "tar: holds no file of the name 'no.zip!no'"));
+        ck_assert_int_eq(open_it("out.tar!plain!x", &image), STASIS_USAGE);
+        ck_assert_ptr_nonnull(strstr(err.text, "is no archive that 'x' could be in"));
+        ck_assert_int_eq(open_it("out.tar!!!!!!!!!!!!!!!!", &image), STASIS_ABSENT);
 }
 END_TEST
 
@@ -610,7 +673,9 @@ static Suite *suite(void)
         tcase_add_loop_test(t, cut, 0, count);
         tcase_add_test(t, one_stream);
         tcase_add_test(t, which_member);
+        tcase_add_test(t, names_of_any_language);
         tcase_add_test(t, nested);
+        tcase_add_test(t, named_in_nested);
 #ifdef HAVE_LZMA
         tcase_add_test(t, blocks_of_a_raw_image);
         tcase_add_test(t, blocks_of_ranges);
