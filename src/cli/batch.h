@@ -56,6 +56,7 @@ enum cli_exit batch_find(struct cli *cli, int out, struct batch_items *ret_items
 
 struct batch_out {
         const char *path;
+        bool retry; /* what may end in another way is not done */
         int dir, results, journal, lock;
         struct digest_set done;     /* keys of entries that are in the journal */
         struct digest_set archives; /* those of them that are archives */
@@ -96,6 +97,7 @@ struct batch {
         size_t finished, total; /* of items */
         size_t before;          /* of finished: by an earlier run */
         size_t counts[VERDICTS];
+        size_t unreadable_said;
         int64_t begun, said; /* milliseconds */
         bool stopped, terminal;
         enum cli_exit failed; /* the answer could not be written */
@@ -118,6 +120,7 @@ struct batch_totals {
         uint64_t inputs; /* entries that are no members, and what names_add gives for their names */
         uint8_t names[DIGEST_LEN];
         uint64_t lost_members; /* of archives, without an entry */
+        bool part;             /* of a batch: that there is no image in it means nothing */
 };
 /* The exclusive or of the digests of all names: in whichever order they come, and from however many shards. */
 void names_add(uint8_t names[static DIGEST_LEN], const char *path);

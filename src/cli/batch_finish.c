@@ -60,7 +60,7 @@ static int by_name(const void *a, const void *b)
         return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
-/* Of one content: what tells first, the later line before the earlier one. */
+/* Of one content: what tells first, the latest line before all: with --retry more may have come of it than before. */
 static int by_content(const void *a, const void *b)
 {
         const struct line *x = *(const struct line *const *)a, *y = *(const struct line *const *)b;
@@ -68,7 +68,7 @@ static int by_content(const void *a, const void *b)
 
         if (order == 0)
                 order = (x->entry.verdict >= VERDICT_SAME) - (y->entry.verdict >= VERDICT_SAME);
-        return order ? order : entry_compare(&x->entry, &y->entry);
+        return order ? order : (x->order < y->order) - (x->order > y->order);
 }
 
 /* Lines of each content lie side by side then. */
@@ -117,6 +117,32 @@ static void keep_last(struct lines *lines)
 }
 
 static bool is_kept(const struct line *line) { return line->order != SIZE_MAX; }
+
+/* A folder that could not be read, and of which a later run found files: they stand behind it, by name. */
+static bool could_be_read_later(const struct lines *lines, size_t at)
+{
+        const struct line *folder = &lines->at[at];
+        size_t len = strlen(folder->entry.path);
+
+        if (folder->entry.verdict != VERDICT_UNREADABLE || folder->entry.size != STASIS_NOWHERE || folder->entry.member)
+                return false;
+        for (size_t i = at + 1; i < lines->count; i++) {
+                const struct line *line = &lines->at[i];
+                if (strncmp(line->entry.path, folder->entry.path, len) != 0)
+                        break;
+                if (is_kept(line) && line->entry.path[len] == '/' && line->journal == folder->journal &&
+                    line->order > folder->order)
+                        return true;
+        }
+        return false;
+}
+
+static void drop_readable(struct lines *lines)
+{
+        for (size_t i = 0; i < lines->count; i++)
+                if (is_kept(&lines->at[i]) && could_be_read_later(lines, i))
+                        lines->at[i].order = SIZE_MAX;
+}
 
 /* The first name of each content: `first` of the line that tells. */
 static void name_first(struct lines *lines)
@@ -287,6 +313,7 @@ static void finish(struct cli *cli, const char *const *journals, size_t count, c
                 qsort(lines.at, lines.count, sizeof(*lines.at), by_name);
         join_contents(&lines);
         keep_last(&lines);
+        drop_readable(&lines);
         name_first(&lines);
         count_lines(&lines, &answer->totals);
         count_lost(&lines, &answer->totals);

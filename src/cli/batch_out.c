@@ -81,6 +81,8 @@ typedef void each_line(struct batch_out *out, const struct entry *entry);
 
 static void see_told(struct batch_out *out, const struct entry *entry)
 {
+        if (out->retry && verdict_may_change((enum verdict)entry->verdict))
+                return;
         if (entry->verdict != VERDICT_SAME && still_holds(out, entry))
                 remember(out, entry);
 }
@@ -284,7 +286,9 @@ enum cli_exit batch_out_open(struct cli *cli, const char *path, const char *sett
 {
         struct batch_out *out = ret_out;
 
-        *out = (struct batch_out){ .path = path, .dir = -1, .results = -1, .journal = -1, .lock = -1 };
+        *out = (struct batch_out){
+                .path = path, .retry = cli->retry, .dir = -1, .results = -1, .journal = -1, .lock = -1
+        };
         out->dir = make_folder(AT_FDCWD, path);
         if (out->dir < 0)
                 return fail(cli, out, "cannot be made or opened");

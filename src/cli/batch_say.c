@@ -5,7 +5,7 @@
 
 #include "batch.h"
 
-enum { TERMINAL_MS = 200, LOG_MS = 10000 };
+enum { TERMINAL_MS = 200, LOG_MS = 10000, UNREADABLE_MAX = 10 };
 
 static int64_t milliseconds(void)
 {
@@ -65,16 +65,43 @@ void batch_say(struct batch *batch, bool now)
         text_free(&line);
 }
 
-/* Each image that killed its worker has a line at once: a long run need not be over for somebody to look. */
+/* How it ended, or which option allows more, and what it was at. */
+static void add_end(const struct entry *entry, struct text *line)
+{
+        static const char *const allows[VERDICTS] = {
+                [VERDICT_TIMEOUT] = "--timeout", [VERDICT_MEMORY] = "--memory", [VERDICT_OUTPUT] = "--output-limit"
+        };
+        const char *option = allows[entry->verdict];
+
+        if (entry->end && !option)
+                text_printf(line, " (%s)", entry->end);
+        if (entry->phase)
+                text_printf(line, ", at %s", entry->phase);
+        if (option)
+                text_printf(line, "; '%s' allows more, with '--retry' to look again", option);
+}
+
+/*
+ * Each image that killed its worker has a line at once: a long run need not be over for somebody to look. Of what
+ * cannot be read the first ones have, so that a name that was mistyped or a disk that is gone is seen.
+ */
 void batch_say_trouble(struct batch *batch, const struct entry *entry)
 {
-        struct text name = { 0 };
+        struct text line = { 0 };
 
-        if (entry->verdict < VERDICT_CRASHED || entry->verdict > VERDICT_FAILED)
+        if (!verdict_may_change((enum verdict)entry->verdict))
                 return;
-        entry_name(entry, &name);
-        cli_warn(batch->cli, "%s: %s%s%s%s%s%s%s", text_get(&name), verdict_titles[entry->verdict],
-                 entry->end ? " (" : "", entry->end ? entry->end : "", entry->end ? ")" : "",
-                 entry->phase ? ", at " : "", entry->phase ? entry->phase : "", "");
-        text_free(&name);
+        if (entry->verdict == VERDICT_UNREADABLE && batch->unreadable_said++ >= UNREADABLE_MAX) {
+                if (batch->unreadable_said == UNREADABLE_MAX + 1)
+                        cli_warn(batch->cli, "more that is unreadable is not told here, but in the summary");
+                return;
+        }
+        entry_name(entry, &line);
+        text_printf(&line, ": %s", verdict_titles[entry->verdict]);
+        if (entry->verdict != VERDICT_UNREADABLE)
+                add_end(entry, &line);
+        else if (entry->error)
+                text_printf(&line, ": %s", entry->error);
+        cli_warn(batch->cli, "%s", text_get(&line));
+        text_free(&line);
 }

@@ -97,7 +97,7 @@ const struct cli_verb cli_verbs[] = {
           "Each image has a process of its own, without files, network and other programs, and with limits. Stopped or "
           "killed, the same command goes on where it was. What is done is not done again, nor is the same content "
           "under another name. docs/BATCH.md tells the rest.\n"
-          "The exit status is 3 where an image is not complete, or could not be read.",
+          "The exit status is 3 where an image is not complete or could not be read, and where there is none.",
           0, 1u << CLI_TEXT, 0, SIZE_MAX, cmd_batch },
         { "merge", VERB_MERGE, "DIR...", "the answers of all shards of a batch as one",
           "Checks that the folders are those of all shards of one batch, none missing and none unfinished, and that "

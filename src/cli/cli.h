@@ -82,7 +82,7 @@ struct cli {
         int format, color; /* enum cli_format, enum cli_color */
         int shard_by;      /* enum shard_by */
         bool help, quiet, trace, evidence, explain, reverse, physical, all_columns, user, all, hidden, cross_view, scan,
-                no_sandbox, update, folder;
+                no_sandbox, retry, update, folder;
         bool noticed; /* only threads that a note speaks of */
         const char *against, *reader, *layout, *mode, *output, *columns, *state;
         struct cli_texts symbols, pagefiles;

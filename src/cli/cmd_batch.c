@@ -161,20 +161,28 @@ void batch_say_totals(struct cli *cli, const char *path, const struct batch_tota
 {
         struct text line = { 0 };
 
-        text_printf(&line, "%" PRIu64 " %s, %" PRIu64 " different %s:", totals->entries,
-                    totals->entries == 1 ? "file" : "files", totals->contents,
-                    totals->contents == 1 ? "image" : "images");
+        text_printf(&line, "%" PRIu64 " %s, ", totals->entries, totals->entries == 1 ? "file" : "files");
+        if (totals->contents)
+                text_printf(&line, "%" PRIu64 " different %s%s", totals->contents,
+                            totals->contents == 1 ? "image" : "images", totals->entries ? ":" : "");
+        else
+                text_printf(&line, "no image%s", totals->entries ? ":" : "");
         for (int i = 0, some = 0; i < VERDICT_SAME; i++)
                 if (totals->counts[i])
                         text_printf(&line, "%s %" PRIu64 " %s", some++ ? "," : "", totals->counts[i],
                                     verdict_titles[i]);
-        text_printf(&line, "\n%s/summary.jsonl has a line for each\n", path);
-        fputs(text_get(&line), cli->out);
+        text_put_wrapped(cli->out, text_get(&line), 0, 2, CLI_WIDTH);
+        text_reset(&line);
+        text_safe(&line, path);
+        fprintf(cli->out, "%s/summary.jsonl has a line for each\n", text_get(&line));
         text_free(&line);
 }
 
+/* An archive without any image is a wrong path more often than not: never silently empty. */
 enum cli_exit batch_status(const struct batch_totals *totals)
 {
+        if (totals->contents == 0 && !totals->part)
+                return CLI_PARTIAL;
         for (int i = 0; i < VERDICTS; i++)
                 if (totals->counts[i] && verdict_is_trouble((enum verdict)i))
                         return CLI_PARTIAL;
@@ -194,6 +202,7 @@ static enum cli_exit finish(struct batch *batch)
         memcpy(totals.names, batch->input_names, sizeof(totals.names));
         if (!failed && !batch->stopped)
                 failed = batch_write_end(batch->cli, &batch->out, &totals);
+        totals.part = batch->shard.of > 0 && batch->inputs > 0;
         if (failed)
                 return failed;
         if (batch->stopped) {

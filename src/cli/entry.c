@@ -20,7 +20,7 @@ const char *const verdict_titles[VERDICTS] = {
         "of a kind that is not read",
         "empty",
         "unreadable",
-        "archive of several files",
+        "holding several files",
         "skipped",
         "killed the worker",
         "took too long",
@@ -36,6 +36,11 @@ bool verdict_has_result(enum verdict verdict) { return verdict <= VERDICT_NOT_UN
 bool verdict_is_of_image(enum verdict verdict)
 {
         return verdict_has_result(verdict) || (verdict >= VERDICT_CRASHED && verdict <= VERDICT_FAILED);
+}
+
+bool verdict_may_change(enum verdict verdict)
+{
+        return verdict == VERDICT_UNREADABLE || (verdict >= VERDICT_CRASHED && verdict <= VERDICT_FAILED);
 }
 
 bool verdict_is_trouble(enum verdict verdict)

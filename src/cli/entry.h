@@ -35,6 +35,8 @@ extern const char *const verdict_titles[VERDICTS]; /* "%u complete" */
 bool verdict_has_result(enum verdict verdict);
 bool verdict_is_trouble(enum verdict verdict); /* something that should be in the archive's answer is not */
 bool verdict_is_of_image(enum verdict verdict);
+/* Another run may make more of it: with other limits, when a disk is back, when nobody kills its worker. */
+bool verdict_may_change(enum verdict verdict);
 
 /* Texts are owned; NULL: not known. Numbers are STASIS_NOWHERE where not known. */
 struct entry {

@@ -91,6 +91,8 @@ const struct cli_option cli_options[] = {
           "what decides on the part: the name, or the content, for which each part reads all files (name)" },
         { "sqlite", 0, "FILE", NULL, VERB_FOLDERS, TAKE_TEXT, AT(sqlite),
           "put all results into this SQLite file too; 'stasis query' asks it" },
+        { "retry", 0, NULL, NULL, VERB_BATCH, TAKE_FLAG, AT(retry),
+          "look again at what an earlier run could not read, and at what ended its worker" },
         { "no-sandbox", 0, NULL, NULL, VERB_BATCH, TAKE_FLAG, AT(no_sandbox),
           "workers without a sandbox; each result says so" },
         { "reader", 0, "NAME", "", VERB_IMAGES, TAKE_TEXT, AT(reader),
