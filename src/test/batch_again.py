@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""batch_again.py STASIS ROOT: batch as whoever looks after an archive meets it: nothing found, names of any language, what
-went wrong told and, with --retry, looked at again. Prints each breach; exit status 1 if any."""
+"""batch_again.py STASIS ROOT: batch as whoever looks after an archive meets it: nothing found, names of any language,
+what went wrong told and, with --retry, looked at again. Prints each breach; exit status 1 if any."""
 import io
 import json
 import os
@@ -92,7 +92,7 @@ def retry(tmp, base):
     check(b"'--output-limit' allows more" in done.stderr, f"limit: {done.stderr}")
     check({x["status"] for x in summary(out).values()} == {"output"}, "limit")
     run("batch", "images", "-o", out, status=3, cwd=tmp)
-    (tmp / "images/a.raw").rename(tmp / "kept")  # what told of the content is gone, and not in what is said of the other
+    (tmp / "images/a.raw").rename(tmp / "kept")  # it told of the content, and is gone
     run("batch", "images", "-o", out, "--retry", status=0, cwd=tmp)
     check(summary(out)[("images/b.raw", None, None)]["status"] == "complete", f"--retry: {summary(out)}")
     (tmp / "kept").rename(tmp / "images/a.raw")
