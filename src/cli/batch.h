@@ -37,6 +37,8 @@ void digest_set_free(struct digest_set *set);
 
 struct batch_item {
         char *path, *member, *inner;
+        size_t root;      /* of a member: index of the item that is the file itself */
+        uint32_t members; /* of a file: what is in it, at every depth */
 };
 struct batch_items {
         struct batch_item *at;
@@ -79,6 +81,7 @@ bool batch_out_file_end(int dir, const char *name, FILE *file);
 
 /* ---- workers (batch_run.c) */
 
+#define FILE_MEMBERS_MAX (1u << 18)          /* of one archive with all that is in it */
 #define BATCH_TIMEOUT 600                    /* seconds */
 #define BATCH_MEMORY (UINT64_C(4) << 30)     /* of a worker */
 #define BATCH_TMP_LIMIT (UINT64_C(64) << 30) /* of one unpacked file */
@@ -130,6 +133,14 @@ void names_add(uint8_t names[static DIGEST_LEN], const char *path);
  */
 enum cli_exit batch_finish(struct cli *cli, const char *const *journals, size_t count, const struct batch_out *out,
                            struct batch_totals *ret_totals);
+/* What came of it; the work itself, without a process of its own. */
+struct batch_answer {
+        int error;                  /* errno of what could not be written */
+        struct stasis_error tables; /* of --sqlite */
+        struct batch_totals totals;
+};
+void batch_finish_here(struct cli *cli, const char *const *journals, size_t count, const struct batch_out *out,
+                       struct batch_answer *ret_answer);
 
 void batch_say_totals(struct cli *cli, const char *path, const struct batch_totals *totals);
 /* finished.json: for merge, and for whoever wants to know whether it is done. */

@@ -44,7 +44,8 @@ void items_add(struct batch_items *items, const char *path, const char *member, 
                 items->at = at;
                 items->capacity = capacity;
         }
-        items->at[items->count++] = (struct batch_item){ copy_of(path), copy_of(member), copy_of(inner) };
+        items->at[items->count++] =
+                (struct batch_item){ .path = copy_of(path), .member = copy_of(member), .inner = copy_of(inner) };
 }
 
 void items_free(struct batch_items *items)

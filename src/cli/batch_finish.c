@@ -296,17 +296,21 @@ static enum stasis_status fill_tables(const struct cli *cli, const struct lines 
 
 /* ---- the process */
 
-struct answer {
-        int error;                  /* errno of what could not be written */
-        struct stasis_error tables; /* of --sqlite */
-        struct batch_totals totals;
-};
-
-static void finish(struct cli *cli, const char *const *journals, size_t count, const struct batch_out *out,
-                   struct answer *answer)
+static void lines_free(struct lines *lines)
 {
+        for (size_t i = 0; i < lines->count; i++)
+                entry_free(&lines->at[i].entry);
+        free(lines->at);
+        *lines = (struct lines){ 0 };
+}
+
+void batch_finish_here(struct cli *cli, const char *const *journals, size_t count, const struct batch_out *out,
+                       struct batch_answer *ret_answer)
+{
+        struct batch_answer *answer = ret_answer;
         struct lines lines = { 0 };
 
+        *answer = (struct batch_answer){ 0 };
         for (size_t i = 0; i < count; i++)
                 read_lines(&lines, journals[i], i);
         if (lines.count)
@@ -322,12 +326,13 @@ static void finish(struct cli *cli, const char *const *journals, size_t count, c
                 answer->error = errno ? errno : EIO;
         else if (cli->sqlite)
                 answer->tables.status = fill_tables(cli, &lines, out, &answer->tables);
+        lines_free(&lines);
 }
 
 enum cli_exit batch_finish(struct cli *cli, const char *const *journals, size_t count, const struct batch_out *out,
                            struct batch_totals *ret_totals)
 {
-        struct answer answer = { .error = EIO };
+        struct batch_answer answer = { .error = EIO };
         int pipes[2], status = 0;
 
         fflush(NULL);
@@ -335,8 +340,7 @@ enum cli_exit batch_finish(struct cli *cli, const char *const *journals, size_t 
                 return cli_fail(cli, "%s: the summary: %s", out->path, strerror(errno));
         pid_t pid = fork();
         if (pid == 0) {
-                answer.error = 0;
-                finish(cli, journals, count, out, &answer);
+                batch_finish_here(cli, journals, count, out, &answer);
                 _exit(write(pipes[1], &answer, sizeof(answer)) == sizeof(answer) ? 0 : CLI_UNREADABLE);
         }
         close(pipes[1]);

@@ -120,7 +120,9 @@ static bool begin_next(struct runner *r, struct slot *slot)
         struct batch *batch = r->batch;
 
         while (batch->items.next < batch->items.count && !batch->failed) {
-                struct batch_item item = batch->items.at[batch->items.next++];
+                size_t at = batch->items.next++;
+                struct batch_item item = batch->items.at[at];
+                slot->root = item.member ? item.root : at;
                 name_entry(&slot->entry, &item);
                 int fd = open_item(batch, &slot->entry);
                 if (fd < 0)

@@ -96,7 +96,8 @@ static void reset(struct slot *slot, const struct cli *cli)
         slot->written = 0;
         slot->begun = milliseconds();
         slot->until = seconds ? slot->begun + (int64_t)(seconds < INT32_MAX ? seconds : INT32_MAX) * 1000 : 0;
-        slot->told = slot->listed = false;
+        slot->told = false;
+        slot->names = 0;
         slot->stopped = VERDICTS;
         slot->error = 0;
         slot->header_len = slot->frame_len = slot->frame_have = slot->tail_len = 0;
@@ -194,20 +195,29 @@ static void take_digest(struct batch *batch, struct slot *slot, const char *hex)
                 slot_kill(slot, VERDICT_SAME);
 }
 
+static const char members_error[] = "the archive that it is in holds more files than are looked at";
+
 static void take_member(struct batch *batch, struct slot *slot, const char *name)
 {
         struct entry *entry = &slot->entry;
         uint64_t known = entry->members == STASIS_NOWHERE ? 0 : entry->members;
 
-        if (entry->inner || known == WORKER_MEMBERS_MAX) {
+        if (entry->inner || known == WORKER_MEMBERS_MAX || slot->names >= WORKER_NAMES_MAX) {
                 slot_kill(slot, VERDICT_FAILED);
                 return;
         }
+        if (++batch->items.at[slot->root].members > FILE_MEMBERS_MAX) { /* each of them is little, all are a bomb */
+                entry_set(&entry->error, members_error, strlen(members_error));
+                slot_kill(slot, VERDICT_UNREADABLE);
+                return;
+        }
+        slot->names += strlen(name);
         entry->members = known + 1;
         if (entry->member)
                 items_add(&batch->items, entry->path, entry->member, name);
         else
                 items_add(&batch->items, entry->path, name, NULL);
+        batch->items.at[batch->items.count - 1].root = slot->root;
         batch->total++;
 }
 
@@ -393,17 +403,23 @@ static void forget_counts(struct entry *entry)
 
 void slot_end(struct batch *batch, struct slot *slot)
 {
-        struct entry *entry = &slot->entry;
         struct rusage used = { 0 };
         int status = 0;
 
         (void)wait4(slot->pid, &status, 0, &used);
+        slot_settle(batch, slot, status, &used);
+}
+
+void slot_settle(struct batch *batch, struct slot *slot, int status, const struct rusage *used)
+{
+        struct entry *entry = &slot->entry;
+
         slot->pid = 0;
         close_one(&slot->out);
         close_one(&slot->messages);
         close_one(&slot->ended);
         judge(slot, status);
-        measure(slot, &used);
+        measure(slot, used);
         bool result = verdict_has_result((enum verdict)entry->verdict);
         if (result && (!entry->sha256 || slot->result < 0)) { /* it says so, and gave none */
                 entry->verdict = VERDICT_FAILED;

@@ -3,6 +3,7 @@
 #ifndef STASIS_CLI_BATCH_SLOT_H
 #define STASIS_CLI_BATCH_SLOT_H
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "batch.h"
@@ -26,7 +27,8 @@ struct slot {
         uint8_t *frame; /* FRAME_MAX, kept over workers */
         char tail[SLOT_TAIL];
         size_t tail_len;
-        bool listed; /* it named files of an archive */
+        size_t root;    /* index of the item that is the file itself */
+        uint64_t names; /* bytes of the names that it told */
 };
 
 enum cli_exit slot_start(struct batch *batch, struct slot *slot, const struct batch_item *item, int image);
@@ -35,6 +37,8 @@ void slot_read(struct batch *batch, struct slot *slot);
 void slot_read_messages(struct slot *slot);
 /* Waits for its end, and makes the entry whole. */
 void slot_end(struct batch *batch, struct slot *slot);
+/* The second half of that: status and used are what wait4 tells of a process that has ended. */
+void slot_settle(struct batch *batch, struct slot *slot, int status, const struct rusage *used);
 void slot_kill(struct slot *slot, enum verdict why);
 
 #endif

@@ -27,6 +27,7 @@ static void setup(void)
         ck_assert_ptr_nonnull(mkdtemp(folder));
         cli = (struct cli){ .err = stderr, .quiet = true };
         batch = (struct batch){ .cli = &cli };
+        items_add(&batch.items, "a", NULL, NULL);
         ck_assert_int_eq(batch_out_open(&cli, folder, "{\"shard\":null}\n", &batch.out), CLI_COMPLETE);
         int out[2], messages[2];
         pid_t pid = fork(); /* before there are pipes, of which it must have no end */
@@ -201,7 +202,7 @@ START_TEST(late)
         put_text('D', "more");
         ck_assert_int_eq(end(), VERDICT_COMPLETE);
         ck_assert_uint_eq(slot.entry.threads, STASIS_NOWHERE);
-        ck_assert_uint_eq(batch.items.count, 0);
+        ck_assert_uint_eq(batch.items.count, 1);
 }
 END_TEST
 
@@ -232,9 +233,10 @@ START_TEST(members)
         put_text('M', "b\n");
         put_text('E', "H");
         ck_assert_int_eq(end(), VERDICT_ARCHIVE);
-        ck_assert_uint_eq(batch.items.count, 2);
-        ck_assert_str_eq(batch.items.at[1].member, "b\n");
-        ck_assert_ptr_null(batch.items.at[1].inner);
+        ck_assert_uint_eq(batch.items.count, 3);
+        ck_assert_str_eq(batch.items.at[2].member, "b\n");
+        ck_assert_ptr_null(batch.items.at[2].inner);
+        ck_assert_uint_eq(batch.items.at[0].members, 2);
 }
 END_TEST
 
@@ -246,7 +248,35 @@ START_TEST(deep)
         put_text('M', "a");
         put_text('E', "H");
         ck_assert_int_eq(end(), VERDICT_FAILED);
-        ck_assert_uint_eq(batch.items.count, 0);
+        ck_assert_uint_eq(batch.items.count, 1);
+}
+END_TEST
+
+/* Names are what the parent keeps: of one archive, and of all that is in one file. */
+START_TEST(names)
+{
+        static char name[FRAME_MAX];
+
+        memset(name, 'n', sizeof(name));
+        for (int i = 0; i < 8; i++)
+                put('M', name, sizeof(name));
+        slot.names = WORKER_NAMES_MAX - 2 * sizeof(name);
+        put_text('E', "H");
+        ck_assert_int_eq(end(), VERDICT_FAILED);
+        ck_assert_uint_eq(batch.items.count, 3);
+}
+END_TEST
+
+START_TEST(bomb)
+{
+        batch.items.at[0].members = FILE_MEMBERS_MAX - 1;
+        entry_set(&slot.entry.member, "m", 1);
+        put_text('M', "a");
+        put_text('M', "b");
+        put_text('E', "H");
+        ck_assert_int_eq(end(), VERDICT_UNREADABLE);
+        ck_assert_uint_eq(batch.items.count, 2);
+        ck_assert_ptr_nonnull(strstr(slot.entry.error, "more files"));
 }
 END_TEST
 
@@ -294,6 +324,8 @@ int main(void)
         tcase_add_test(tc, facts);
         tcase_add_test(tc, members);
         tcase_add_test(tc, deep);
+        tcase_add_test(tc, names);
+        tcase_add_test(tc, bomb);
         tcase_add_test(tc, output);
         tcase_add_test(tc, known);
         suite_add_tcase(suite, tc);

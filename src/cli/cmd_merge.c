@@ -193,7 +193,7 @@ static enum cli_exit accounted(struct merge *m, const struct batch_totals *total
         digest_hex(totals->names, hex);
         bool same = end && number_in(end, "inputs") == totals->inputs &&
                     json_object_object_get_ex(end, "inputs_xor", &names) &&
-                    strcmp(json_object_get_string(names), hex) == 0;
+                    json_object_is_type(names, json_type_string) && strcmp(json_object_get_string(names), hex) == 0;
         json_object_put(end);
         if (!same)
                 return cli_fail(m->cli,

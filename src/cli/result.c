@@ -214,6 +214,8 @@ static bool says_missing(struct json_object *document)
         struct json_object *notes = NULL, *severity, *image = NULL, *gaps;
 
         json_object_object_get_ex(document, "notes", &notes);
+        if (!json_object_is_type(notes, json_type_array)) /* of a case, whose shape is not looked at here */
+                notes = NULL;
         for (size_t i = 0; notes && i < json_object_array_length(notes); i++)
                 if (json_object_object_get_ex(json_object_array_get_idx(notes, i), "severity", &severity) &&
                     json_object_is_type(severity, json_type_string) &&

@@ -234,13 +234,20 @@ static enum stasis_status open_image(struct cli *cli, const struct stasis_image_
 struct members {
         char first[FRAME_MAX];
         unsigned count;
+        size_t names; /* bytes of them */
 };
+
+static bool are_too_many(const struct members *members)
+{
+        return members->count == WORKER_MEMBERS_MAX || members->names >= WORKER_NAMES_MAX;
+}
 
 static bool see_member(void *ctx, const char *name, uint64_t len)
 {
         struct members *members = ctx;
 
         (void)len;
+        members->names += strlen(name);
         if (members->count++ == 0) {
                 snprintf(members->first, sizeof(members->first), "%s", name);
                 return true;
@@ -248,7 +255,7 @@ static bool see_member(void *ctx, const char *name, uint64_t len)
         if (members->count == 2)
                 put_frame(FRAME_MEMBER, members->first, strlen(members->first));
         put_frame(FRAME_MEMBER, name, strlen(name));
-        return members->count < WORKER_MEMBERS_MAX;
+        return !are_too_many(members);
 }
 
 /* Ends the process where the file is an archive of several. Damage in one of a single file is for the opening to tell.
@@ -267,11 +274,11 @@ static void list_members(struct worker *w)
                 end_with(VERDICT_ARCHIVE);
         if (members.count < 2)
                 return;
-        if (members.count == WORKER_MEMBERS_MAX)
+        if (are_too_many(&members))
                 put_fact("error", "holds more files than are looked at");
         if (status != STASIS_OK)
                 end_because(VERDICT_UNREADABLE, &err);
-        end_with(members.count == WORKER_MEMBERS_MAX ? VERDICT_UNREADABLE : VERDICT_ARCHIVE);
+        end_with(are_too_many(&members) ? VERDICT_UNREADABLE : VERDICT_ARCHIVE);
 }
 
 /* ---- the result */

@@ -21,6 +21,7 @@ enum worker_frame {
 #define FRAME_HEADER 5
 #define FRAME_MAX (64u << 10) /* of what follows the header */
 #define WORKER_MEMBERS_MAX 65536
+#define WORKER_NAMES_MAX (16u << 20) /* bytes of their names: that is what the parent keeps of an archive */
 /* Files for what is unpacked: to list what a member holds, to open it, to open it once more with another reader. */
 #define WORKER_SCRATCH (1 + 2 * STASIS_MEMBERS_MAX)
 
