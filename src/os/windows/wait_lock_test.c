@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Waits for locks of the kernel, which are no objects: mutexes, resources, push locks. */
 #include "../../test/tiny_blocks.h"
+#include "wait_internal.h"
 
 #define RESOURCE 27
 #define PUSH_LOCK 28
@@ -121,6 +122,65 @@ START_TEST(shared_resource)
         expect_text(at(list, 0, "waits_for"), "resource, shared");
         expect_owner(list, 0, TINY_CLIENT);
         expect_value(at(list, 0, "owners"), 2);
+}
+END_TEST
+
+/* Nobody has it: entries without a thread, without a count, or with an owner that is no thread. */
+START_TEST(free_resource)
+{
+        for (unsigned i = 0; i < 5; i++) {
+                build(_i);
+                uint64_t semaphore = header(tiny_take(&t, &o, 0x20), 5, 0), lock = resource(0, semaphore);
+                uint64_t first = member(lock, t.is64 ? "ERESOURCE.OwnerEntry" : "ERESOURCE.OwnerThreads");
+                uint64_t size = t.is64 ? 0x10 : 8, second = first + (t.is64 ? 0 : size),
+                         table = tiny_take(&t, &o, 0x40);
+                bool exclusive = i == 3 || i == 4;
+                tiny_set(&t, lock, "ERESOURCE.Flag", exclusive ? 0x80 : 0);
+                tiny_set(&t, lock, "ERESOURCE.OwnerTable", table);
+                if (i == 1) { /* no count; one behind the table's end, and the table's own first, which is none */
+                        owns(second, TINY_CLIENT, 0);
+                        tiny_set(&t, second, "OWNER_ENTRY.OwnerCount", 0);
+                        tiny_set(&t, table, "OWNER_ENTRY.TableSize", 2);
+                        owns(table + 2 * size, TINY_RUNNER, 0);
+                        tiny_set(&t, table, "OWNER_ENTRY.OwnerThread", t.thread[TINY_RUNNER]);
+                } else if (i == 2) {
+                        owns(second, TINY_CLIENT, 3);
+                } else if (i == 3) {
+                        owns(first, TINY_CLIENT, 3);
+                }
+                waits_on(TINY_MAIN, &semaphore, 1, RESOURCE);
+                remember(TINY_MAIN, lock);
+                sys_open();
+                const struct stasis_list *list = list_of(TINY_MAIN, 1);
+                expect_text(at(list, 0, "waits_for"), "resource, shared");
+                expect_absent(at(list, 0, "owner"), exclusive ? STASIS_NOT_KNOWN : STASIS_NOT_APPLICABLE);
+                sys_close();
+        }
+}
+END_TEST
+
+/* By the system's list, without a word in the waiter's stack; each is found once, however often it is asked for. */
+START_TEST(listed_resources)
+{
+        build(_i);
+        uint64_t awaited[] = { header(tiny_take(&t, &o, 0x20), 5, 0), header(tiny_take(&t, &o, 0x20), 1, 0) };
+        uint64_t lock[] = { resource(0, awaited[0]), resource(awaited[1], 0), resource(0, 0) }, ring[3];
+        uint64_t head = tiny_take(&t, &o, 0x10);
+        for (unsigned i = 0; i < 3; i++)
+                ring[i] = member(lock[i], "ERESOURCE.SystemResourcesList");
+        tiny_ring(&t, head, ring, 3);
+        waits_on(TINY_MAIN, &awaited[0], 1, RESOURCE);
+        waits_on(TINY_CLIENT, &awaited[1], 1, RESOURCE);
+        sys_open();
+        struct windows *w = sys->priv;
+        w->has_kdbg = true;
+        w->kdbg.ExpSystemResourcesList = head;
+        for (unsigned i = 0; i < 4; i++) {
+                const struct stasis_list *list = list_of(i % 2 ? TINY_CLIENT : TINY_MAIN, 1);
+                expect_text(at(list, 0, "waits_for"), i % 2 ? "resource, exclusive" : "resource, shared");
+                expect_value(at(list, 0, "container"), lock[i % 2]);
+                ck_assert_uint_eq(w->waits->resource_count, 2);
+        }
 }
 END_TEST
 
@@ -284,6 +344,66 @@ START_TEST(no_push_lock)
 }
 END_TEST
 
+/* A word of the stack counts below its base, and of a long one as far as is looked: 0x6000 bytes. */
+START_TEST(words_far_away)
+{
+        static const struct {
+                uint64_t at, base;
+                bool found;
+        } cases[] = {
+                { 0x5ff8, 0x8000, true }, { 0x6000, 0x8000, false }, { 0x1000, 0x1000, false }, { 0xff8, 0x1000, true }
+        };
+        for (size_t i = 0; i < 2 * (sizeof cases / sizeof *cases); i++) {
+                bool push = i & 1;
+                build(1);
+                uint64_t top = tiny_get(&t, t.thread[TINY_MAIN], "KTHREAD.StackLimit"), event, lock;
+                if (push) {
+                        event = push_block(TINY_MAIN, 0);
+                        lock = tiny_take(&t, &o, 16);
+                        tiny_pointer(&t, lock, event | 3);
+                } else {
+                        event = header(tiny_take(&t, &o, 0x20), 1, 0);
+                        lock = resource(event, 0);
+                        waits_on(TINY_MAIN, &event, 1, RESOURCE);
+                }
+                tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.KernelStack", top);
+                tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.StackBase", top + cases[i / 2].base);
+                world_map(&t.world, top, 0x8000);
+                tiny_pointer(&t, top + cases[i / 2].at, lock);
+                sys_open();
+                const struct stasis_fact *container = at(list_of(TINY_MAIN, 1), 0, "container");
+                ck_assert_msg((container->absence == STASIS_PRESENT) == cases[i / 2].found, "case %zu", i);
+                sys_close();
+        }
+}
+END_TEST
+
+/* The first of its entries, and the last; versions that say less of them tell no owner. */
+START_TEST(entries_of_a_waiter)
+{
+        for (unsigned i = 0; i < 8; i++) {
+                build(1);
+                uint64_t lock = tiny_take(&t, &o, 16);
+                tiny_pointer(&t, lock, push_block(TINY_MAIN, 0) | 3);
+                lock_entry(TINY_MAIN, i == 1 ? 5 : i == 2 ? 6 : 0, lock, true, false);
+                lock_entry(TINY_WORKER, i == 1 ? 5 : i == 2 ? 6 : 0, lock, false, true);
+                sys_open();
+                struct wait_state *s = wait_state(sys->priv);
+                struct place *const needed[] = { &s->at.lock_entries, &s->at.e_lock, &s->at.e_acquired };
+                if (i >= 3 && i < 6)
+                        needed[i - 3]->has = false;
+                s->at.e_thread.has = i == 6;
+                s->entry_size = i == 7 ? 0 : s->entry_size;
+                const struct stasis_list *list = list_of(TINY_MAIN, 1);
+                if (i < 2)
+                        expect_owner(list, 0, TINY_WORKER);
+                else
+                        expect_absent(at(list, 0, "container"), STASIS_NOT_APPLICABLE);
+                sys_close();
+        }
+}
+END_TEST
+
 /* XP: other bits. */
 START_TEST(old_push_lock)
 {
@@ -298,8 +418,9 @@ END_TEST
 
 int main(void)
 {
-        const TTest *const both[] = { mutexes, an_event_is_no_mutex, exclusive_resource, shared_resource, no_resource };
-        const TTest *const single[] = { ring_of_waiters,    chained_resource, push_lock,
-                                        push_lock_by_stack, no_push_lock,     old_push_lock };
+        const TTest *const both[] = { mutexes,     an_event_is_no_mutex, exclusive_resource, shared_resource,
+                                      no_resource, free_resource,        listed_resources };
+        const TTest *const single[] = { ring_of_waiters, chained_resource, push_lock,           push_lock_by_stack,
+                                        no_push_lock,    words_far_away,   entries_of_a_waiter, old_push_lock };
         return sys_main("wait_lock", both, sizeof both / sizeof *both, single, sizeof single / sizeof *single);
 }

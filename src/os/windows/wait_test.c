@@ -51,6 +51,59 @@ START_TEST(who_does_not_wait)
 }
 END_TEST
 
+/* Woken in another way, its list is empty; a state that cannot be read says nothing at all. */
+START_TEST(no_list)
+{
+        build(_i);
+        tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.State", 5);
+        tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitBlockList", 0);
+        sys_open();
+        expect_absent(thread_fact(TINY_MAIN, "wait_objects"), STASIS_NOT_KNOWN);
+        ck_assert_ptr_null(sys_note("wait-blocks-torn"));
+}
+END_TEST
+
+/* A block of another kernel address, not in its place, or of user mode, is none; the note says of whom it speaks. */
+START_TEST(no_blocks)
+{
+        for (unsigned i = 0; i < 3; i++) {
+                uint8_t copy[0x30];
+                build(_i);
+                uint64_t event = header(tiny_take(&t, &o, 0x20), 1, 0), between = block(TINY_MAIN, 0) + t.pointer / 2;
+                waits_on(TINY_MAIN, &event, 1, 6);
+                memcpy(copy, world_at(&t.world, block(TINY_MAIN, 0)), block_len);
+                world_put(&t.world, between, copy, block_len);
+                tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitBlockList",
+                         i == 0   ? between
+                         : i == 1 ? 0x20000
+                                  : t.pool + 0x800000);
+                sys_open();
+                expect_absent(thread_fact(TINY_MAIN, "wait_objects"), STASIS_CONTRADICTORY);
+                const struct stasis_note *note = sys_note("wait-blocks-torn");
+                ck_assert_ptr_nonnull(note);
+                ck_assert_uint_eq(note->object, t.thread[TINY_MAIN]);
+                ck_assert_int_eq(note->pid, (int64_t)tiny_pid(TINY_BETA));
+                ck_assert_int_eq(note->tid, (int64_t)tiny_tid(TINY_MAIN));
+                sys_close();
+        }
+}
+END_TEST
+
+/* The key of a timeout on something else, and the thread's timer with another key, are no timeouts. */
+START_TEST(no_timeout)
+{
+        build(_i);
+        uint64_t object[] = { header(tiny_take(&t, &o, 0x20), 1, 0),
+                              header(member(t.thread[TINY_MAIN], "KTHREAD.Timer"), 8, 0) };
+        waits_on(TINY_MAIN, object, 2, 6);
+        tiny_set(&t, block(TINY_MAIN, 0), "KWAIT_BLOCK.WaitKey", 0x102);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 2);
+        expect_text(at(list, 0, "waits_for"), "object");
+        expect_text(at(list, 1, "waits_for"), "object");
+}
+END_TEST
+
 /* The timer's block: in the ring, or beside the array while the timer's list leads to it. */
 START_TEST(timeout)
 {
@@ -295,6 +348,69 @@ START_TEST(lpc)
 }
 END_TEST
 
+static void put_message(enum tiny_thread thread, uint64_t message, uint64_t owner, uint64_t info)
+{
+        uint64_t semaphore = own_semaphore(thread);
+        waits_on(thread, &semaphore, 1, 17);
+        tiny_set(&t, t.thread[thread], "ETHREAD.AlpcMessage", message);
+        tiny_set(&t, message, "KALPC_MESSAGE.WaitingThread", t.thread[thread]);
+        tiny_set(&t, message, "KALPC_MESSAGE.OwnerPort", owner);
+        tiny_set(&t, message, "KALPC_MESSAGE.CommunicationInfo", info);
+}
+
+/* A message that came from the server's own port goes to the client; one from no port, as every other, to the server.
+ */
+START_TEST(alpc_of_the_server)
+{
+        build(1);
+        uint64_t port = tiny_object(&t, &o, TINY_PORT, 0x1d8, "lsarpc", o.root), info = tiny_take(&t, &o, 0x50);
+        uint64_t client = tiny_object(&t, &o, TINY_PORT, 0x1d8, NULL, 0),
+                 server = tiny_object(&t, &o, TINY_PORT, 0x1d8, NULL, 0);
+        tiny_set(&t, info, "ALPC_COMMUNICATION_INFO.ConnectionPort", port);
+        tiny_set(&t, info, "ALPC_COMMUNICATION_INFO.ServerCommunicationPort", server);
+        tiny_set(&t, info, "ALPC_COMMUNICATION_INFO.ClientCommunicationPort", client);
+        tiny_set(&t, port, "ALPC_PORT.OwnerProcess", t.process[TINY_ALPHA]);
+        tiny_set(&t, client, "ALPC_PORT.OwnerProcess", t.process[TINY_BETA]);
+        put_message(TINY_WORKER, tiny_take(&t, &o, 0x118), server, info);
+        uint64_t alone = tiny_take(&t, &o, 0x50); /* nothing is known of the server's port */
+        tiny_set(&t, alone, "ALPC_COMMUNICATION_INFO.ConnectionPort", port);
+        tiny_set(&t, alone, "ALPC_COMMUNICATION_INFO.ClientCommunicationPort", client);
+        put_message(TINY_MAIN, tiny_take(&t, &o, 0x118), 0, alone);
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_WORKER, 1);
+        expect_value(at(list, 0, "container"), client);
+        expect_value(at(list, 0, "owner"), t.process[TINY_BETA]);
+        expect_text(at(list, 0, "owner_from"), "_ALPC_COMMUNICATION_INFO.ClientCommunicationPort");
+        list = list_of(TINY_MAIN, 1);
+        expect_value(at(list, 0, "container"), port);
+        expect_value(at(list, 0, "owner"), t.process[TINY_ALPHA]);
+        expect_text(at(list, 0, "owner_from"), "_ALPC_COMMUNICATION_INFO.ConnectionPort");
+}
+END_TEST
+
+/* Two threads that say that they received the same message: neither is believed, and the port's process answers. */
+START_TEST(lpc_of_two)
+{
+        build(0);
+        uint64_t port = tiny_object(&t, &o, TINY_PORT, 0xa4, "lsa", o.root), semaphore = own_semaphore(TINY_MAIN);
+        uint64_t client = tiny_object(&t, &o, TINY_PORT, 0xa4, NULL, 0);
+        tiny_set(&t, client, "LPCP_PORT_OBJECT.ConnectionPort", port);
+        tiny_set(&t, port, "LPCP_PORT_OBJECT.ServerProcess", t.process[TINY_ALPHA]);
+        waits_on(TINY_MAIN, &semaphore, 1, 17);
+        tiny_set(&t, t.thread[TINY_MAIN], "ETHREAD.LpcWaitingOnPort", client | 1);
+        tiny_set(&t, t.thread[TINY_MAIN], "ETHREAD.LpcReplyMessageId", 0x50);
+        static const enum tiny_thread both[] = { TINY_CLIENT, TINY_RUNNER };
+        for (unsigned i = 0; i < 2; i++) {
+                tiny_set(&t, t.thread[both[i]], "ETHREAD.LpcReceivedMessageId", 0x50);
+                tiny_set(&t, t.thread[both[i]], "ETHREAD.LpcReceivedMsgIdValid", 1);
+        }
+        sys_open();
+        const struct stasis_list *list = list_of(TINY_MAIN, 1);
+        expect_value(at(list, 0, "owner"), t.process[TINY_ALPHA]);
+        expect_text(at(list, 0, "owner_from"), "_LPCP_PORT_OBJECT.ServerProcess");
+}
+END_TEST
+
 /* ---------------------------------------------------------------- files */
 
 START_TEST(files)
@@ -342,10 +458,43 @@ START_TEST(requests)
 }
 END_TEST
 
+/* IRPs that lead to each other and never back to the thread, and an entry that is none: it ends. */
+START_TEST(requests_without_end)
+{
+        build(_i);
+        uint64_t irp[] = { tiny_take(&t, &o, 0xd0), tiny_take(&t, &o, 0xd0) };
+        uint64_t event = header(tiny_take(&t, &o, 0x20), 0, 0);
+        const uint32_t link = t.is64 ? 0x20 : 0x10;
+        tiny_pointer(&t, member(t.thread[TINY_MAIN], "ETHREAD.IrpList"), irp[0] + link);
+        for (unsigned i = 0; i < 2; i++)
+                tiny_pointer(&t, irp[i] + link, irp[1 - i] + link);
+        tiny_pointer(&t, member(t.thread[TINY_READY], "ETHREAD.IrpList"), 0x20000);
+        waits_on(TINY_MAIN, &event, 1, 0);
+        waits_on(TINY_READY, &event, 1, 0);
+        sys_open();
+        expect_text(at(list_of(TINY_MAIN, 1), 0, "waits_for"), "object");
+        expect_text(at(list_of(TINY_READY, 1), 0, "waits_for"), "object");
+}
+END_TEST
+
 int main(void)
 {
-        const TTest *const both[] = { objects_and_blocks,    who_does_not_wait, timeout, torn,   endless, mutants,
-                                      threads_and_processes, suspension,        timers,  queues, files,   requests };
-        const TTest *const single[] = { alpc, alpc_of_another, lpc };
+        const TTest *const both[] = { objects_and_blocks,
+                                      no_list,
+                                      no_blocks,
+                                      no_timeout,
+                                      requests_without_end,
+                                      who_does_not_wait,
+                                      timeout,
+                                      torn,
+                                      endless,
+                                      mutants,
+                                      threads_and_processes,
+                                      suspension,
+                                      timers,
+                                      queues,
+                                      files,
+                                      requests };
+        const TTest *const single[] = { alpc, alpc_of_another, alpc_of_the_server, lpc, lpc_of_two };
         return sys_main("wait", both, sizeof both / sizeof *both, single, sizeof single / sizeof *single);
 }

@@ -88,29 +88,87 @@ static void put_handles(const uint64_t *body, unsigned count)
         }
 }
 
-START_TEST(section_by_event)
+static uint64_t listed,
+        event[2]; /* the section that is listed as the second has the handle of event[1]; event[0] is no section's */
+
+/* Three sections on the list: the loader's own, for which nobody ever had to wait; that one; one without a handle. */
+static void put_sections(bool is64)
 {
-        build(_i);
-        uint64_t event[] = { header(tiny_object(&t, &o, TINY_EVENT, 0x18, NULL, 0), 1, 0),
-                             header(tiny_object(&t, &o, TINY_EVENT, 0x18, NULL, 0), 1, 0) };
+        build(is64);
+        for (unsigned i = 0; i < 2; i++)
+                event[i] = header(tiny_object(&t, &o, TINY_EVENT, 0x18, NULL, 0), 1, 0);
         tiny_map_user(&t, TINY_BETA, SECTIONS, 0x1000);
-        (void)put_section(t.pointer, 0, 0, 0); /* the loader's own: nobody ever had to wait */
-        uint64_t section = put_section(t.pointer, 1, tiny_tid(TINY_READY), 8);
-        (void)put_section(t.pointer, 2, tiny_tid(TINY_READY), 5); /* no handle */
+        (void)put_section(t.pointer, 0, 0, 0);
+        listed = put_section(t.pointer, 1, tiny_tid(TINY_READY), 8);
+        (void)put_section(t.pointer, 2, tiny_tid(TINY_READY), 5);
         link_sections(t.pointer, 3);
         tiny_user_u(&t, TINY_BETA, t.peb + (t.is64 ? 0x110 : 0xa0), t.pointer, SECTIONS + 0x100);
         put_handles(event, 2);
         waits_on(TINY_MAIN, &event[1], 1, 6);
         tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitMode", 1);
-        waits_on(TINY_READY, &event[0], 1, 6); /* no section's */
-        tiny_set(&t, t.thread[TINY_READY], "KTHREAD.WaitMode", 1);
+}
+
+static void waits_in_user_mode(enum tiny_thread thread, uint64_t object)
+{
+        waits_on(thread, &object, 1, 6);
+        tiny_set(&t, t.thread[thread], "KTHREAD.WaitMode", 1);
+}
+
+START_TEST(section_by_event)
+{
+        put_sections(_i);
+        waits_in_user_mode(TINY_READY, event[0]);
+        waits_in_user_mode(TINY_CLIENT, event[1]); /* of another process, which has no such section */
         sys_open();
         const struct stasis_list *list = list_of(TINY_MAIN, 1);
         expect_text(at(list, 0, "waits_for"), "critical section");
-        expect_value(at(list, 0, "container"), section);
+        expect_value(at(list, 0, "container"), listed);
         expect_value(at(list, 0, "object"), event[1]);
         expect_owner(list, 0, TINY_READY);
+        expect_text(at(list_of(TINY_CLIENT, 1), 0, "waits_for"), "object");
         expect_text(at(list_of(TINY_READY, 1), 0, "waits_for"), "object");
+        expect_text(at(list_of(TINY_MAIN, 1), 0, "waits_for"), "critical section");
+}
+END_TEST
+
+/* Another reason, the kernel's own wait, an event that stays signaled: for none of these is a section waited for. */
+START_TEST(no_wait_for_a_section)
+{
+        for (unsigned i = 0; i < 5; i++) {
+                put_sections(_i);
+                tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitReason", i == 0 ? 0 : i == 1 ? 13 : 6);
+                tiny_set(&t, t.thread[TINY_MAIN], "KTHREAD.WaitMode", i != 2);
+                world_u(&t.world, event[1], 1, i == 3 ? 0 : i == 4 ? 5 : 1);
+                sys_open();
+                const struct stasis_list *list = list_of(TINY_MAIN, 1);
+                expect_text(at(list, 0, "waits_for"), i == 1 || i == 4 ? "critical section" : "object");
+                sys_close();
+        }
+}
+END_TEST
+
+/* Debug information that a section does not name in return, a handle that is none, a list that never ends. */
+START_TEST(no_section)
+{
+        for (unsigned i = 0; i < 4; i++) {
+                put_sections(_i);
+                uint64_t other = put_section(t.pointer, 3, tiny_tid(TINY_READY), 4), debug = SECTIONS + 0x300 + 0x80;
+                waits_in_user_mode(TINY_READY, event[0]);
+                if (i == 0) /* it is on no list: another one's entry names it */
+                        tiny_user_u(&t, TINY_BETA, debug + t.pointer, t.pointer, other);
+                if (i == 1)
+                        tiny_user_u(&t, TINY_BETA, SECTIONS + 0x200 + 0x80 + t.pointer, t.pointer, SECTIONS + 0x300);
+                if (i == 2) /* from the third back to the second */
+                        tiny_user_u(&t, TINY_BETA, debug + 2u * t.pointer, t.pointer,
+                                    SECTIONS + 0x200 + 0x80 + 2u * t.pointer);
+                if (i == 3) /* not in its place */
+                        tiny_user_u(&t, TINY_BETA, SECTIONS + 0x100 + 0x80 + 2u * t.pointer, t.pointer,
+                                    SECTIONS + 0x200 + 0x80 + 2u * t.pointer + 1);
+                sys_open();
+                expect_text(at(list_of(TINY_READY, 1), 0, "waits_for"), "object");
+                expect_text(at(list_of(TINY_MAIN, 1), 0, "waits_for"), i & 1 ? "object" : "critical section");
+                sys_close();
+        }
 }
 END_TEST
 
@@ -152,8 +210,9 @@ START_TEST(bare_section)
         static const struct {
                 uint8_t at, size;
                 uint64_t value;
-        } wrong[] = { { 0, 8, 0x1234 }, { 8, 4, (uint32_t)-2 }, { 8, 4, (uint32_t)-5 }, { 8, 4, 6 },
-                      { 12, 4, 0 },     { 16, 8, 0 },           { 16, 8, 0x4c4c },      { 24, 8, 0x58 } };
+        } wrong[] = { { 0, 8, 0x1234 }, { 8, 4, (uint32_t)-2 }, { 8, 4, (uint32_t)-4 }, { 8, 4, (uint32_t)-5 },
+                      { 8, 4, 6 },      { 12, 4, 0 },           { 16, 8, 0 },           { 16, 8, 0x4c4c },
+                      { 24, 8, 0x58 } };
         for (unsigned i = 0; i <= sizeof wrong / sizeof *wrong; i++) {
                 build(1);
                 tiny_set(&t, t.process[TINY_BETA], "EPROCESS.WoW64Process", 0);
@@ -195,7 +254,7 @@ END_TEST
 
 int main(void)
 {
-        const TTest *const both[] = { keyed_section, keyed_event, section_by_event };
+        const TTest *const both[] = { keyed_section, keyed_event, section_by_event, no_wait_for_a_section, no_section };
         const TTest *const single[] = { alerted_section, bare_section, other_addresses };
         return sys_main("wait_user", both, sizeof both / sizeof *both, single, sizeof single / sizeof *single);
 }
