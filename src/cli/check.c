@@ -73,6 +73,7 @@ static bool make_rules(struct compare *compare, const struct result *reference, 
                         good = rules_add_kind(rules, built_in[i].pattern, built_in[i].kind, ret_why);
         if (good && is_cut(reference->document, "threads"))
                 good = rules_add_kind(rules, "threads", RULE_SOME, ret_why);
+        compare->own_rules = rules->count;
         if (!good || !rules_of_reference(rules, reference->document, ret_why))
                 return false;
         if (rules_ready(rules))
@@ -209,6 +210,21 @@ static bool update(struct checking *c, const char *path)
         return good;
 }
 
+/* The rules of the reference, which stand behind those of every reference, that nothing has the path of. */
+static bool add_unmet(struct json_object *told, const struct rules *rules, size_t first)
+{
+        struct json_object *array = json_object_new_array();
+        bool good = array != NULL;
+
+        for (size_t i = first; i < rules->count && good; i++)
+                if (!rules->at[i].met)
+                        good = json_object_array_add(array, json_text(rules->at[i].pattern)) == 0;
+        if (good)
+                return json_add(told, "unmet", array);
+        json_object_put(array);
+        return false;
+}
+
 /* NULL where memory is exhausted; *ret_why is filled where the case came to nothing. */
 static struct json_object *compare_all(struct checking *c, const char *against)
 {
@@ -226,12 +242,17 @@ static struct json_object *compare_all(struct checking *c, const char *against)
                 return NULL;
         }
         enum check_outcome outcome = outcome_of(c);
+        if (outcome == CHECK_EQUAL && !c->compare.findings.values && !c->compare.findings.records) {
+                text_printf(&c->why, "%s: it asks for nothing: it names no fact, or its rules ignore what it names",
+                            against);
+                return NULL;
+        }
         bool updated = c->cli.update && outcome == CHECK_DIFFERENT;
         if (updated && !update(c, against))
                 return NULL;
         struct json_object *told = begin_told(c->one, updated ? CHECK_EQUAL : outcome);
         if (told && json_add(told, "updated", json_object_new_boolean(updated)) &&
-            add_findings(told, &c->compare.findings))
+            add_findings(told, &c->compare.findings) && add_unmet(told, &c->compare.rules, c->compare.own_rules))
                 return told;
         json_object_put(told);
         return NULL;
@@ -244,7 +265,7 @@ static struct json_object *create(struct checking *c, const char *against)
                 return NULL;
         struct json_object *told = begin_told(c->one, CHECK_EQUAL);
         if (told && json_add(told, "updated", json_object_new_boolean(true)) &&
-            add_findings(told, &c->compare.findings))
+            add_findings(told, &c->compare.findings) && add_unmet(told, &c->compare.rules, 0))
                 return told;
         json_object_put(told);
         return NULL;

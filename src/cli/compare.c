@@ -122,10 +122,12 @@ static void compare_same(struct compare *c, const struct pair *pair)
 
 void walk_pair(struct compare *c, struct pair pair)
 {
-        if (pair.rule && compare_with[pair.rule->kind])
+        if (pair.rule && compare_with[pair.rule->kind]) {
+                c->findings.values += !c->muted && pair.rule->kind != RULE_IGNORE;
                 compare_with[pair.rule->kind](c, &pair);
-        else
+        } else {
                 compare_same(c, &pair);
+        }
 }
 
 void compare_documents(struct compare *compare, struct json_object *reference, struct json_object *found)

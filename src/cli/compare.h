@@ -39,6 +39,7 @@ struct findings {
 
 struct compare {
         struct rules rules;
+        size_t own_rules;   /* where among them those of the reference begin */
         bool lives;         /* records have a time of creation to be known by: of diff */
         bool subset;        /* the reference names what it asks for; else it is everything that there is */
         bool count_skipped; /* of ignored values: in rule.skipped */
@@ -87,6 +88,8 @@ void pairing_free(struct pairing *pairing);
 bool value_same(struct json_object *a, struct json_object *b);
 /* A number, hexadecimal string or time (100 ns) as one of 65 bits; false where it is none. */
 bool value_number(struct json_object *value, bool *ret_negative, uint64_t *ret_magnitude, bool *ret_time);
+/* a <= b, as numbers or as times; false where they cannot be compared. */
+bool value_not_above(struct json_object *a, struct json_object *b);
 /* "Waiting", "7 frames: KiSwapContext+0xa5 ...", "absent: paged out". record: that it is a member of, or NULL. */
 void value_words(struct json_object *value, struct json_object *record, const char *key, struct text *text);
 /* "thread 264 of smss.exe (pid 264)": of lists that are named. */

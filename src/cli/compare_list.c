@@ -252,7 +252,10 @@ void walk_arrays(struct compare *c, const struct pair *pair)
 {
         bool loose = pair->rule && (pair->rule->kind == RULE_SET || pair->rule->kind == RULE_SOME);
 
-        if (compare_by_identity(c, pair))
+        bool by_identity = compare_by_identity(c, pair);
+        if (!json_object_array_length(pair->want) && (walk_is_strict(c, pair) || (!by_identity && !loose)))
+                c->findings.values += !c->muted; /* that there is nothing is a value too */
+        if (by_identity)
                 return;
         if (loose)
                 compare_loose(c, pair);

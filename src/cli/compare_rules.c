@@ -26,23 +26,10 @@ static void with_absent(struct compare *c, const struct pair *pair)
         walk_found_rule(c, pair, &wanted);
 }
 
-/* a <= b, as numbers or as times; false where they cannot be compared. */
-static bool not_above(struct json_object *a, struct json_object *b)
-{
-        bool a_negative, b_negative, a_time, b_time;
-        uint64_t x, y;
-
-        if (!value_number(a, &a_negative, &x, &a_time) || !value_number(b, &b_negative, &y, &b_time) ||
-            a_time != b_time)
-                return false;
-        if (a_negative != b_negative)
-                return a_negative;
-        return a_negative ? x >= y : x <= y;
-}
-
 static bool is_within(const struct rule *rule, struct json_object *value)
 {
-        return value && (!rule->low || not_above(rule->low, value)) && (!rule->high || not_above(value, rule->high));
+        return value && (!rule->low || value_not_above(rule->low, value)) &&
+               (!rule->high || value_not_above(value, rule->high));
 }
 
 static void bounds_words(const struct rule *rule, struct text *text)

@@ -69,6 +69,19 @@ bool value_number(struct json_object *value, bool *ret_negative, uint64_t *ret_m
         return *ret_time;
 }
 
+bool value_not_above(struct json_object *a, struct json_object *b)
+{
+        bool a_negative, b_negative, a_time, b_time;
+        uint64_t x, y;
+
+        if (!value_number(a, &a_negative, &x, &a_time) || !value_number(b, &b_negative, &y, &b_time) ||
+            a_time != b_time)
+                return false;
+        if (a_negative != b_negative)
+                return a_negative;
+        return a_negative ? x >= y : x <= y;
+}
+
 bool value_same(struct json_object *a, struct json_object *b)
 {
         bool a_negative, b_negative, a_time, b_time;

@@ -453,7 +453,8 @@ static const struct stasis_fact system_facts[] = {
 const char *stasis_absence_name(enum stasis_absence absence)
 {
         static const char *const names[] = { "present",       "not in this version", "not in this image", "paged out",
-                                             "contradictory", "not applicable",      "not known" };
+                                             "contradictory", "not applicable",      "not known",         "demand zero",
+                                             "compressed",    "in a mapped file",    "not mapped" };
         return names[absence];
 }
 

@@ -8,6 +8,8 @@
 #include "out.h"
 #include "sides.h"
 
+#define UNMET_SHOWN 4
+
 const char *check_text(struct json_object *object, const char *key)
 {
         struct json_object *value = NULL;
@@ -42,14 +44,34 @@ static bool is_known(struct json_object *object, const char *key)
 
 /* ---- words that every format uses */
 
+/* A rule at whose path nothing is asks for nothing: it may be mistyped, and it may be meant for another image. */
+static void unmet_words(struct json_object *told, struct text *text)
+{
+        struct json_object *unmet = NULL;
+        size_t count = json_object_object_get_ex(told, "unmet", &unmet) ? json_object_array_length(unmet) : 0;
+
+        for (size_t i = 0; i < count && i < UNMET_SHOWN; i++) {
+                text_str(text, i ? ", " : "; rules at whose path nothing is: ");
+                text_safe(text, json_object_get_string(json_object_array_get_idx(unmet, i)));
+        }
+        if (count > UNMET_SHOWN)
+                text_printf(text, " and %zu more", count - UNMET_SHOWN);
+}
+
 void check_words(struct json_object *told, struct text *text)
 {
-        uint64_t count = check_number(told, "difference_count");
+        uint64_t count = check_number(told, "difference_count"), records = check_number(told, "records");
+        uint64_t values = check_number(told, "values");
 
         switch (check_outcome_of(told)) {
         case CHECK_EQUAL:
-                text_printf(text, "%" PRIu64 " records, %" PRIu64 " values", check_number(told, "records"),
-                            check_number(told, "values"));
+                if (is_true(told, "updated") && !records && !values) {
+                        text_str(text, "there was no reference: it was made of all that there is");
+                        break;
+                }
+                text_printf(text, "%" PRIu64 " %s, %" PRIu64 " %s", records, records == 1 ? "record" : "records",
+                            values, values == 1 ? "value" : "values");
+                unmet_words(told, text);
                 if (is_true(told, "updated"))
                         text_printf(text, "; the reference was rewritten, %" PRIu64 " %s", count,
                                     count == 1 ? "difference" : "differences");

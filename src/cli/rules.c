@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "rules.h"
+#include "compare.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,23 +98,26 @@ static bool parse_pattern(struct rule *rule)
 
 /* ---- what a rule asks for */
 
+/* Bounds that no value can lie between are a slip of the pen. */
+static bool are_bounds(const struct rule *rule)
+{
+        struct json_object *low = rule->low ? rule->low : rule->high, *high = rule->high ? rule->high : rule->low;
+
+        return low && value_not_above(low, high);
+}
+
 static bool parse_count(struct rule *rule, struct json_object *value)
 {
         if (json_object_is_type(value, json_type_int)) {
                 rule->low = rule->high = value;
-                return true;
+                return json_object_get_int64(value) >= 0;
         }
         if (!json_object_is_type(value, json_type_array) || json_object_array_length(value) != 2)
                 return false;
         rule->low = json_object_array_get_idx(value, 0);
         rule->high = json_object_array_get_idx(value, 1);
         return (!rule->low || json_object_is_type(rule->low, json_type_int)) &&
-               (!rule->high || json_object_is_type(rule->high, json_type_int)) && (rule->low || rule->high);
-}
-
-static bool is_bound(struct json_object *value)
-{
-        return !value || json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_string);
+               (!rule->high || json_object_is_type(rule->high, json_type_int)) && are_bounds(rule);
 }
 
 static bool parse_range(struct rule *rule, struct json_object *value)
@@ -123,7 +126,7 @@ static bool parse_range(struct rule *rule, struct json_object *value)
                 return false;
         rule->low = json_object_array_get_idx(value, 0);
         rule->high = json_object_array_get_idx(value, 1);
-        return is_bound(rule->low) && is_bound(rule->high) && (rule->low || rule->high);
+        return are_bounds(rule);
 }
 
 static bool parse_near(struct rule *rule, struct json_object *value)
@@ -137,17 +140,24 @@ static bool parse_near(struct rule *rule, struct json_object *value)
 static bool parse_absent(struct rule *rule, struct json_object *value)
 {
         rule->reason = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
-        return rule->reason != NULL;
+        for (int i = STASIS_PRESENT + 1; rule->reason && i <= STASIS_NOT_MAPPED; i++)
+                if (strcmp(rule->reason, stasis_absence_name((enum stasis_absence)i)) == 0)
+                        return true;
+        return false;
 }
 
 /* Rules with something behind them are objects of one member. */
 static const struct rule_form {
         enum rule_kind kind;
         bool (*parse)(struct rule *rule, struct json_object *value);
-} forms[] = { { RULE_COUNT, parse_count },
-              { RULE_RANGE, parse_range },
-              { RULE_NEAR, parse_near },
-              { RULE_ABSENT, parse_absent } };
+        const char *wants;
+} forms[] = {
+        { RULE_COUNT, parse_count, "{\"count\":N}, or {\"count\":[FROM,TO]}; null: no bound" },
+        { RULE_RANGE, parse_range,
+          "{\"range\":[LOW,HIGH]}, two numbers or two times as stasis prints them; null: no bound" },
+        { RULE_NEAR, parse_near, "{\"near\":N}, a number from 0 on" },
+        { RULE_ABSENT, parse_absent, "{\"absent\":REASON}, as \"paged out\" or \"not in this image\"" },
+};
 
 static bool parse_form(struct rule *rule, struct json_object *value)
 {
@@ -235,14 +245,31 @@ bool rules_add_kind(struct rules *rules, const char *pattern, enum rule_kind kin
         return append(rules, pattern, kind, ret_why) != NULL;
 }
 
+/* How it would be one: of the form that was meant, or all words. */
+static void add_wanted(struct json_object *value, struct text *ret_why)
+{
+        for (size_t i = 0; json_object_is_type(value, json_type_object) && i < sizeof(forms) / sizeof(forms[0]); i++)
+                if (json_object_object_get_ex(value, kind_names[forms[i].kind], NULL)) {
+                        text_str(ret_why, forms[i].wants);
+                        return;
+                }
+        for (enum rule_kind kind = RULE_EXACT; kind < RULE_KEYS; kind++)
+                if (kind != RULE_RANGE && kind != RULE_NEAR)
+                        text_printf(ret_why, "\"%s\", ", kind_names[kind]);
+        text_str(ret_why, "{\"range\":[LOW,HIGH]}, {\"near\":N}, {\"count\":N} or {\"absent\":REASON}");
+}
+
 static bool add(struct rules *rules, const char *pattern, enum rule_kind kind, struct json_object *value,
                 struct text *ret_why)
 {
         struct rule *rule = append(rules, pattern, kind, ret_why);
 
-        if (rule && !parse_value(rule, value))
+        if (rule && !parse_value(rule, value)) {
                 text_printf(ret_why, "\"%s\": %s is no %s", pattern, json_object_to_json_string(value),
-                            kind == RULE_KEYS ? "list of keys" : "rule");
+                            kind == RULE_KEYS ? "list of keys, as [\"tid\"]" : "rule; it can be ");
+                if (kind != RULE_KEYS)
+                        add_wanted(value, ret_why);
+        }
         return ret_why->len == 0;
 }
 
@@ -382,7 +409,10 @@ static void enter(struct rules *rules, unsigned depth, const struct entered *ent
 
         to->count = 0;
         for (size_t i = 0; i < from->count; i++) {
-                uint32_t mask = stepped(&rules->at[from->at[i].rule], from->at[i].mask, entered);
+                struct rule *rule = &rules->at[from->at[i].rule];
+                uint32_t mask = stepped(rule, from->at[i].mask, entered);
+                if (mask >> rule->step_count & 1)
+                        rule->met = true;
                 if (mask)
                         to->at[to->count++] = (struct rule_state){ from->at[i].rule, mask };
         }

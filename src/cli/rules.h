@@ -49,6 +49,7 @@ struct rule {
         struct json_object *keys;       /* borrowed: array of strings */
         uint64_t near;
         const char *reason; /* borrowed, or NULL: any */
+        bool met;           /* a value or a list was at its path */
         uint64_t skipped;   /* of an ignored value: how often the two differed, where that is counted */
 };
 

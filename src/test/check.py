@@ -78,7 +78,7 @@ def former_answers(there):
 def subsets(there, tid):
     path = os.path.join(there, "subset.json")
     write(path, reference(threads=[{"tid": tid, "process": "smss.exe", "state": "Waiting"}]))
-    want(0, "1 records", "check", IMAGE, "--against", path)
+    want(0, "1 record, 3 values", "check", IMAGE, "--against", path)
     write(path, reference(threads=[{"tid": tid, "state": "Running"}, {"tid": 99999}]))
     out = want(4, ["2 differences", f"thread {tid}", "expected Running", "thread 99999: missing"], "check", IMAGE,
                "--against", path)
@@ -89,6 +89,24 @@ def subsets(there, tid):
     write(path, reference(threads=[{"tid": tid, "wait_age": 0}], rules={"threads[*].wait_age": {"range": [0, None]}}))
     want(0, "", "check", IMAGE, "--against", path)
     want(0, "", "check", IMAGE, "--against", path, "--quiet")
+
+
+def slips(there, tid):
+    """Of the pen: a reference that asks for nothing is no success, and what is mistyped is named."""
+    path = os.path.join(there, "slip.json")
+    thread = {"tid": tid, "state": "Waiting"}
+    for members in ({}, {"threads": []}, {"notes": []}, {"threads": [thread], "rules": {"**": "ignore"}}):
+        write(path, reference(**members))
+        want(2, "it asks for nothing", "check", IMAGE, "--against", path)
+    write(path, reference(threads=[thread], rules={"thread[*].state": "ignore", "threads[*].staet": "ignore"}))
+    want(0, "rules at whose path nothing is: thread[*].state, threads[*].staet", "check", IMAGE, "--against", path)
+    write(path, reference(threads=[thread], rules={"threads[*].state": "exact"}))
+    if "rules at" in want(0, "1 record, 2 values", "check", IMAGE, "--against", path):
+        complain("a rule that holds is said to be at no path")
+    for rule, says in ("exactly", '"exact"'), ({"range": [20, 10]}, "two times"), ({"count": [9, 5]}, "[FROM,TO]"), \
+            ({"absent": "paged oot"}, "paged out"), ({"near": "x"}, "from 0 on"):
+        write(path, reference(threads=[thread], rules={"threads": rule}))
+        want(2, ["is no rule; it can be", says], "check", IMAGE, "--against", path)
 
 
 def statuses(there):
@@ -123,7 +141,7 @@ def statuses(there):
 
 def updates(there, tid):
     path = os.path.join(there, "update.json")
-    want(0, "rewritten", "check", IMAGE, "--against", path, "--update")
+    want(0, "there was no reference", "check", IMAGE, "--against", path, "--update")
     want(0, "", "check", IMAGE, "--against", path)
     whole = read(path)
     if whole["schema"] != "stasis/result/1" or not whole["threads"] or not whole["processes"] or not whole["modules"]:
@@ -330,6 +348,7 @@ def main():
         tid = next(t["tid"] for t in threads if t["process"] == "smss.exe" and t["state"] == "Waiting")
         former_answers(there)
         subsets(there, tid)
+        slips(there, tid)
         statuses(there)
         updates(there, tid)
         folders(there, tid)
