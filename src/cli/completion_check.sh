@@ -32,4 +32,10 @@ offers "symbols symbols.pdb" threads -S sym
 offers "symbols symbols.pdb" threads --symbols = sym
 offers "json jsonl" threads --format = js
 offers "--trace" info --tr
+offers "pagefile.sys" threads --output page
+offers "symbols symbols.pdb" batch --output symb
+offers "symbols" threads --tmp symb
+offers "kdump" threads --reader kd
+offers "hanging-drivers hidden-threads" query archive.db h
+offers "--retry" batch archive --ret
 exit $bad

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "sqlite_schema.h"
 
 /* ---- the manual page, in man(7) */
 
@@ -53,10 +54,13 @@ static void man_option(const struct cli_option *option)
         printf("\n%c", toupper((unsigned char)option->help[0]));
         roff(option->help + 1);
         if (option->choices && *option->choices)
-                for (const char *at = option->choices; *at; at++)
-                        text_printf(&choices, *at == '|' ? ", " : "%c", *at);
+                text_str(&choices, option->choices);
+        else
+                cli_option_choices(option, cli_verbs, &choices);
         if (choices.len)
-                printf(": %s", choices.at);
+                printf(": ");
+        for (const char *at = text_get(&choices); *at; at++)
+                printf(*at == '|' ? ", " : "%c", *at);
         printf(".");
         for (const struct cli_verb *verb = cli_verbs; verb->name && !is_common(option); verb++)
                 if (option->verbs & verb->bit) {
@@ -161,8 +165,12 @@ static void put_options(const struct cli_verb *verb)
 
 static void put_choices(const struct cli_option *option)
 {
-        for (const char *at = option->choices; *at; at++)
+        struct text choices = { 0 };
+
+        cli_option_choices(option, cli_verbs, &choices);
+        for (const char *at = text_get(&choices); *at; at++)
                 putchar(*at == '|' ? ' ' : *at);
+        text_free(&choices);
 }
 
 static void completion_verbs(void)
@@ -182,10 +190,41 @@ static void completion_verbs(void)
         printf("    *) return ;;\n    esac\n");
 }
 
-/* "FILE", "[N=]FILE"; "PATH" may be a folder too. */
-static bool names_file(const struct cli_option *option)
+/* What compgen offers: "FILE", "[N=]FILE", "PATH", which may be a folder too; "DIR". */
+static const char *offered(const struct cli_option *option)
 {
-        return strstr(option->argument, "FILE") || strcmp(option->argument, "PATH") == 0;
+        if (strstr(option->argument, "FILE") || strcmp(option->argument, "PATH") == 0)
+                return "-f";
+        return strcmp(option->argument, "DIR") == 0 ? "-d" : NULL;
+}
+
+/* An option that several verbs have in their own ways is several rows, and one word to complete behind. */
+static bool has_row_before(const struct cli_option *option)
+{
+        for (const struct cli_option *before = cli_options; before < option; before++)
+                if (strcmp(before->name, option->name) == 0)
+                        return true;
+        return false;
+}
+
+static const char *offered_by_any(const struct cli_option *option)
+{
+        const char *what = offered(option), *other;
+
+        for (const struct cli_option *row = option + 1; row->name; row++)
+                if (strcmp(row->name, option->name) == 0 && (other = offered(row)) &&
+                    (!what || strcmp(other, "-f") == 0))
+                        what = other;
+        return what;
+}
+
+static void completion_question(void)
+{
+        printf("        elif [[ ${COMP_WORDS[1]} == query ]] && ((COMP_CWORD == 3)); then\n"
+               "            COMPREPLY=($(compgen -W '");
+        for (const struct question *q = questions; q->name; q++)
+                printf("%s%s", q == questions ? "" : " ", q->name);
+        printf("' -- \"$word\"))\n");
 }
 
 static void completion_values(void)
@@ -193,24 +232,27 @@ static void completion_values(void)
         printf("    case \"$previous\" in\n    --format | -f) COMPREPLY=($(compgen -W \"$formats\" -- \"$word\")) "
                ";;\n");
         for (const struct cli_option *option = cli_options + 1; option->name; option++) {
-                if (!option->argument)
+                if (!option->argument || has_row_before(option))
                         continue;
+                const char *what = offered_by_any(option);
                 printf("    --%s", option->name);
                 if (option->letter)
                         printf(" | -%c", option->letter);
                 printf(") ");
-                if (option->choices && *option->choices) {
+                if (option->choices) {
                         printf("COMPREPLY=($(compgen -W '");
                         put_choices(option);
                         printf("' -- \"$word\")) ;;\n");
+                } else if (what) {
+                        printf("COMPREPLY=($(compgen %s -- \"$word\")) ;;\n", what);
                 } else {
-                        printf(names_file(option) ? "COMPREPLY=($(compgen -f -- \"$word\"))" : ":");
-                        printf(" ;;\n");
+                        printf(": ;;\n");
                 }
         }
         printf("    *)\n        if [[ $word == -* ]]; then\n            COMPREPLY=($(compgen -W \"$options\" -- "
-               "\"$word\"))\n"
-               "        else\n            COMPREPLY=($(compgen -f -- \"$word\"))\n        fi\n        ;;\n    esac\n");
+               "\"$word\"))\n");
+        completion_question();
+        printf("        else\n            COMPREPLY=($(compgen -f -- \"$word\"))\n        fi\n        ;;\n    esac\n");
 }
 
 static void completion(void)
