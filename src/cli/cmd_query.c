@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -113,9 +114,12 @@ static int open_reading(struct query *q)
 static enum cli_exit open_db(struct query *q)
 {
         const char *path = q->cli->image_path;
+        struct stat st;
 
         if (access(path, R_OK) != 0)
                 return cli_fail(q->cli, "%s: cannot be read: %m", path);
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+                return cli_fail(q->cli, "%s: is a folder; 'stasis batch --sqlite FILE' writes the database", path);
         sqlite3_hard_heap_limit64(MEMORY_MAX);
         int code = open_reading(q);
         if (code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY || code == SQLITE_CANTOPEN) {
@@ -218,6 +222,8 @@ static int bind_word(sqlite3_stmt *stmt, int number, const char *word)
         return sqlite3_bind_text(stmt, number, word, -1, SQLITE_STATIC);
 }
 
+static bool is_number(const char *word) { return word && *word && strspn(word, "0123456789") == strlen(word); }
+
 static enum cli_exit bind_values(struct query *q)
 {
         struct cli *cli = q->cli;
@@ -233,6 +239,9 @@ static enum cli_exit bind_values(struct query *q)
                 if (!word)
                         return cli_usage(cli, "%s needs a value: %s", cli->arg[0],
                                          q->question ? q->question->value[i].name : "?");
+                if (q->question && is_number(q->question->value[i].otherwise) && !is_number(word))
+                        return cli_usage(cli, "%s: %s is a number, and '%s' is none", cli->arg[0],
+                                         q->question->value[i].name, word);
                 if (bind_word(q->stmt, i + 1, word) != SQLITE_OK)
                         return cli_fail(cli, "SQL: %s", sqlite3_errmsg(q->db));
         }
@@ -246,7 +255,11 @@ static enum cli_exit prepare(struct query *q)
         sqlite3_stmt *second = NULL;
 
         if (sqlite3_prepare_v2(q->db, q->sql, -1, &q->stmt, &rest) != SQLITE_OK)
-                return q->late ? CLI_COMPLETE : cli_usage(cli, "SQL: %s", sqlite3_errmsg(q->db));
+                return q->late ? CLI_COMPLETE
+                               : cli_usage(cli, "SQL: %s%s", sqlite3_errmsg(q->db),
+                                           (sqlite3_errcode(q->db) & 0xff) == SQLITE_AUTH
+                                                   ? ": the file is only read, and only SELECT is run"
+                                                   : "");
         bool more = sqlite3_prepare_v2(q->db, rest, -1, &second, NULL) != SQLITE_OK || second;
         sqlite3_finalize(second);
         if (!q->stmt || more)

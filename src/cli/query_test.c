@@ -145,6 +145,9 @@ START_TEST(refused)
         expect("@ nothing", NULL, 1, "", "no question 'nothing'");
         expect("@ in", NULL, 1, "", "in needs a value: FUNCTION");
         expect("@ versions 1", NULL, 1, "", "one value too many");
+        expect("@ longest-waits abc", NULL, 1, "", "longest-waits: COUNT is a number, and 'abc' is none");
+        expect("@ hanging-drivers 1e3", NULL, 1, "", "SECONDS is a number");
+        expect("@ -", "DELETE FROM threads", 1, "", "the file is only read, and only SELECT is run");
         expect("@ -", "SELECT ?1", 1, "", "1 values to be given, and 0 are");
         expect("@ - 1", "SELECT 1", 1, "", "0 values to be given, and 1 are");
         expect("@ versions --reader raw", NULL, 1, "", "no option --reader");
@@ -186,6 +189,7 @@ START_TEST(files)
 {
         expect_all("query", 1, "", "no file or folder is given");
         expect_all("query /nowhere/at/all", 2, "", "No such file");
+        expect_all("query /", 2, "", "/: is a folder");
         sqlite3 *raw = NULL;
         sqlite3_open(path, &raw);
         sqlite3_exec(raw, "PRAGMA user_version = 2", NULL, NULL, NULL);
