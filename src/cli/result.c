@@ -77,8 +77,17 @@ struct reading {
         struct json_tokener *tokener;
         struct json_object *root; /* once it is whole */
         struct cost cost;
-        uint64_t len;
+        uint64_t len, lines; /* whole ones, so far */
 };
+
+static uint64_t lines_in(const char *bytes, size_t len)
+{
+        uint64_t count = 0;
+
+        for (size_t i = 0; i < len; i++)
+                count += bytes[i] == '\n';
+        return count;
+}
 
 static bool reading_begin(struct reading *reading)
 {
@@ -137,8 +146,10 @@ static bool reading_add(struct reading *reading, const char *bytes, size_t len, 
         if (reading->root && !is_blank(bytes + end, len - end))
                 text_str(ret_why, jsonl_is_not_read);
         else if (!reading->root && error != json_tokener_continue)
-                text_printf(ret_why, "no JSON document: %s at byte %" PRIu64,
-                            error == json_tokener_success ? "null" : json_tokener_error_desc(error), before + end);
+                text_printf(ret_why, "no JSON document: %s at byte %" PRIu64 ", in line %" PRIu64,
+                            error == json_tokener_success ? "null" : json_tokener_error_desc(error), before + end,
+                            reading->lines + lines_in(bytes, end) + 1);
+        reading->lines += lines_in(bytes, len);
         return ret_why->len == 0;
 }
 
@@ -243,7 +254,9 @@ static bool finish(struct reading *reading, uint32_t kinds, struct result *ret_r
         enum result_kind kind;
 
         if (!reading->root) {
-                text_printf(ret_why, "no JSON document: it ends after %" PRIu64 " bytes in the middle", reading->len);
+                text_printf(ret_why,
+                            "no JSON document: it ends after %" PRIu64 " %s, in line %" PRIu64 ", in the middle",
+                            reading->len, reading->len == 1 ? "byte" : "bytes", reading->lines + 1);
                 return false;
         }
         if (!check_schema(reading->root, kinds, &kind, ret_why))

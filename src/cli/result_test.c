@@ -65,9 +65,11 @@ END_TEST
 static const struct refused_case {
         const char *bytes, *says;
 } refused[] = {
-        { "", "ends after 0 bytes" },
-        { "{", "ends after 1 bytes" },
+        { "", "ends after 0 bytes, in line 1, in the middle" },
+        { "{", "ends after 1 byte, in line 1, in the middle" },
+        { "{\n\n\"a\":", "in line 3, in the middle" },
         { "null ", "null at byte 5" },
+        { "{\"a\":[\n7,\n]}", "unexpected character at byte 10, in line 3" },
         { "[1]", "is none of those that are known" },
         { "7 ", "is none of those" },
         { "{\"schema\":7}", "is none of those" },
@@ -184,7 +186,8 @@ START_TEST(test_file_refused)
 
         ck_assert_int_eq(load(path, &said), CLI_UNREADABLE);
         ck_assert(strncmp(text_get(&said), "stasis: /tmp/stasis-result-", 27) == 0);
-        ck_assert(strstr(text_get(&said), ": no JSON document: it ends after 6 bytes in the middle\n") != NULL);
+        ck_assert(strstr(text_get(&said), ": no JSON document: it ends after 6 bytes, in line 1, in the middle\n") !=
+                  NULL);
         unlink(path);
         text_free(&said);
 }
