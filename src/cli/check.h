@@ -43,7 +43,9 @@ bool check_manifest(struct cli *own, const struct check_case *one, struct json_o
                     struct text *ret_image, struct text *ret_against, struct text *ret_why);
 void check_cases_free(struct check_cases *cases);
 
-/* ---- many of them, each in a process of its own (check_run.c): told[i] of case i */
+/* ---- each in a process of its own (check_run.c): told[i] of case i */
+
+#define CHECK_TIMEOUT 600 /* seconds of a case */
 
 bool check_run(struct cli *cli, const struct check_cases *cases, struct json_object **told);
 

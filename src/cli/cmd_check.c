@@ -86,8 +86,11 @@ static enum cli_exit check_image(struct cli *cli)
         struct check_case one = { .name = strdup(cli->image_path),
                                   .image = strdup(cli->image_path),
                                   .against = strdup(cli->against) };
-        struct json_object *told = one.name && one.image && one.against ? check_one(cli, &one) : NULL;
+        const struct check_cases cases = { .at = &one, .count = 1 };
+        struct json_object *told = NULL;
 
+        if (one.name && one.image && one.against)
+                (void)check_run(cli, &cases, &told);
         enum cli_exit status = report(cli, &told, 1);
         json_object_put(told);
         free(one.name);

@@ -79,6 +79,8 @@ const struct cli_option cli_options[] = {
           "Windows: page file number N (pagefile.sys as a rule 0), else the next one; may be given several times" },
         { "timeout", 0, "SECONDS", NULL, VERB_QUERY, TAKE_NUMBER, AT(timeout),
           "no answer after this long is an error (60)" },
+        { "timeout", 0, "SECONDS", NULL, VERB_CHECK, TAKE_NUMBER, AT(timeout),
+          "a case that takes longer than this is an error of that case (600); 0: as long as it likes" },
         { "timeout", 0, "SECONDS", NULL, VERB_BATCH, TAKE_NUMBER, AT(timeout),
           "how long one image may take (600); 0: as long as it likes" },
         { "memory", 0, "SIZE", NULL, VERB_BATCH, TAKE_SIZE, AT(memory),

@@ -3,6 +3,7 @@
 """check.py STASIS IMAGE: `stasis check` as a CI job uses it, on a golden image (xpsp3-x86): exit statuses, references
 of every kind, --update, folders of cases, and each format read by a parser of its own (XML, TAP::Parser, the rules of
 GitHub's runner)."""
+import gzip
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ElementTree
 
 STASIS, IMAGE = (os.path.abspath(path) for path in sys.argv[1:3])
@@ -240,6 +242,44 @@ def folders(there, tid):
     return folder
 
 
+def endless(path):
+    """64 GiB of zeros, which take minutes to unpack."""
+    piece = gzip.compress(bytes(16 << 20), 9, mtime=0)
+    with open(path, "wb") as file:
+        for _ in range(4096):
+            file.write(piece)
+
+
+def late(there):
+    """A case that would take minutes is one error, in every format, and the others are checked."""
+    folder, said = os.path.join(there, "late"), "it took longer than 3 s (--timeout)"
+    os.mkdir(folder)
+    write(os.path.join(folder, "a.json"), {"schema": "stasis/threads/1", "threads": [{"tid": 4}]})
+    write(os.path.join(folder, "a.json.ref.json"), reference(threads=[{"tid": 4}]))
+    endless(os.path.join(folder, "b.raw.gz"))
+    write(os.path.join(folder, "b.raw.gz.ref.json"), reference())
+    write(os.path.join(folder, "c.json"), {"schema": "stasis/threads/1", "threads": [{"tid": 8}]})
+    write(os.path.join(folder, "c.json.ref.json"), reference(threads=[{"tid": 8}]))
+    for form in "text", "json", "junit", "tap", "github":
+        began = time.monotonic()
+        text = want(2, "took longer than 3 s", "check", folder, "--timeout", "3", "--jobs", "1", "--tmp-limit", "64G",
+                    "--format", form)
+        if time.monotonic() - began > 60:
+            complain(f"--timeout 3 --format {form}: {time.monotonic() - began:.0f} s")
+        if form == "json":
+            told = [(c["outcome"], c["exit_status"], c.get("error")) for c in json.loads(text)["cases"]]
+            if told != [("equal", 0, None), ("error", 2, said), ("equal", 0, None)]:
+                complain(f"--timeout: {told}")
+        elif form == "junit" and len(ElementTree.fromstring(text).findall(".//error")) != 1:
+            complain(f"--timeout: {text}")
+    write(os.path.join(folder, "c.json.ref.json"), reference(threads=[{"tid": 9}]))
+    want(4, "took longer", "check", folder, "--timeout", "3")
+    want(2, "took longer", "check", os.path.join(folder, "b.raw.gz"), "--against",
+         os.path.join(folder, "b.raw.gz.ref.json"), "--timeout", "1")
+    want(0, "equal ", "check", os.path.join(folder, "a.json"), "--against",
+         os.path.join(folder, "a.json.ref.json"), "--timeout", "0")
+
+
 # ---------------------------------------------------------------- formats
 
 def hostile_folder(there):
@@ -352,6 +392,7 @@ def main():
         statuses(there)
         updates(there, tid)
         folders(there, tid)
+        late(there)
         folder, name = hostile_folder(there)
         want(4, "3 cases: 1 equal, 1 different, 1 in error", "check", folder)
         junit(folder, name)
