@@ -241,6 +241,7 @@ enum stasis_status archive_open_member(struct stasis_map *map, const char *name,
                                        struct archive_member *ret_member, struct stasis_error *err)
 {
         _cleanup_(names_end) struct names names = names_begin();
+        (void)names; /* clang: a cleanup alone is no use */
         _cleanup_(close_archivep) struct archive *a = NULL;
         _cleanup_(archive_sink_close) struct archive_sink sink = archive_sink_for(map, options);
         struct found found = { 0 }, other = { 0 };
@@ -274,6 +275,7 @@ enum stasis_status archive_open_member(struct stasis_map *map, const char *name,
 enum stasis_status archive_list(const struct stasis_map *map, archive_seen *seen, void *ctx, struct stasis_error *err)
 {
         _cleanup_(names_end) struct names names = names_begin();
+        (void)names; /* clang: a cleanup alone is no use */
         _cleanup_(close_archivep) struct archive *a = NULL;
         struct found found = { 0 };
         unsigned members = 0;
