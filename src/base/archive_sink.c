@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "archive_sink.h"
@@ -174,15 +177,37 @@ enum stasis_status archive_sink_end(struct archive_sink *sink, uint64_t told, st
         return sink->len || status != STASIS_OK ? status : stasis_fail(err, STASIS_CORRUPT, "holds an empty file");
 }
 
+/*
+ * A tmpfs gives a page to a hole as soon as somebody looks into it through a mapping, and where it has none that
+ * somebody dies of SIGBUS: what is unpacked must fit there with its holes.
+ */
+static enum stasis_status fits_with_holes(const struct archive_sink *sink, struct stasis_error *err)
+{
+        struct statfs fs;
+        struct stat st;
+        if (fstatfs(sink->fd, &fs) != 0 || fs.f_type != TMPFS_MAGIC || fstat(sink->fd, &st) != 0)
+                return STASIS_OK;
+        uint64_t there = (uint64_t)st.st_blocks * 512, room = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+        if (fs.f_blocks == 0 || sink->len <= there || sink->len - there <= room) /* no blocks: without a limit */
+                return STASIS_OK;
+        return stasis_fail(err, STASIS_IO,
+                           "unpacking to %s: it is a tmpfs, where holes take room too: of %" PRIu64 " bytes %" PRIu64
+                           " fit; '--tmp' names another folder",
+                           sink->options.tmp, sink->len, there + room);
+}
+
 enum stasis_status archive_sink_give(struct archive_sink *sink, struct stasis_map *map, struct stasis_error *err)
 {
         struct stasis_map member = { 0 };
         stasis_map_release(map);
         if (sink->fd < 0)
                 return stasis_map_narrow(map, sink->off, sink->len, err);
+        enum stasis_status status = fits_with_holes(sink, err);
+        if (status != STASIS_OK)
+                return status;
         int fd = sink->fd;
         sink->fd = -1;
-        enum stasis_status status = stasis_map_open_fd(fd, "the unpacked file", &member, err);
+        status = stasis_map_open_fd(fd, "the unpacked file", &member, err);
         if (status != STASIS_OK)
                 return status;
         stasis_map_close(map);

@@ -106,6 +106,7 @@ struct batch {
         enum cli_exit failed; /* the answer could not be written */
 };
 void batch_run(struct batch *batch);
+const char *batch_tmp(const struct cli *cli); /* where workers unpack */
 /* Does another worker have this content at the moment? */
 bool batch_is_begun(const struct batch *batch, const struct slot *own, const char *hex);
 /* Of what has no digest of its content, the name decides in every kind of shard. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,14 +33,33 @@ static void close_one(int *fd)
 
 /* ---- beginning */
 
-/* Files without a name; a folder that cannot have them is told by the image that needs one. */
-static void open_scratch(const struct cli *cli, int scratch[static WORKER_SCRATCH])
+const char *batch_tmp(const struct cli *cli)
 {
         const char *set = getenv("TMPDIR");
-        const char *folder = cli->tmp ? cli->tmp : set && *set ? set : "/var/tmp";
 
+        return cli->tmp ? cli->tmp : set && *set ? set : "/var/tmp";
+}
+
+/* Without a name; where the file system has no such files (a network's mostly), one whose name is taken away at once.
+ */
+static int open_nameless(const char *folder)
+{
+        char path[PATH_MAX];
+        int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+        if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) ||
+            snprintf(path, sizeof(path), "%s/stasis-XXXXXX", folder) >= (int)sizeof(path))
+                return fd;
+        fd = mkostemp(path, O_CLOEXEC);
+        if (fd >= 0)
+                (void)unlink(path);
+        return fd;
+}
+
+static void open_scratch(const struct cli *cli, int scratch[static WORKER_SCRATCH])
+{
         for (int i = 0; i < WORKER_SCRATCH; i++)
-                scratch[i] = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+                scratch[i] = open_nameless(batch_tmp(cli));
 }
 
 static struct sandbox_limits limits_of(const struct cli *cli)

@@ -22,6 +22,20 @@ static int64_t milliseconds(void)
 
 /* ---- what is asked for */
 
+/* A folder that was named must do; by itself one is needed for what must be unpacked only. */
+static enum cli_exit check_tmp(struct cli *cli)
+{
+        static const char fmt[] = "%s: nothing can be unpacked there: %s; '--tmp' names another folder";
+        const char *tmp = batch_tmp(cli);
+
+        if (access(tmp, W_OK | X_OK) == 0)
+                return CLI_COMPLETE;
+        if (cli->tmp)
+                return cli_fail(cli, fmt, tmp, strerror(errno));
+        cli_warn(cli, fmt, tmp, strerror(errno));
+        return CLI_COMPLETE;
+}
+
 static enum cli_exit check(struct batch *batch)
 {
         struct cli *cli = batch->cli;
@@ -39,7 +53,7 @@ static enum cli_exit check(struct batch *batch)
                 return cli_usage(cli, "--shard %s: %s", cli->shard, why);
         if (!cli->no_sandbox && !sandbox_has_landlock())
                 cli_warn(cli, "this kernel has no Landlock: seccomp alone holds the workers");
-        return CLI_COMPLETE;
+        return check_tmp(cli);
 }
 
 /* What changes an answer, or which answers there are. */

@@ -130,6 +130,7 @@ static const int allowed[] = {
         SCMP_SYS(lseek),
         SCMP_SYS(close),
         SCMP_SYS(fstat),
+        SCMP_SYS(fstatfs),
         SCMP_SYS(ftruncate),
         SCMP_SYS(munmap),
         SCMP_SYS(mremap),

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "batch.h"
 #include "digest.h"
 #include "entry.h"
 #include "out_result.h"
@@ -178,7 +179,7 @@ static int give_scratch(void *ctx)
 
         if (fd >= 0 && fcntl(fd, F_GETFL) >= 0)
                 return fd;
-        errno = ENOSPC;
+        errno = ENOENT;
         return -1;
 }
 
@@ -204,6 +205,7 @@ static void add_contents(void *ctx, const void *at, size_t len)
 static struct stasis_image_options image_options(struct worker *w, const char *reader)
 {
         return (struct stasis_image_options){ .format = reader,
+                                              .tmp = batch_tmp(w->job->cli), /* as it is called; it is open */
                                               .tmp_limit = w->job->tmp_limit,
                                               .tmp_file = give_scratch,
                                               .tmp_file_ctx = w,

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """batch_again.py STASIS ROOT: batch as whoever looks after an archive meets it: nothing found, names of any language,
 what went wrong told and, with --retry, looked at again. Prints each breach; exit status 1 if any."""
+import gzip
 import io
 import json
 import os
@@ -118,6 +119,22 @@ def killed_worker(tmp):
     run("batch", "images/a.raw", "-o", out, "--retry", status=0, cwd=tmp)
 
 
+def full_tmp(tmp):
+    """A hole takes room in a tmpfs when it is looked at: said before, and not by SIGBUS. And a --tmp that is none."""
+    with gzip.open(tmp / "holes.gz", "wb", 1) as file:
+        file.write(bytes(64 << 20))
+    (tmp / "small").mkdir()
+    mount = f"mount -t tmpfs -o size=1m none {tmp}/small"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True).returncode == 0:
+        for verb in ("batch {0}/holes.gz -o {0}/holes", "threads {0}/holes.gz"):
+            words = verb.format(tmp)
+            done = subprocess.run(["unshare", "-rm", "sh", "-c", f"{mount} && exec {STASIS} {words} --tmp {tmp}/small"],
+                                  capture_output=True, timeout=60)
+            check(f"{tmp}/small: it is a tmpfs".encode() in done.stderr, f"tmpfs: {words}: {done.stderr}")
+    done = run("batch", tmp / "holes.gz", "-o", tmp / "no-tmp", "--tmp", tmp / "nowhere", status=2)
+    check(b"nowhere: nothing can be unpacked there: No such" in done.stderr, f"--tmp: {done.stderr}")
+
+
 def later(tmp):
     """A folder that could not be read, and can be now."""
     if os.geteuid() == 0:
@@ -141,6 +158,7 @@ def main():
         languages(tmp, base)
         retry(tmp, base)
         killed_worker(tmp)
+        full_tmp(tmp)
         later(tmp)
     finally:
         shutil.rmtree(tmp)
