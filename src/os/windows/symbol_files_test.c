@@ -243,14 +243,20 @@ END_TEST
 START_TEST(why_none_is_known)
 {
         struct stasis_debug debug;
+        static const char *const why[] = { "its debug directory is not in the image", "it names no PDB",
+                                           "an old record (NB10), without a GUID", "no PE lies at its base" };
         if (_i == 0)
                 tiny_gone(&t, t.kernel + WORLD_PE_RDATA);
-        else
+        else if (_i == 1)
                 world_u(&t.world, world_pe_directory(&t.pe, 6) + 4, 4, 0);
+        else if (_i == 2)
+                world_put(&t.world, t.kernel + WORLD_PE_CODEVIEW, "NB10", 4);
         sys_open();
+        if (_i == 3)
+                world_put(&t.world, t.kernel, "ZM", 2);
         ck_assert_int_eq(stasis_system_module_debug(sys, 0, &debug, &sys_err), STASIS_OK);
         ck_assert(!debug.known);
-        ck_assert_str_eq(debug.why, _i ? "it names no PDB" : "its debug directory is not in the image");
+        ck_assert_str_eq(debug.why, why[_i]);
         ck_assert_int_eq(stasis_system_module_debug(sys, 1, &debug, &sys_err), STASIS_USAGE);
 }
 END_TEST
@@ -274,7 +280,7 @@ int main(void)
         tcase_add_loop_test(tcase, compressed, 0, 2);
         tcase_add_test(tcase, what_is_no_symbol_file);
         tcase_add_test(tcase, a_name_is_no_path);
-        tcase_add_loop_test(tcase, why_none_is_known, 0, 2);
+        tcase_add_loop_test(tcase, why_none_is_known, 0, 4);
         suite_add_tcase(suite, tcase);
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

@@ -145,12 +145,13 @@ START_TEST(code_tells_where_another_begins)
         static const struct {
                 const char *code;
                 bool begins;
-        } codes[] = { { "\xc3\x55\x8b\xec", true },
-                      { "\xc2\x08\x00\x55\x89\xe5", true },
-                      { "\xcc\x8b\xff\x55\x8b\xec", true },
-                      { "\x41\x55\x8b\xec", false },
-                      { "\xc3\x55\x8b\xed", false } };
-        static const uint8_t len[] = { 4, 6, 6, 4, 4 };
+        } codes[] = { { "\xc3\x55\x8b\xec", true },          { "\xc2\x08\x00\x55\x89\xe5", true },
+                      { "\xcc\x8b\xff\x55\x8b\xec", true },  { "\x41\x55\x8b\xec", false },
+                      { "\xc3\x55\x8b\xed", false },         { "\xc3\x55\x8b\xe5", false },
+                      { "\xc3\x55\x89\xec", false },         { "\xc3\x55\x8a\xe5", false },
+                      { "\xc3\x54\x89\xe5", false },         { "\xc2\x08\x01\x55\x89\xe5", false },
+                      { "\xcc\x8b\xfe\x55\x8b\xec", false }, { "\x90\x55\x8b\xec", true } };
+        static const uint8_t len[] = { 4, 6, 6, 4, 4, 4, 4, 4, 4, 6, 6, 4 };
         build(false);
         world_put(&t.world, driver.base + 0x1020, codes[_i].code, len[_i]);
         open_all();
@@ -328,7 +329,7 @@ int main(void)
         Suite *suite = suite_create("symbolize-code");
         TCase *tcase = tcase_create("code");
         tcase_add_checked_fixture(tcase, NULL, sys_close);
-        tcase_add_loop_test(tcase, code_tells_where_another_begins, 0, 5);
+        tcase_add_loop_test(tcase, code_tells_where_another_begins, 0, 12);
         suite_add_tcase(suite, tcase);
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

@@ -12,9 +12,8 @@ extern const struct stasis_list_rows irp_list_rows, apc_list_rows, timer_list_ro
 /* Places that these lists need. */
 struct thread_io {
         const struct stasis_layout *layout; /* that they were bound to */
-        struct place irp_type, irp_link, irp_stack_count, irp_location, irp_thread, stack_major, stack_device,
-                stack_file, device_driver, driver_name, file_name, apc_link, apc_type, apc_normal_routine, apc_state,
-                saved_apc_state, timer_type, timer_waiters;
+        struct place irp_type, irp_link, irp_stack_count, stack_major, device_driver, driver_name, file_name, apc_link,
+                apc_type, saved_apc_state, timer_type, timer_waiters;
         uint32_t irp_size, stack_size, timer_size, apc_size, dpc_size;
 };
 /* Bound when first asked for; NULL where memory is exhausted. */

@@ -124,6 +124,43 @@ START_TEST(irp_functions)
 }
 END_TEST
 
+/* wdm.h, ntifs.h: the minor functions of a major one from a number on, ended by NULL. */
+START_TEST(irp_minor_functions)
+{
+        static const struct {
+                uint8_t major, first;
+                const char *name[16];
+        } groups[] = {
+                { 0x0c, 1, { "QUERY_DIRECTORY", "NOTIFY_CHANGE_DIRECTORY", "NOTIFY_CHANGE_DIRECTORY_EX" } },
+                { 0x0d, 0, { "USER_FS_REQUEST", "MOUNT_VOLUME", "VERIFY_VOLUME", "LOAD_FILE_SYSTEM", "KERNEL_CALL" } },
+                { 0x11, 1, { "LOCK", "UNLOCK_SINGLE", "UNLOCK_ALL", "UNLOCK_ALL_BY_KEY" } },
+                { 0x16, 0, { "WAIT_WAKE", "POWER_SEQUENCE", "SET_POWER", "QUERY_POWER" } },
+                { 0x1b,
+                  0,
+                  { "START_DEVICE", "QUERY_REMOVE_DEVICE", "REMOVE_DEVICE", "CANCEL_REMOVE_DEVICE", "STOP_DEVICE",
+                    "QUERY_STOP_DEVICE", "CANCEL_STOP_DEVICE", "QUERY_DEVICE_RELATIONS", "QUERY_INTERFACE",
+                    "QUERY_CAPABILITIES", "QUERY_RESOURCES", "QUERY_RESOURCE_REQUIREMENTS", "QUERY_DEVICE_TEXT",
+                    "FILTER_RESOURCE_REQUIREMENTS" } },
+                { 0x1b,
+                  0x0f,
+                  { "READ_CONFIG", "WRITE_CONFIG", "EJECT", "SET_LOCK", "QUERY_ID", "QUERY_PNP_DEVICE_STATE",
+                    "QUERY_BUS_INFORMATION", "DEVICE_USAGE_NOTIFICATION", "SURPRISE_REMOVAL" } },
+        };
+        build(_i);
+        uint64_t object = put_irp(0), stack = object + irp[t.is64].size;
+        link_irps(object, 0);
+        opened();
+        for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+                for (unsigned k = 0; groups[i].name[k]; k++) {
+                        char name[48];
+                        snprintf(name, sizeof name, "IRP_MN_%s", groups[i].name[k]);
+                        world_u(&t.world, stack, 1, groups[i].major);
+                        world_u(&t.world, stack + 1, 1, groups[i].first + k);
+                        expect_text(row(thread_fact(TINY_MAIN, "irps"), 0, "minor"), name);
+                }
+}
+END_TEST
+
 /* A stack location elsewhere than behind the IRP is none: nothing of it is told. One past the last: not sent yet. */
 START_TEST(irp_locations)
 {
@@ -141,6 +178,11 @@ START_TEST(irp_locations)
                 expect_absent(row(thread_fact(TINY_MAIN, "irps"), 0, "driver_name"),
                               (enum stasis_absence)moved[i].absence);
         }
+        struct thread_io *io = ((struct windows *)sys->priv)->io;
+        uint32_t size = io->stack_size;
+        io->stack_size = 0; /* a layout that does not tell it */
+        expect_absent(row(thread_fact(TINY_MAIN, "irps"), 0, "major"), STASIS_NOT_KNOWN);
+        io->stack_size = size;
         tiny_pointer(&t, object + irp[_i].stack, stack + 1);
         expect_absent(row(thread_fact(TINY_MAIN, "irps"), 0, "major"), STASIS_CONTRADICTORY);
         tiny_pointer(&t, object + irp[_i].stack, 0);
@@ -244,6 +286,8 @@ START_TEST(apcs_saved)
         expect_value(list, 1);
         expect_text(row(list, 0, "queue"), "saved user");
         expect_value(thread_fact(TINY_WORKER, "apcs"), 0);
+        tiny_pointer(&t, apc_head(TINY_WORKER, "KTHREAD.ApcState.Process", 0), 0); /* not made yet */
+        expect_absent(thread_fact(TINY_WORKER, "apcs"), STASIS_NOT_APPLICABLE);
         world_u(&t.world, object, 1, 0x13); /* no APC */
         expect_value(thread_fact(TINY_ATTACHED, "apcs"), 0);
 }
@@ -284,6 +328,14 @@ START_TEST(timers)
         expect_value(row(thread_fact(TINY_MAIN, "timers"), 0, "due"), 0x500000000);
         world_u(&t.world, object + timer[_i].due, 8, SHARED_INTERRUPT_TIME - 10000);
         ck_assert_int_eq((int64_t)row(thread_fact(TINY_MAIN, "timers"), 0, "due_in")->value, -1);
+        for (unsigned far = 0; far < 2; far++) { /* the last time that is one, and the next */
+                uint64_t due = (UINT64_C(1) << 59) - 1 + far + SHARED_INTERRUPT_TIME - TINY_EXITED;
+                world_u(&t.world, object + timer[_i].due, 8, due);
+                ck_assert_int_eq(row(thread_fact(TINY_MAIN, "timers"), 0, "due_time")->absence,
+                                 far ? STASIS_CONTRADICTORY : STASIS_PRESENT);
+        }
+        tiny_pointer(&t, t.thread[TINY_MAIN] + tiny_place(&t, "ETHREAD.ActiveTimerListHead").at, 0);
+        expect_absent(thread_fact(TINY_MAIN, "timers"), STASIS_NOT_APPLICABLE);
 }
 END_TEST
 
@@ -314,8 +366,8 @@ END_TEST
 
 int main(void)
 {
-        const TTest *const both[] = {
-                irps, irp_functions, irp_locations, irps_torn, apcs, apcs_saved, timers, pending
-        };
+        const TTest *const both[] = { irps,          irp_functions, irp_minor_functions,
+                                      irp_locations, irps_torn,     apcs,
+                                      apcs_saved,    timers,        pending };
         return sys_main("thread-io", both, sizeof both / sizeof *both, NULL, 0);
 }

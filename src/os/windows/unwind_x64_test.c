@@ -203,6 +203,20 @@ START_TEST(machine_frames)
 }
 END_TEST
 
+/* sub rsp at 9, rbp the frame register from 4 on, machine frame: interrupted between them. */
+START_TEST(a_frame_register_over_a_machine_frame)
+{
+        PUT(INFO, 1, 9, 3, 0x05, 9, 0x42, 4, 0x03, 0, 0x0a);
+        memcpy(stack + 8, (const uint64_t[]){ BASE + CODE + 0x50, 0x10, 0x246, STACK + 0x100, 0x18 }, 40);
+        struct x64_registers r = at_offset(6, true);
+        x64_set(&r, X64_RBP, STACK + 0x40, X64_NOWHERE);
+        struct x64_step step = x64_unwind(&memory, &r);
+        ck_assert_int_eq(step.way, X64_MACHINE_FRAME);
+        ck_assert_uint_eq(step.machine, STACK + 0x40);
+        ck_assert_uint_eq(r.gpr[X64_RSP], STACK + 0x100);
+}
+END_TEST
+
 START_TEST(damage)
 {
         PUT(INFO, 3, 0, 0, 0);
@@ -210,6 +224,8 @@ START_TEST(damage)
         PUT(INFO, 1, 0, 1, 0, 0, 0x0b);
         broken(at_offset(0x40, true), "its unwind codes hold an unknown operation");
         PUT(INFO, 1, 0, 2, 0, 0, 0x06, 0, 0); /* an epilogue's code in version 1 */
+        broken(at_offset(0x40, true), "its unwind codes hold an unknown operation");
+        PUT(INFO, 1, 0, 2, 0, 0, 0x06, 0, 0x0a); /* behind a code that is none a machine frame is none */
         broken(at_offset(0x40, true), "its unwind codes hold an unknown operation");
         PUT(INFO, 2, 0, 3, 0, 0, 0x07, 0, 0, 0, 0);
         broken(at_offset(0x40, true), "its unwind codes hold an unknown operation");
@@ -238,6 +254,19 @@ START_TEST(an_epilogue)
         struct x64_registers r = at_offset(0x44, false);
         ck_assert_int_eq(x64_unwind(&memory, &r).way, X64_UNWOUND);
         ck_assert_uint_eq(r.rip, 0x1003);
+        PUT(INFO, 1, 5, 1, 0x05, 5, 0x12); /* rbp is its frame register; lea rsp, [rbp + 8]; ret */
+        PUT(CODE + 0x60, 0x48, 0x8d, 0x65, 8, 0xc3);
+        r = at_offset(0x60, true);
+        x64_set(&r, X64_RBP, STACK + 0x20, X64_NOWHERE);
+        ck_assert_int_eq(x64_unwind(&memory, &r).way, X64_EPILOGUE);
+        ck_assert_uint_eq(r.rip, 0x1005);
+        r = at_offset(0x60, true);
+        r.known &= ~(1u << X64_RBP);
+        broken(r, "the stack is not in the image there");
+        r = at_offset(0x64, true); /* behind it the register is not needed */
+        r.known &= ~(1u << X64_RBP);
+        ck_assert_int_eq(x64_unwind(&memory, &r).way, X64_EPILOGUE);
+        PUT(INFO, 1, 5, 2, 0, 5, 0x12, 1, 0x50);
         code_hidden = true;
         r = at_offset(0x44, true);
         struct x64_step step = x64_unwind(&memory, &r);
@@ -287,6 +316,7 @@ int main(void)
         tcase_add_test(tc, saves);
         tcase_add_test(tc, a_frame_register);
         tcase_add_test(tc, machine_frames);
+        tcase_add_test(tc, a_frame_register_over_a_machine_frame);
         tcase_add_test(tc, damage);
         tcase_add_test(tc, an_epilogue);
         tcase_add_test(tc, jumps);

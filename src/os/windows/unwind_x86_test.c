@@ -116,6 +116,11 @@ START_TEST(code_that_returns)
         ck_assert_uint_eq(r.gpr[X86_EDI], TEXT + 0x100);
         ck_assert_uint_eq(r.gpr[X86_ESI], TEXT + 0x101);
         setup();
+        r.known = 1u << X86_ESP; /* what is popped is known from then on, and nothing else */
+        CODE("\x5f\x5e\xc3");
+        goes(X86_BY_CODE, 2, STACK + 12);
+        ck_assert_uint_eq(r.known, 1u << X86_ESP | 1u << X86_EDI | 1u << X86_ESI);
+        setup();
         CODE("\x5f\xc9\xc3"); /* pop edi; leave; ret: by the frame pointer */
         goes(X86_BY_CODE, 17, STACK + 0x48);
         ck_assert_uint_eq(r.gpr[X86_EBP], TEXT + 0x110);
