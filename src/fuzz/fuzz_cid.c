@@ -82,8 +82,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         const struct stasis_paging *paging = layouts[which].la57 ? &stasis_paging_la57
                                              : is64              ? &stasis_paging_x64
                                                                  : &stasis_paging_x86;
-        if (!(layouts[which].old ? handle_format_old(layouts[which].old, &format)
-                                 : handle_format_bind(layout, paging, &format)))
+        bool ids = layouts[which].old && !(data[0] & 0x80); /* else the table of a process */
+        if (!(ids ? handle_format_old(layouts[which].old, &format)
+                  : handle_format_of_process(layout, paging, layouts[which].old, &format)))
                 abort();
         uint64_t table = is64 ? TABLE_64 : TABLE_32;
         world_start(&world, layouts[which].la57 ? PT_LA57 : is64 ? PT_X64 : PT_X86);

@@ -2,7 +2,8 @@
 /*
  * A tiny system in which every way of finding threads leads to one that is on no list: PspCidTable, a handle, a list
  * of waiting threads, a queue, owners of mutants and wait blocks (tiny_waits.c), the scan of all memory, pool tags and
- * the table of large blocks of pool. Its memory is patched, and then all ways are gone. Input as in fuzz_system.h.
+ * the table of large blocks of pool; 10's processor has a shared ready queue and a scheduling group. Its memory is
+ * patched, and then all ways are gone. Input as in fuzz_system.h.
  */
 #define SYSTEM_OPTIONS .every_source = true, .jobs = 1,
 #include "../test/tiny_objects.h"
@@ -58,6 +59,27 @@ static void put_pool(struct tiny *t, uint64_t at)
         world_u(&t->world, t->thread[TINY_READY] - either(t, 0x20, 0x40) + 3, 5, UINT64_C(0xe572685402));
 }
 
+/*
+ * _KPRCB of 19041: SharedReadyQueue 0x8448, LocalSharedReadyQueue 0x8880, ScbList 0x8208; the queue's lists at 0x10,
+ * its summary at 8, its count at 0x260; of a group's block PerProcessorList 0x48, the lists 0x88, the summary 0x72.
+ */
+static void put_ready(struct tiny *t, uint64_t at)
+{
+        const uint64_t queue = t->prcb + 0x8880, scb[] = { at + 0x48 };
+        const uint64_t shared = t->thread[TINY_READY] + 0xd8, grouped = t->thread[TINY_WORKER] + 0xd8;
+        world_map(&t->world, (t->prcb + 0x8448) & ~UINT64_C(0xfff), 0x1000);
+        tiny_pointer(t, t->prcb + 0x8448, queue);
+        for (uint64_t i = 0; i < 32; i++)
+                tiny_ring(t, queue + 0x10 + 0x10 * i, &shared,
+                          i == tiny_get(t, t->thread[TINY_READY], "KTHREAD.Priority"));
+        world_u(&t->world, queue + 8, 4, 1u << tiny_get(t, t->thread[TINY_READY], "KTHREAD.Priority"));
+        world_u(&t->world, queue + 0x260, 4, 1);
+        tiny_ring(t, t->prcb + 0x8208, scb, 1);
+        for (uint64_t i = 0; i < 16; i++)
+                tiny_ring(t, at + 0x88 + 0x10 * i, &grouped, i == 4);
+        world_u(&t->world, at + 0x72, 2, 1 << 4);
+}
+
 /* Built once; every input puts back what it changed. */
 static struct tiny *led_to(bool is64)
 {
@@ -72,6 +94,8 @@ static struct tiny *led_to(bool is64)
         put_tables(t, at);
         put_rings(t, at + 0x800);
         put_pool(t, at + 0x3000);
+        if (is64)
+                put_ready(t, at + 0x4000);
         return t;
 }
 

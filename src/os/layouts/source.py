@@ -138,6 +138,15 @@ class Source:
                 if members:
                     layout.structs[name][1] = {m: v for m, v in kept.items() if not any(p.match(m) for p in members)}
 
+    def do_add(self, words):
+        """add ARCH STRUCT MEMBER TYPE LABEL=PLACE...: a member that the facts lack, of layouts that have the structure."""
+        arch, self.subject, member, kind = words[1:5]
+        having = [l for l in self.layouts[arch] if self.subject in l.structs and not l.derived]
+        for layout, offset in self.spread(words[5:], having):
+            if member in layout.structs[self.subject][1]:
+                raise SystemExit('%s: %s has %s.%s' % (self.where, layout.label, self.subject, member))
+            layout.structs[self.subject][1][member] = (int(offset, 16), kind)
+
     def do_lend(self, words):
         """lend ARCH FROM ENUM TO...: an enumeration that a PDB lacks, from another layout."""
         arch, origin, name = words[1:4]

@@ -167,7 +167,7 @@ void derive_handles(struct decode *d, struct stasis_fact *fact)
         derive_zero_is_none(d, fact);
         if (!fact_is(fact))
                 return;
-        if (!handle_format_bind(d->w->layout, d->w->kernel->paging, &format)) {
+        if (!handle_format_of_process(d->w->layout, d->w->kernel->paging, d->w->version.build, &format)) {
                 *fact = fact_absent(STASIS_NOT_KNOWN);
                 return;
         }

@@ -18,6 +18,7 @@
 #define LAYERS_TOP 8 /* of 2000's */
 #define LAYER 256
 #define LAYERS_LOCK UINT32_C(0x80000000)
+#define OLD_BODY 0x18 /* of an object of 32 bits behind its header, since 3.50 (G. Chappell, OBJECT_HEADER) */
 
 /* ---------------------------------------------------------------- the format */
 
@@ -80,6 +81,19 @@ bool handle_format_old(uint32_t build, struct handle_format *ret_format)
         ret_format->pointer_size = 4;
         ret_format->entry_size = 8;
         ret_format->object = (struct place){ .has = true, .size = 4 };
+        return true;
+}
+
+bool handle_format_of_process(const struct stasis_layout *layout, const struct stasis_paging *paging, uint32_t build,
+                              struct handle_format *ret_format)
+{
+        if (handle_format_bind(layout, paging, ret_format))
+                return true;
+        if (!handle_format_old(build, ret_format))
+                return false;
+        ret_format->step = 4;
+        ret_format->body = OLD_BODY;
+        ret_format->access = (struct place){ .offset = 4, .size = 4, .has = true };
         return true;
 }
 

@@ -29,8 +29,8 @@
  * Until 2000 the table itself was another, and no PDB that is public has it:
  *
  *   NT 4.0   one array, from the address at 0xc of the table to that at 0x10, and the ids of PspCidTable count its
- *            entries; what is free is linked through the array (B. Rosenberg, cs.miami.edu/home/burt/journal/NT,
- *            cid.html and handle_table.html, with a debugger's output)
+ *            entries, where a process's handles count by four; what is free is linked through the array (B. Rosenberg,
+ *            cs.miami.edu/home/burt/journal/NT, cid.html and handle_table.html, with a debugger's output)
  *   2000     three levels of 256 each, from the address at 8; the highest bit of an entry's pointer is its lock ("JIURL
  *            play Win2k: HANDLE_TABLE", 2003; bbs.kanxue.com/thread-100352)
  */
@@ -56,6 +56,10 @@ bool handle_format_bind(const struct stasis_layout *layout, const struct stasis_
 
 /* PspCidTable of NT 4.0 and 2000, by their build. False: of another version. */
 bool handle_format_old(uint32_t build, struct handle_format *ret_format);
+
+/* The tables of processes, of any version. False where that is not known. */
+bool handle_format_of_process(const struct stasis_layout *layout, const struct stasis_paging *paging, uint32_t build,
+                              struct handle_format *ret_format);
 
 struct handle_entry {
         uint64_t handle;    /* its value, a multiple of the step: in PspCidTable the id */

@@ -481,6 +481,34 @@ START_TEST(layers)
 }
 END_TEST
 
+/* A process's: the same tables, handles that count by four, headers with their flags, and the access granted. */
+START_TEST(old_of_process)
+{
+        const struct stasis_layout *nt4 = stasis_layout_by_name("4.0.1381.0-x86-partial"),
+                                   *w2k = stasis_layout_by_name("5.0.2195.0-x86-partial"),
+                                   *xp = stasis_layout_by_name("5.1.2600.2180-x86");
+        struct handle_walk w;
+        start_old(1381);
+        ck_assert(handle_format_of_process(nt4, &stasis_paging_x86, 1381, &format));
+        ck_assert(format.step == 4 && format.body == 0x18);
+        world_u(&world, OLD + 0xc, 4, OLD + 0x1000);
+        world_u(&world, OLD + 0x10, 4, OLD + 0x1040);
+        world_u(&world, OLD + 0x1000, 4, OLD + 0x1010);
+        world_u(&world, OLD + 0x1008, 8, UINT64_C(0x1f03ff80700242));
+        ck_assert_int_eq(walk_old(&w), STASIS_OK);
+        ck_assert_uint_eq(seen_count, 1);
+        ck_assert(seen[0].handle == 4 && seen[0].object == 0x80700240 && seen[0].access == 0x1f03ff);
+        ck_assert_uint_eq(seen[0].attributes, 2);
+        world_end(&world);
+        start_old(2195);
+        ck_assert(handle_format_of_process(w2k, &stasis_paging_x86, 2195, &format));
+        ck_assert(format.form == HANDLE_LAYERS && format.step == 4 && format.body == 0x18);
+        world_end(&world);
+        ck_assert(handle_format_of_process(xp, &stasis_paging_x86, 2600, &format) && format.form == HANDLE_CODED);
+        ck_assert(!handle_format_of_process(w2k, &stasis_paging_x86, 2600, &format));
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("handle_table");
@@ -501,6 +529,7 @@ int main(void)
         tcase_add_test(tcase, array);
         tcase_add_test(tcase, no_array);
         tcase_add_test(tcase, layers);
+        tcase_add_test(tcase, old_of_process);
         suite_add_tcase(suite, tcase);
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

@@ -209,7 +209,8 @@ enum stasis_status windows_find_by_handles(struct windows *w)
         struct handles h = { .w = w, .pages_left = HANDLE_PAGES_MAX };
         enum stasis_status status = STASIS_OK;
         uint64_t table, system_table = 0;
-        if (!w->at.object_table.has || !handle_format_bind(w->layout, w->kernel->paging, &h.format) || !h.format.body)
+        if (!w->at.object_table.has ||
+            !handle_format_of_process(w->layout, w->kernel->paging, w->version.build, &h.format) || !h.format.body)
                 return STASIS_OK;
         for (size_t i = 0; i < w->process_count && status == STASIS_OK; i++) { /* also of those that handles lead to */
                 if (read_place(w->kernel, w->process[i].object, &w->at.object_table, &table) != STASIS_OK || !table)

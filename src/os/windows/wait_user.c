@@ -40,7 +40,7 @@ static bool body_of_handle(const struct windows *w, uint64_t process, uint64_t h
         struct handle_format format;
         struct handle_entry entry;
         uint64_t table;
-        if (!handle_format_bind(w->layout, w->kernel->paging, &format) || !format.body ||
+        if (!handle_format_of_process(w->layout, w->kernel->paging, w->version.build, &format) || !format.body ||
             !wait_pointer(w, process, &w->waits->at.handles, &table) ||
             handle_table_lookup(w->kernel, &format, table, handle, &entry) != STASIS_OK)
                 return false;

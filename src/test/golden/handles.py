@@ -123,17 +123,26 @@ class Table:
         return (address >> shift & (1 << length) - 1) << bit
 
 
-class OldIds:
-    """PspCidTable of NT 4.0 (one array, its free entries in a ring through it) and of 2000 (three levels of 256, the
-    highest bit of a pointer its lock); src/os/windows/handle_table.h tells who says so."""
-    known = False
+class OldTable:
+    """A table of NT 4.0 (one array, its free entries in a ring through it) or of 2000 (three levels of 256, the highest
+    bit of a pointer its lock); src/os/windows/handle_table.h tells who says so. A process's has its owner and its id
+    where 2000 has them (JIURL plays Win2k, HANDLE_TABLE)."""
+    known = True
 
-    def __init__(self, system):
-        self.system, self.entries = system, {}
+    def __init__(self, system, pid=0, owner=0):
+        self.system, self.pid, self.owner, self.entries = system, pid, owner, {}
         self.va = system.take("pool", 0x6C, "Obtb")
+        if self.known:
+            system.handle_tables.append(self)
 
-    def add(self, address, handle):
-        self.entries[handle if self.system.build < 2000 else handle // 4] = address
+    def add(self, address, access=0, attributes=0, handle=None):
+        """The handle: the given one, else the next free."""
+        index = max(self.entries, default=0) + 1 if handle is None else self._index(handle)
+        self.entries[index] = (address | attributes, access)
+        return 4 * index
+
+    def _index(self, handle):
+        return handle // 4
 
     def write(self):
         (self._array if self.system.build < 2000 else self._layers)()
@@ -147,18 +156,18 @@ class OldIds:
         return va
 
     def _array(self):
-        count = max(self.entries) + 20
+        count = max(self.entries, default=0) + 20
         begin = self._pages(8 * count + 8) + 8
         self._words(self.va + 0xC, begin, begin + 8 * count, len(self.entries))
         free = [i for i in range(count) if i not in self.entries]  # the first one is the head
         for n, i in enumerate(free):
             self._words(begin + 8 * i, begin + 8 * free[(n + 1) % len(free)], begin + 8 * free[n - 1])
-        for i, address in self.entries.items():
-            self._words(begin + 8 * i, address, 0)
+        for i, (address, access) in self.entries.items():
+            self._words(begin + 8 * i, address, access)
 
     def _layers(self):
         top = self._pages(0x400)
-        self._words(self.va, 0, len(self.entries), top)
+        self._words(self.va, 0, len(self.entries), top, self.owner, self.pid)
         middles, leaves = {}, {}
         for index in sorted(self.entries):
             middle, leaf = index >> 16, index >> 8
@@ -170,8 +179,21 @@ class OldIds:
                 self._words(middles[middle] + 4 * (leaf & 0xFF), leaves[leaf])
                 for i in range(0x100):
                     self._words(leaves[leaf] + 8 * i, 0, leaf << 8 | i + 1)
-            address = self.entries[index]
-            self._words(leaves[leaf] + 8 * (index & 0xFF), address if index % 3 else address & 0x7FFFFFFF, 0)
+            address, access = self.entries[index]
+            address = address if index % 3 else address & 0x7FFFFFFF
+            self._words(leaves[leaf] + 8 * (index & 0xFF), address, access)
+
+
+class OldIds(OldTable):
+    """PspCidTable; the ids of NT 4.0 count its entries."""
+    known = False
+
+    def _index(self, handle):
+        return handle if self.system.build < 2000 else handle // 4
+
+
+def of_process(system, pid, owner):
+    return (OldTable if system.build < 2600 else Table)(system, pid, owner)
 
 
 def link_tables(system):

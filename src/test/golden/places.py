@@ -177,6 +177,8 @@ WDM_64 = {"_IRP": {"Tail.Overlay.Thread": [0x98, "ptr"], "Tail.Overlay.CurrentSt
                    "Tail.Overlay.OriginalFileObject": [0xC0, "ptr"]},
           "_KAPC": {"KernelRoutine": [0x20, "ptr"], "RundownRoutine": [0x28, "ptr"], "NormalRoutine": [0x30, "ptr"]},
           "_IO_STACK_LOCATION": {"Parameters.DeviceIoControl.IoControlCode": [0x18, "u32"]}}
+# What the facts lack: G. Chappell, EPROCESS ("3.50 to 4.0").
+ADDED = {"4.0.1381.0-x86-partial": {"_EPROCESS": {"ObjectTable": [0x104, "ptr"]}}}
 ENUMS = ["_KWAIT_REASON", "_KTHREAD_STATE", "_KWAIT_BLOCK_STATE"]
 SIMPLE = {"_LARGE_INTEGER": "u64", "_ULARGE_INTEGER": "u64", "_LIST_ENTRY": "list", "_UNICODE_STRING": "ustr",
           "_KSYSTEM_TIME": "ksystime", "_KSEMAPHORE": "raw", "_LIST_ENTRY32": "list"}
@@ -247,6 +249,8 @@ def distil(facts, version, version32):
             out["structs"][struct] = distil_struct(structs, struct, members.split())
     for struct, members in WDM_64.items() if out["pointer_size"] == 8 else ():
         out["structs"][struct]["members"] = {**members, **out["structs"][struct]["members"]}
+    for struct, members in ADDED.get(version, {}).items():
+        out["structs"][struct]["members"].update(members)
     for struct, words in FLAG_WORDS.items():
         for word in words:
             bits = flag_bits(structs, struct, word)

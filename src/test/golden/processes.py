@@ -89,7 +89,7 @@ class Process:
             system.cid.add(self.object.va, handle=self.pid)
         self.handles = None
         if "exit_time" not in self.recipe:
-            self.handles = handles.Table(system, self.pid, self.object.va)
+            self.handles = handles.of_process(system, self.pid, self.object.va)
         self.object.put("ObjectTable", self.handles.va if self.handles else 0)
 
     def open_handles(self):

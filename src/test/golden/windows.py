@@ -389,7 +389,8 @@ class System:
                 table.write()
             handles.link_tables(self)
         else:
-            self.cid.write()
+            for table in [self.cid, *self.handle_tables]:
+                table.write()
         self.executive.finish()
         for each in self.pools.values():
             each.close()
