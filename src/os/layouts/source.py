@@ -139,7 +139,7 @@ class Source:
                     layout.structs[name][1] = {m: v for m, v in kept.items() if not any(p.match(m) for p in members)}
 
     def do_add(self, words):
-        """add ARCH STRUCT MEMBER TYPE LABEL=PLACE...: a member that the facts lack, of layouts that have the structure."""
+        """add ARCH STRUCT MEMBER TYPE LABEL=PLACE...: a member that the facts lack, of layouts that have STRUCT."""
         arch, self.subject, member, kind = words[1:5]
         having = [l for l in self.layouts[arch] if self.subject in l.structs and not l.derived]
         for layout, offset in self.spread(words[5:], having):

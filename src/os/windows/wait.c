@@ -46,6 +46,7 @@ static const struct place_row place_rows[] = {
         PLACE(mutant_owner, "_KMUTANT.OwnerThread"),
         PLACE(r_list, "_ERESOURCE.SystemResourcesList"),
         PLACE(r_shared, "_ERESOURCE.SharedWaiters"),
+        PLACE(r_chain, "_ERESOURCE.SharedWaiters.Head"),
         PLACE(r_exclusive, "_ERESOURCE.ExclusiveWaiters"),
         PLACE(r_owner, "_ERESOURCE.OwnerEntry"),
         PLACE(r_owners, "_ERESOURCE.OwnerThreads"),

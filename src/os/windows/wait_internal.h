@@ -31,8 +31,8 @@ struct wait_places {
         /* _KWAIT_BLOCK, _DISPATCHER_HEADER, _KMUTANT */
         struct place b_thread, b_object, b_next, b_key, b_type, signal, waiters, mutant_owner;
         /* _ERESOURCE, _OWNER_ENTRY */
-        struct place r_list, r_shared, r_exclusive, r_owner, r_owners, r_table, r_flag, r_active, o_thread, o_count,
-                o_size;
+        struct place r_list, r_shared, r_chain, r_exclusive, r_owner, r_owners, r_table, r_flag, r_active, o_thread,
+                o_count, o_size;
         /* _EX_PUSH_LOCK, _KLOCK_ENTRY, _KMUTANT, _KTIMER, _KQUEUE */
         struct place push_waiting, lock_entries, e_lock, e_waiting, e_acquired, e_thread, mutant_abandoned, due,
                 inserted, q_current, q_maximum, q_threads;

@@ -48,17 +48,38 @@ static bool ring_entry(const struct windows *w, const struct wait_state *s, uint
 }
 
 /*
- * Since 10 each waiter has a block of its own in its stack: { LIST_ENTRY; PKTHREAD; KEVENT }, in a ring without a head
- * (15063 and later: what their ExAcquireResourceExclusiveLite writes). Before, the event's header stands there.
+ * Since 10 each waiter has a block of its own in its stack (_KWAIT_CHAIN_ENTRY: the public symbols of 14393 and of
+ * 17763 to 22000, and Vergilius of 1703). In the first versions only shared ones have: a chain of { next, KEVENT };
+ * exclusive ones wait on an event that the resource points to, as all did before. Since 15063 both kinds are in rings
+ * without a head, of { LIST_ENTRY; KEVENT } and soon of { LIST_ENTRY; PKTHREAD; KEVENT }.
  */
+static void take_chain(const struct windows *w, struct wait_state *s, uint64_t resource, uint64_t first)
+{
+        uint64_t block = first;
+        for (unsigned i = 0; i < CHAIN_MAX; i++)
+                if (!keep(s, block + w->pointer_size, resource, true) ||
+                    read_pointer(w, w->kernel, block, &block) != STASIS_OK || !is_kernel_address(w, block) ||
+                    block % w->pointer_size || block == first)
+                        return;
+}
+
+/* Behind the links, and the thread: an event's header is no kernel address. */
+static bool event_of(const struct windows *w, uint64_t block, uint64_t *ret_event)
+{
+        uint64_t thread;
+        if (read_pointer(w, w->kernel, block + 2 * w->pointer_size, &thread) != STASIS_OK)
+                return false;
+        *ret_event = block + (is_kernel_address(w, thread) ? 3u : 2u) * w->pointer_size;
+        return true;
+}
+
 static void take_ring(const struct windows *w, struct wait_state *s, uint64_t resource, uint64_t first, bool shared)
 {
-        uint64_t block = first, next, back, thread;
+        uint64_t block = first, next, back, event;
         for (unsigned i = 0; i < CHAIN_MAX; i++) {
                 if (read_pointer(w, w->kernel, block, &next) != STASIS_OK || !is_kernel_address(w, next) ||
                     read_pointer(w, w->kernel, next + w->pointer_size, &back) != STASIS_OK || back != block ||
-                    read_pointer(w, w->kernel, block + 2 * w->pointer_size, &thread) != STASIS_OK ||
-                    !is_kernel_address(w, thread) || !keep(s, block + 3 * w->pointer_size, resource, shared))
+                    !event_of(w, block, &event) || !keep(s, event, resource, shared))
                         return;
                 block = next;
                 if (block == first)
@@ -73,6 +94,10 @@ static void take_resource(const struct windows *w, struct wait_state *s, uint64_
         for (unsigned i = 0; i < 2; i++) {
                 if (!wait_pointer(w, resource, of[i], &awaited))
                         continue;
+                if (i == 0 && s->at.r_chain.has) {
+                        take_chain(w, s, resource, awaited);
+                        continue;
+                }
                 (void)!keep(s, awaited, resource, i == 0);
                 take_ring(w, s, resource, awaited, i == 0);
         }

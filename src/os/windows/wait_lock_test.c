@@ -232,6 +232,63 @@ START_TEST(ring_of_waiters)
 }
 END_TEST
 
+/* 1703: blocks { LIST_ENTRY; KEVENT }, without the thread. */
+START_TEST(ring_without_threads)
+{
+        static const enum tiny_thread thread[] = { TINY_MAIN, TINY_CLIENT };
+        build(1);
+        uint64_t waiter[] = { tiny_take(&t, &o, 0x28), tiny_take(&t, &o, 0x28) };
+        for (unsigned i = 0; i < 2; i++) {
+                tiny_pointer(&t, waiter[i], waiter[!i]);
+                tiny_pointer(&t, waiter[i] + 8, waiter[!i]);
+                uint64_t event = header(waiter[i] + 0x10, 1, 0);
+                waits_on(thread[i], &event, 1, RESOURCE);
+        }
+        uint64_t lock = resource(0, waiter[1]);
+        sys_open();
+        struct windows *w = sys->priv;
+        w->has_kdbg = true;
+        w->kdbg.ExpSystemResourcesList = tiny_get(&t, lock, "ERESOURCE.SystemResourcesList");
+        for (unsigned i = 0; i < 2; i++) {
+                expect_text(at(list_of(thread[i], 1), 0, "waits_for"), "resource, shared");
+                expect_value(at(list_of(thread[i], 1), 0, "container"), lock);
+        }
+}
+END_TEST
+
+/*
+ * 10240 to 14393: shared waiters are a chain of { next; KEVENT }, that ends, is torn or loops; 19041's layout is told
+ * that it has such a head.
+ */
+START_TEST(chain_of_waiters)
+{
+        static const enum tiny_thread thread[] = { TINY_MAIN, TINY_CLIENT };
+        const uint64_t behind[] = { 0, UINT64_C(0xffffb00000900000) };
+        for (unsigned end = 0; end < 3; end++) {
+                build(1);
+                uint64_t waiter[] = { tiny_take(&t, &o, 0x20), tiny_take(&t, &o, 0x20) };
+                for (unsigned i = 0; i < 2; i++) {
+                        uint64_t event = header(waiter[i] + 8, 1, 0);
+                        waits_on(thread[i], &event, 1, RESOURCE);
+                }
+                tiny_pointer(&t, waiter[0], waiter[1]);
+                tiny_pointer(&t, waiter[1], end == 2 ? waiter[0] : behind[end]);
+                uint64_t lock = resource(0, waiter[0]);
+                sys_open();
+                struct windows *w = sys->priv;
+                w->has_kdbg = true;
+                w->kdbg.ExpSystemResourcesList = tiny_get(&t, lock, "ERESOURCE.SystemResourcesList");
+                ck_assert(wait_state(w) != NULL);
+                w->waits->at.r_chain = w->waits->at.r_shared;
+                for (unsigned i = 0; i < 2; i++) {
+                        expect_text(at(list_of(thread[i], 1), 0, "waits_for"), "resource, shared");
+                        expect_value(at(list_of(thread[i], 1), 0, "container"), lock);
+                }
+                sys_close();
+        }
+}
+END_TEST
+
 /* 10: the event and the link of the chain both lie in the waiter's stack. */
 START_TEST(chained_resource)
 {
@@ -420,7 +477,8 @@ int main(void)
 {
         const TTest *const both[] = { mutexes,     an_event_is_no_mutex, exclusive_resource, shared_resource,
                                       no_resource, free_resource,        listed_resources };
-        const TTest *const single[] = { ring_of_waiters, chained_resource, push_lock,           push_lock_by_stack,
-                                        no_push_lock,    words_far_away,   entries_of_a_waiter, old_push_lock };
+        const TTest *const single[] = { ring_of_waiters,     ring_without_threads, chain_of_waiters, chained_resource,
+                                        push_lock,           push_lock_by_stack,   no_push_lock,     words_far_away,
+                                        entries_of_a_waiter, old_push_lock };
         return sys_main("wait_lock", both, sizeof both / sizeof *both, single, sizeof single / sizeof *single);
 }

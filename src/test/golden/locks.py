@@ -4,9 +4,9 @@
 An ERESOURCE keeps its exclusive owner in the first of two entries until Vista, in OwnerEntry since 7, and shared ones
 in a table whose first entry tells its size. Until 7 those who wait do so on an event (exclusive) and a semaphore
 (shared) that it points to (Windows Research Kernel, resource.c). A fast mutex is {Count, Owner, Contention, Event}, a
-guarded one from 2003 to 7 the same with a gate (wdm.h, FAST_MUTEX). Since 10 (15063) each waiter of an ERESOURCE has a
-block of its own, {LIST_ENTRY, PKTHREAD, KEVENT}, in a ring without a head that the resource points to; in between, from
-10240 to 14393, shared ones wait in a chain whose form is not known here, and there are no resources.
+guarded one from 2003 to 7 the same with a gate (wdm.h, FAST_MUTEX). Since 10 each waiter of an ERESOURCE has a block of
+its own (_KWAIT_CHAIN_ENTRY of public PDBs): {LIST_ENTRY, PKTHREAD, KEVENT}, in 15063 without the thread, in a ring
+without a head that the resource points to; from 10240 to 14393 only shared ones do, {next, KEVENT} in a chain.
 
 A push lock is a word: bit 0 taken, bit 1 somebody waits, then a pointer to the wait block of the last who came:
 {event or gate, Next (who came before), Last, Previous, ShareCount, Flags}, aligned to 16 (WRK, pushlock.c). Since 8.1
@@ -18,7 +18,8 @@ REASON_OF = {"resource": "WrResource", "fast mutex": "WrFastMutex", "guarded mut
 REASONS = {"WrResource": 27, "WrPushLock": 28, "WrFastMutex": 34, "WrGuardedMutex": 35}  # KWAIT_REASON, since 2003
 
 
-RINGS = 15063  # the first version in which each waiter of a resource has a block
+CHAINS = 10240  # the first version in which each shared waiter of a resource has a block, and
+RINGS = 15063   # in which every one has
 
 
 class Entries:
@@ -72,13 +73,18 @@ class Lock:
         """What a thread that wants it waits on."""
         if self.kind == "push lock":
             return self._push(waits, thread)
-        if self.kind == "resource" and self.system.build >= RINGS:
-            block = self.system.take("pool", 3 * self.system.pointer + self.system.struct_size("_KEVENT"), "ReWb")
+        if self.kind == "resource" and self.system.build >= (CHAINS if shared else RINGS):
+            before = self._before() * self.system.pointer
+            block = self.system.take("pool", before + self.system.struct_size("_KEVENT"), "ReWb")
             self.own.append((thread, block, shared))
-            return waits.thing("synchronization event", None, block + 3 * self.system.pointer, False)
+            return waits.thing("synchronization event", None, block + before, False)
         if shared not in self.waiters:
             self.waiters[shared] = self._make(waits, shared)
         return self.waiters[shared]
+
+    def _before(self):
+        """Words of a waiter's block before its event."""
+        return 1 if self.system.build < RINGS else 2 if self.system.build == RINGS else 3
 
     def _push(self, waits, thread):
         system = self.system
@@ -157,12 +163,19 @@ class Lock:
             o.put(f"NumberOf{member}Waiters", waiting.get(shared, 0))
             ring = [(thread, block) for thread, block, s in self.own if s == shared]
             if ring:
-                system.link(ring[0][1], [block for _, block in ring[1:]])
+                self._link([block for _, block in ring])
                 o.put(f"{member}Waiters", ring[0][1])
-            for thread, block in ring:
+            for thread, block in ring if self._before() == 3 else []:
                 system.labels.put(system.kernel, block + 2 * system.pointer, system.pointer, thread.object.va)
             if shared in self.waiters:
                 o.put(f"{member}Waiters", self.waiters[shared].va)
+
+    def _link(self, blocks):
+        if self._before() > 1:
+            self.system.link(blocks[0], blocks[1:])
+            return
+        for block, after in zip(blocks, blocks[1:] + [0]):
+            self.system.labels.put(self.system.kernel, block, self.system.pointer, after)
 
     def _entry(self, va, thread):
         entry = self.system.object(va, "_OWNER_ENTRY")
@@ -177,8 +190,6 @@ class Locks:
     def make(self, recipe):
         system = self.system
         size = system.struct_size("_ERESOURCE") if recipe["type"] == "resource" else 7 * system.pointer
-        if recipe["type"] == "resource" and 10240 <= system.build < RINGS:
-            size = 0
         if recipe["type"] == "push lock" and system.build < 9200 and "_KGATE" not in system.places["structs"]:
             size = 0  # 2003 as released has XP's form still
         if size:

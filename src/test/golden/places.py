@@ -182,7 +182,8 @@ ADDED = {"4.0.1381.0-x86-partial": {"_EPROCESS": {"ObjectTable": [0x104, "ptr"]}
 ENUMS = ["_KWAIT_REASON", "_KTHREAD_STATE", "_KWAIT_BLOCK_STATE"]
 SIMPLE = {"_LARGE_INTEGER": "u64", "_ULARGE_INTEGER": "u64", "_LIST_ENTRY": "list", "_UNICODE_STRING": "ustr",
           "_KSYSTEM_TIME": "ksystime", "_KSEMAPHORE": "raw", "_LIST_ENTRY32": "list"}
-POINTER_LIKE = {"_EX_PUSH_LOCK", "_EX_RUNDOWN_REF", "_EX_FAST_REF", "_SINGLE_LIST_ENTRY", "_PS_CLIENT_SECURITY_CONTEXT"}
+POINTER_LIKE = {"_KWAIT_CHAIN", "_EX_PUSH_LOCK", "_EX_RUNDOWN_REF", "_EX_FAST_REF", "_SINGLE_LIST_ENTRY",
+                "_PS_CLIENT_SECURITY_CONTEXT"}
 INTEGERS = {"u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "ptr", "wchar"}
 
 
