@@ -240,7 +240,7 @@ static enum stasis_status seek_file(const char *name, struct archive *a, struct 
 enum stasis_status archive_open_member(struct stasis_map *map, const char *name, const struct archive_options *options,
                                        struct archive_member *ret_member, struct stasis_error *err)
 {
-        _cleanup_(names_end) struct names names = names_begin();
+        _cleanup_(names_end) __attribute__((unused)) struct names names = names_begin();
         (void)names; /* clang: a cleanup alone is no use */
         _cleanup_(close_archivep) struct archive *a = NULL;
         _cleanup_(archive_sink_close) struct archive_sink sink = archive_sink_for(map, options);
@@ -274,7 +274,7 @@ enum stasis_status archive_open_member(struct stasis_map *map, const char *name,
 
 enum stasis_status archive_list(const struct stasis_map *map, archive_seen *seen, void *ctx, struct stasis_error *err)
 {
-        _cleanup_(names_end) struct names names = names_begin();
+        _cleanup_(names_end) __attribute__((unused)) struct names names = names_begin();
         (void)names; /* clang: a cleanup alone is no use */
         _cleanup_(close_archivep) struct archive *a = NULL;
         struct found found = { 0 };
