@@ -332,6 +332,23 @@ START_TEST(private_functions)
 }
 END_TEST
 
+/* Where no public symbol stands in front of it twice; of two private ones at a place the first. */
+START_TEST(private_functions_alone)
+{
+        static const char *const names[] = { "_Alpha@8", "@Beta@4", "hidden", "_Variable" };
+
+        pdb_put(&b, 13, 4, 4);
+        put_proc(0x110f, 0x80, "hidden");
+        put_proc(0x110f, 0x80, "twice");
+        put_modules();
+        open_good();
+        for (unsigned i = 0; i < 4; i++)
+                ck_assert_str_eq(pdb_symbol_at(pdb, i)->name, names[i]);
+        ck_assert_ptr_null(pdb_symbol_at(pdb, 4));
+        ck_assert(pdb_symbol_at(pdb, 2)->flags & PDB_PRIVATE);
+}
+END_TEST
+
 START_TEST(broken_modules)
 {
         static const struct {
@@ -694,6 +711,7 @@ int main(void)
         tcase_add_test(tcase, older_hashes);
         tcase_add_test(tcase, hashes_of_others);
         tcase_add_test(tcase, private_functions);
+        tcase_add_test(tcase, private_functions_alone);
         tcase_add_test(tcase, broken_modules);
         tcase_add_test(tcase, older_records);
         tcase_add_test(tcase, every_damage);
