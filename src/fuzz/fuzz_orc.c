@@ -20,7 +20,7 @@ static struct stasis_member bits_at(uint8_t bit, uint8_t bits)
         return (struct stasis_member){ .offset = 4, .size = 4, .bit = bit, .bits = bits };
 }
 
-/* Of 4.14, 6.3 and 6.4. */
+/* Of 4.14, 6.3, 6.4 and 4.18. */
 static struct orc_format format_of(unsigned number)
 {
         struct orc_format f = { .sp_offset = { .offset = 0, .size = 2 },
@@ -29,8 +29,8 @@ static struct orc_format format_of(unsigned number)
                                 .bp_reg = bits_at(4, 4),
                                 .type = bits_at(8, number == 2 ? 3 : 2),
                                 .size = 6 };
-        f.has_end = number != 2;
-        f.has_signal = number != 0;
+        f.has_end = number == 1 || number == 3;
+        f.has_signal = number == 1 || number == 2;
         f.signal = bits_at(number == 2 ? 11 : 10, 1);
         f.end = bits_at(number == 1 ? 11 : 10, 1);
         return f;
@@ -100,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         uint8_t word = data[0] & 1 ? 8 : 4;
         c.table = (struct orc_table){ .ip = c.flat->base + 0x1000, .entry = c.flat->base + 0x2000, .count = data[0] };
-        for (unsigned i = 0; i < 3 && word == 8; i++) {
+        for (unsigned i = 0; i < 4 && word == 8; i++) {
                 c.format = format_of(i);
                 follow(&c, word, true);
         }

@@ -128,6 +128,32 @@ void linux_derive_running_on(struct decode *d, struct stasis_fact *fact)
         *fact = known ? fact_derived(d->task->cpu) : fact_absent(STASIS_NOT_APPLICABLE);
 }
 
+struct stasis_fact linux_load_thread_info(struct linux_system *l, uint64_t task, const struct place *place)
+{
+        struct stasis_fact stack = load_place_of(l->kernel, task, &l->at.stack);
+        if (!fact_is(&stack))
+                return stack;
+        if (!linux_is_kernel_address(l, stack.value))
+                return fact_absent(stack.value ? STASIS_CONTRADICTORY : STASIS_NOT_APPLICABLE);
+        return load_place_of(l->kernel, stack.value, place);
+}
+
+/* Since 4.9 in the task itself. Members that were inferred have it at one place alone. */
+static void off_stack(struct decode *d, struct stasis_fact *fact, const struct place *place)
+{
+        bool elsewhere =
+                fact->absence == STASIS_NOT_IN_VERSION || (fact->absence == STASIS_NOT_KNOWN && d->l->inferred);
+        if (elsewhere && place->has)
+                *fact = linux_load_thread_info(d->l, d->object, place);
+}
+
+void linux_derive_cpu(struct decode *d, struct stasis_fact *fact) { off_stack(d, fact, &d->l->at.info_cpu); }
+
+void linux_derive_thread_info_flags(struct decode *d, struct stasis_fact *fact)
+{
+        off_stack(d, fact, &d->l->at.info_flags);
+}
+
 /* ---------------------------------------------------------------- stacks, life, memory, security */
 
 void linux_derive_stack_base(struct decode *d, struct stasis_fact *fact)
@@ -138,14 +164,30 @@ void linux_derive_stack_base(struct decode *d, struct stasis_fact *fact)
         linux_derive_zero_is_none(d, fact);
         if (!fact_is(fact))
                 return;
-        bool large = d->l->is64 && (!d->l->version || d->l->version >= LINUX_VERSION(3, 15));
-        fact->value += large ? 16384 : 8192;
+        fact->value += linux_thread_size(d->l);
+}
+
+#define SECOND UINT64_C(1000000000)
+
+/* Until 3.16 a struct timespec: seconds, and nanoseconds behind them. */
+void linux_derive_start_boottime(struct decode *d, struct stasis_fact *fact)
+{
+        const struct linux_places *at = &d->l->at;
+        uint64_t seconds, nanoseconds;
+        if (!fact_is(fact) || !at->start_seconds.has)
+                return;
+        bool good = read_place(d->l->kernel, d->object, &at->start_seconds, &seconds) == STASIS_OK &&
+                    read_place(d->l->kernel, d->object, &at->start_nanoseconds, &nanoseconds) == STASIS_OK &&
+                    nanoseconds < SECOND && seconds < UINT64_MAX / SECOND;
+        fact->value = good ? seconds * SECOND + nanoseconds : 0;
+        fact->absence = good ? STASIS_PRESENT : STASIS_CONTRADICTORY;
 }
 
 #define FILETIME_1970 UINT64_C(116444736000000000)
 
 void linux_derive_start_time(struct decode *d, struct stasis_fact *fact)
 {
+        linux_derive_start_boottime(d, fact);
         if (!fact_is(fact))
                 return;
         if (!d->l->boot_time) {

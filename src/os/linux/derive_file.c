@@ -162,7 +162,11 @@ void linux_derive_pid_namespace(struct decode *d, struct stasis_fact *fact)
         const struct linux_places *at = &d->l->at;
         struct stasis_member upid;
         uint64_t level;
+        struct stasis_member links;
         *fact = load_place_of(d->l->kernel, d->object, &at->thread_pid);
+        if (fact->absence == STASIS_NOT_IN_VERSION && at->pid_link.has &&
+            stasis_layout_member(d->l->layout, "task_struct.pids", &links)) /* the first is of its own id */
+                *fact = load_place_of(d->l->kernel, d->object + links.offset, &at->pid_link);
         if (fact->absence == STASIS_NOT_IN_VERSION)
                 fact->absence = STASIS_NOT_KNOWN;
         linux_derive_zero_is_none(d, fact);

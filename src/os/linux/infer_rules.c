@@ -11,6 +11,7 @@
 #define RING_MAX 65536
 #define SECOND UINT64_C(1000000000)
 #define PGD_BEFORE 256 /* mm_struct.pgd lies within its first words */
+#define INFO_BEFORE 64 /* and thread_info.cpu too */
 
 static bool is_pointer(const struct infer *n, uint64_t value)
 {
@@ -60,16 +61,21 @@ static bool fits_flags(const struct infer *n, uint32_t o)
         return true;
 }
 
-/* The lowest word of each kernel stack is a mark against overflow; a task that has ended may have lost its stack. */
+/*
+ * The lowest word of each kernel stack is a mark against overflow; before 4.9 thread_info lies there, which begins with
+ * its task. A task that has ended may have lost its stack.
+ */
 static bool fits_stack(const struct infer *n, uint32_t o)
 {
         size_t marked = 0;
         for (size_t i = 0; i < n->count; i++) {
-                uint64_t stack = infer_load(&n->sample[i], o, n->l->pointer_size), mark;
+                uint64_t stack = infer_load(&n->sample[i], o, n->l->pointer_size), mark, task;
                 if (!stack)
                         continue;
                 if (!linux_is_kernel_address(n->l, stack) || stack % 4096 ||
-                    stasis_space_u(n->l->kernel, stack, 4, &mark) != STASIS_OK || mark != STACK_END_MAGIC)
+                    stasis_space_u(n->l->kernel, stack, 4, &mark) != STASIS_OK ||
+                    linux_read_pointer(n->l, stack, &task) != STASIS_OK ||
+                    (mark != STACK_END_MAGIC && task != n->sample[i].object))
                         return false;
                 marked++;
         }
@@ -225,6 +231,26 @@ static bool fits_cpu(const struct infer *n, uint32_t o)
         return seen & (seen - 1); /* one CPU alone would be any zero */
 }
 
+/* The same at the low end of the stack, where thread_info begins with its task (before 4.9). */
+static bool fits_info_cpu(const struct infer *n, uint32_t o)
+{
+        uint32_t cpu, seen = 0;
+        for (size_t i = 0; i < n->count; i++) {
+                uint64_t stack = infer_load(&n->sample[i], n->stack, n->l->pointer_size), task, value;
+                if (!stack)
+                        continue;
+                if (linux_read_pointer(n->l, stack, &task) != STASIS_OK || task != n->sample[i].object ||
+                    stasis_space_u(n->l->kernel, stack + o, 4, &value) != STASIS_OK || value >= LINUX_CPUS_MAX)
+                        return false;
+                if (!bound_to(&n->sample[i], &cpu))
+                        continue;
+                if (cpu != value)
+                        return false;
+                seen |= 1u << (cpu % 32);
+        }
+        return seen & (seen - 1);
+}
+
 /* ---------------------------------------------------------------- threads */
 
 /* The ring of one group: every task on it has the same leader and thread group, and points back. */
@@ -304,7 +330,7 @@ static bool fits_sp(const struct infer *n, uint32_t o)
                 const struct infer_sample *s = &n->sample[i];
                 uint64_t stack = infer_load(s, n->stack, n->l->pointer_size);
                 uint64_t sp = infer_load(s, o, n->l->pointer_size);
-                uint64_t size = n->l->is64 ? 16384 : 8192;
+                uint64_t size = linux_thread_size(n->l);
                 if (!stack || !infer_load(s, n->state, 4))
                         continue;
                 asleep++;
@@ -352,6 +378,8 @@ static const struct rule {
           "real-time where the priority is" },
         { "task_struct", "cpu", NO_PLACE, TO(state), 4, 4, fits_cpu, NO_PLACE, TO(state),
           "the CPU in the names of bound kernel threads" },
+        { "thread_info", "cpu", NO_PLACE, NO_PLACE, 4, 4, fits_info_cpu, NO_PLACE, TO(stack),
+          "the same, at the low end of each stack (before 4.9)" },
         { "task_struct", "thread_group", TO(group_leader), TO(comm), 0, 0, fits_thread_group, TO(thread_group),
           NO_PLACE, "rings of tasks of one group" },
         { "task_struct", "start_time", TO(group_leader), TO(comm), 0, 8, fits_start, TO(start_time), NO_PLACE,
@@ -401,7 +429,10 @@ static void try_rule(struct infer *n, const struct rule *r)
 {
         uint32_t p = n->l->pointer_size, step = r->step ? r->step : p, size = r->size ? r->size : p;
         uint32_t from = r->from == NO_PLACE ? 0 : known(n, r->from);
-        uint32_t to = r->to != NO_PLACE ? known(n, r->to) : r->fits == fits_pgd ? PGD_BEFORE : INFER_WINDOW;
+        uint32_t to = r->to != NO_PLACE          ? known(n, r->to)
+                      : r->fits == fits_pgd      ? PGD_BEFORE
+                      : r->fits == fits_info_cpu ? INFO_BEFORE
+                                                 : INFER_WINDOW;
         uint32_t found = UNKNOWN, other = UNKNOWN;
         unsigned places = 0;
         if ((r->needs != NO_PLACE && known(n, r->needs) == UNKNOWN) || from == UNKNOWN || to == UNKNOWN)

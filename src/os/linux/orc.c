@@ -26,7 +26,7 @@ bool orc_bind(const struct stasis_layout *layout, struct orc_format *ret_format)
         f.has_end = bind_member(layout, "orc_entry.end", f.size, &f.end);
         f.has_signal = bind_member(layout, "orc_entry.signal", f.size, &f.signal);
         *ret_format = f;
-        return f.has_end || f.type.bits == 3;
+        return f.type.bits == 2 || f.type.bits == 3;
 }
 
 /* bytes: an entry and 4 more. */
@@ -36,16 +36,20 @@ static uint32_t field(const struct stasis_member *m, const uint8_t *bytes)
         return m->bits ? word >> m->bit & (uint32_t)((UINT64_C(1) << m->bits) - 1) : word;
 }
 
-/* Before 6.4 three types and the bit "end"; since then two more types, in front. Source: orc_types.h of both. */
+/*
+ * Before 6.4 three types and, from 4.18 on, the bit "end"; since then two more types, in front. Source: orc_types.h of
+ * each. Until 4.17 nothing told the outermost frame from code of which nothing is known: the kernel's own unwinder
+ * ended at both.
+ */
 static enum orc_type type_of(const struct orc_format *format, uint32_t type, bool end, uint8_t sp_reg)
 {
         static const enum orc_type before[4] = { ORC_CALL, ORC_REGS, ORC_REGS_PARTIAL, ORC_UNKNOWN };
         static const enum orc_type since[8] = { ORC_UNKNOWN,      ORC_END,     ORC_CALL,    ORC_REGS,
                                                 ORC_REGS_PARTIAL, ORC_UNKNOWN, ORC_UNKNOWN, ORC_UNKNOWN };
-        if (!format->has_end)
+        if (format->type.bits == 3)
                 return since[type & 7];
         if (sp_reg == ORC_UNDEFINED)
-                return end ? ORC_END : ORC_UNKNOWN;
+                return end || !format->has_end ? ORC_END : ORC_UNKNOWN;
         return before[type & 3];
 }
 

@@ -45,7 +45,7 @@ struct orc_entry {
 struct orc_format {
         struct stasis_member sp_offset, bp_offset, sp_reg, bp_reg, type, end, signal;
         uint32_t size;   /* of an entry; 0: not known */
-        bool has_end;    /* before 6.4: the outermost frame is a bit */
+        bool has_end;    /* 4.18 to 6.3: the outermost frame is a bit */
         bool has_signal; /* from 6.3 on; before, each entry of type REGS is one */
 };
 

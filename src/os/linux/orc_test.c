@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ORC entries as bytes, of the three formats that kernels have had, and the search among them. */
+/* ORC entries as bytes, of the four formats that kernels have had, and the search among them. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,8 @@
                 "sp_reg", 0, 4) BIT("bp_reg", 4, 4) bits \
                 "'sp_offset':{'offset':0,'type':{'kind':'base','name':'short int'}}," \
                 "'bp_offset':{'offset':2,'type':{'kind':'base','name':'short int'}}}}}}"
-static const char v4_14[] = TYPES(BIT("type", 8, 2) BIT("end", 10, 1));
+static const char v4_14[] = TYPES(BIT("type", 8, 2));
+static const char v4_18[] = TYPES(BIT("type", 8, 2) BIT("end", 10, 1));
 static const char v6_3[] = TYPES(BIT("type", 8, 2) BIT("signal", 10, 1) BIT("end", 11, 1));
 static const char v6_4[] = TYPES(BIT("type", 8, 3) BIT("signal", 11, 1));
 
@@ -52,7 +53,7 @@ static struct orc_entry decoded(const struct orc_format *format, const char *byt
 START_TEST(before_6_4)
 {
         struct orc_format f;
-        ck_assert(bound(v4_14, &f) && f.size == 6);
+        ck_assert(bound(v4_18, &f) && f.size == 6);
         struct orc_entry e = decoded(&f, "\x30\x00\xf0\xff\x15\x00"); /* CFA = SP + 48, RBP at CFA - 16 */
         ck_assert(e.type == ORC_CALL && e.sp_reg == ORC_SP && e.sp_offset == 48);
         ck_assert(e.bp_reg == ORC_PREV_SP && e.bp_offset == -16 && !e.signal);
@@ -64,6 +65,21 @@ START_TEST(before_6_4)
         ck_assert_int_eq(decoded(&f, "\x00\x00\x00\x00\x00\x00").type, ORC_UNKNOWN);
         ck_assert_int_eq(decoded(&f, "\x08\x00\x00\x00\x05\x04").type, ORC_CALL); /* "end" beside a rule: not the end */
         ck_assert_uint_eq(decoded(&f, "\x08\x00\x00\x00\x09\x00").sp_reg, ORC_SP_INDIRECT);
+}
+END_TEST
+
+/* Until 4.17 the outermost frame had no bit of its own. */
+START_TEST(without_end)
+{
+        struct orc_format f;
+        ck_assert(bound(v4_14, &f) && f.size == 6);
+        struct orc_entry e = decoded(&f, "\x30\x00\xf0\xff\x15\x00");
+        ck_assert(e.type == ORC_CALL && e.sp_reg == ORC_SP && e.sp_offset == 48 && e.bp_offset == -16);
+        e = decoded(&f, "\x00\x00\x00\x00\x05\x01");
+        ck_assert(e.type == ORC_REGS && e.signal);
+        ck_assert_int_eq(decoded(&f, "\x08\x00\x00\x00\x05\x02").type, ORC_REGS_PARTIAL);
+        ck_assert_int_eq(decoded(&f, "\x00\x00\x00\x00\x00\x00").type, ORC_END);
+        ck_assert_int_eq(decoded(&f, "\x08\x00\x00\x00\x05\x04").type, ORC_CALL); /* a bit that means nothing yet */
 }
 END_TEST
 
@@ -97,7 +113,7 @@ END_TEST
 START_TEST(unknown_shapes)
 {
         struct orc_format f;
-        ck_assert(!bound(TYPES(BIT("type", 8, 2)), &f)); /* two bits, and nothing tells the end */
+        ck_assert(!bound(TYPES(BIT("type", 8, 4)), &f));
         ck_assert(!bound(TYPES(""), &f));
         ck_assert(!bound(TYPES(BIT("type", 16, 3)), &f)); /* behind the entry */
         ck_assert(!orc_bind(NULL, &f));
@@ -157,6 +173,7 @@ int main(void)
         Suite *suite = suite_create("orc");
         TCase *tc = tcase_create("orc");
         tcase_add_test(tc, before_6_4);
+        tcase_add_test(tc, without_end);
         tcase_add_test(tc, with_signal);
         tcase_add_test(tc, since_6_4);
         tcase_add_test(tc, unknown_shapes);

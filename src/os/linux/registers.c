@@ -51,6 +51,16 @@ static void of_inactive(struct linux_system *l, const struct linux_stacks *s, ui
         r->absence = STASIS_PRESENT;
 }
 
+static void forget(struct stasis_registers *r, unsigned reg)
+{
+        r->known &= ~(1u << reg);
+        r->va[reg] = STASIS_NOWHERE;
+        if (reg < 16)
+                r->cpu.gpr[reg] = 0;
+        else if (reg == REG_FLAGS)
+                r->cpu.rflags = 0;
+}
+
 /*
  * Before 4.16 a system call of x86-64 saved only what a function may change; the places of the others hold whatever was
  * there. (Linux commit "x86/entry/64: Save all regs on syscall entry", 2018.)
@@ -60,11 +70,31 @@ static void drop_unsaved(const struct linux_system *l, struct stasis_registers *
         static const uint8_t unsaved[] = { REG_BX, REG_BP, REG_R12, REG_R13, REG_R14, REG_R15 };
         if (!l->is64 || l->version == 0 || l->version >= LINUX_VERSION(4, 16))
                 return;
-        for (size_t i = 0; i < sizeof unsaved; i++) {
-                r->known &= ~(1u << unsaved[i]);
-                r->cpu.gpr[unsaved[i]] = 0;
-                r->va[unsaved[i]] = STASIS_NOWHERE;
-        }
+        for (size_t i = 0; i < sizeof unsaved; i++)
+                forget(r, unsaved[i]);
+}
+
+/*
+ * Before 4.1 a system call of x86-64 saved neither the stack pointer nor flags and segments: their places hold what an
+ * earlier interrupt left. SYSCALL put the flags to R11 and the instruction pointer to RCX, by which it is known, and
+ * switching away kept the stack pointer in thread.usersp. (Linux commit "x86/asm/entry/64: Save user RSP in
+ * pt_regs->sp on SYSCALL64 fastpath", 2015.)
+ */
+static void complete_syscall(struct linux_system *l, uint64_t task, struct stasis_registers *r)
+{
+        struct stasis_member m;
+        uint64_t sp;
+        if (!l->is64 || l->version == 0 || l->version >= LINUX_VERSION(4, 1) || r->cpu.gpr[REG_CX] != r->cpu.rip)
+                return;
+        forget(r, REG_SP);
+        forget(r, REG_FLAGS);
+        r->known &= ~(uint32_t)STASIS_REGISTERS_SELECTORS;
+        r->cpu.cs = r->cpu.ss = 0;
+        if (r->known & 1u << REG_R11)
+                put(r, REG_FLAGS, r->cpu.gpr[REG_R11], r->va[REG_R11]);
+        if (stasis_layout_member(l->layout, "task_struct.thread.usersp", &m) &&
+            linux_read_pointer(l, task + m.offset, &sp) == STASIS_OK)
+                put(r, REG_SP, sp, task + m.offset);
 }
 
 static void of_user(struct linux_system *l, const struct linux_stacks *s, const struct task_stack *t,
@@ -82,6 +112,7 @@ static void of_user(struct linux_system *l, const struct linux_stacks *s, const 
         else {
                 regs_load(l->kernel, &s->regs, t->regs, r);
                 drop_unsaved(l, r);
+                complete_syscall(l, t->task, r);
                 if (!r->known)
                         r->absence = STASIS_NOT_IN_IMAGE;
         }

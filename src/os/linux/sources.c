@@ -218,7 +218,7 @@ static enum stasis_status find_by_run_queues(struct linux_system *l)
         uint64_t runqueues, rq, curr, idle, first = 0;
         enum stasis_status status = STASIS_OK;
         places_bind(l->layout, rq_rows, 2, &at);
-        if (!at.curr.has || !at.idle.has || !linux_symbol_find(l, "runqueues", &runqueues) || !l->percpu_base)
+        if (!at.curr.has || !at.idle.has || !linux_percpu_find(l, "runqueues", &runqueues))
                 return STASIS_ABSENT;
         uint32_t limit = cpu_limit(l);
         for (uint32_t cpu = 0; cpu < limit && status == STASIS_OK; cpu++) {

@@ -53,13 +53,24 @@ size_t linux_symbol_text(struct linux_system *l, uint64_t va, char *buf, size_t 
         return (size_t)snprintf(buf, len, "%s+0x%" PRIx64 " [%s]", s.name, va - s.va, s.module);
 }
 
+bool linux_percpu_find(struct linux_system *l, const char *name, uint64_t *ret_offset)
+{
+        char old[KALLSYMS_NAME_MAX];
+        if (linux_symbol_find(l, name, ret_offset))
+                return true;
+        snprintf(old, sizeof old, "per_cpu__%s", name);
+        return linux_symbol_find(l, old, ret_offset);
+}
+
 bool linux_percpu(struct linux_system *l, uint64_t offset, uint32_t cpu, uint64_t *ret_va)
 {
         uint64_t area;
         if (cpu >= LINUX_CPUS_MAX)
                 return false;
-        if (!l->percpu_base)
-                return false;
+        if (!l->percpu_base) {
+                *ret_va = offset;
+                return cpu == 0 && linux_is_kernel_address(l, offset);
+        }
         if (linux_read_pointer(l, l->percpu_base + (uint64_t)cpu * l->pointer_size, &area) != STASIS_OK)
                 return false;
         *ret_va = area + offset;

@@ -29,7 +29,10 @@ bool linux_symbol_find(struct linux_system *l, const char *name, uint64_t *ret_v
 bool linux_symbol_at(struct linux_system *l, uint64_t va, struct linux_symbol *ret_symbol);
 /* "do_wait+0x114" or "jfs_lazycommit+0x8 [jfs]"; "0x..." where it lies in none. Returns the length, as snprintf. */
 size_t linux_symbol_text(struct linux_system *l, uint64_t va, char *buf, size_t len);
-/* A variable of CPU number cpu: __per_cpu_offset[cpu] + offset. False where the area is not known. */
+/* The same of a variable of each CPU, which was called per_cpu__NAME before 2.6.34. */
+bool linux_percpu_find(struct linux_system *l, const char *name, uint64_t *ret_offset);
+/* A variable of CPU number cpu: __per_cpu_offset[cpu] + offset. Without that table, which kernels for one processor do
+ * not have, the offset is an address itself. False where the area is not known. */
 bool linux_percpu(struct linux_system *l, uint64_t offset, uint32_t cpu, uint64_t *ret_va);
 
 #endif

@@ -110,7 +110,7 @@ static const struct place_row place_rows[] = {
         PLACE(thread_head, "signal_struct.thread_head"),
         PLACE(children, "task_struct.children"),
         PLACE(sibling, "task_struct.sibling"),
-        PLACE(stack, "task_struct.stack"),
+        PLACE(stack, "task_struct.stack", "task_struct.thread_info"),
         PLACE(cpu, "task_struct.thread_info.cpu", "task_struct.cpu"),
         PLACE(on_cpu, "task_struct.on_cpu"),
         PLACE(mm, "task_struct.mm"),
@@ -150,6 +150,11 @@ static const struct place_row place_rows[] = {
         PLACE(time_inum, "time_namespace.ns.inum"),
         PLACE(pid_inum, "pid_namespace.ns.inum", "pid_namespace.proc_inum"),
         PLACE(user_inum, "user_namespace.ns.inum", "user_namespace.proc_inum"),
+        PLACE(info_cpu, "thread_info.cpu"),
+        PLACE(info_flags, "thread_info.flags"),
+        PLACE(start_seconds, "task_struct.real_start_time.tv_sec"), /* struct timespec until 3.16 */
+        PLACE(start_nanoseconds, "task_struct.real_start_time.tv_nsec"),
+        PLACE(pid_link, "pid_link.pid"), /* task_struct.pids[], until 4.18 */
 #undef PLACE
 };
 

@@ -2,10 +2,17 @@
 /* Where a task stands, and the stacks that it may stand on. */
 #include <stdio.h>
 
+#include "fields.h"
 #include "stacks.h"
 
 #define PF_KTHREAD 0x00200000u
 #define PF_IO_WORKER 0x00000010u /* since 5.12: has the user's memory, never runs its code */
+
+/* Before, the bit said that a guest of KVM runs in the task. */
+static uint32_t io_worker(const struct linux_system *l)
+{
+        return l->version && l->version < LINUX_VERSION(5, 12) ? 0 : PF_IO_WORKER;
+}
 
 /* ---- the processor that a task runs on */
 
@@ -51,6 +58,19 @@ static bool is_running(struct linux_system *l, uint64_t task)
         return false;
 }
 
+/* Where no types tell, there is one processor. */
+static bool cpu_number(struct linux_system *l, uint64_t task, uint64_t *ret_number)
+{
+        *ret_number = 0;
+        if (l->at.cpu.has)
+                return read_place(l->kernel, task, &l->at.cpu, ret_number) == STASIS_OK;
+        if (!l->at.info_cpu.has)
+                return true;
+        struct stasis_fact fact = linux_load_thread_info(l, task, &l->at.info_cpu);
+        *ret_number = fact.value;
+        return fact_is(&fact);
+}
+
 static void find_place(struct linux_system *l, struct task_stack *t)
 {
         uint64_t number = 0;
@@ -58,7 +78,7 @@ static void find_place(struct linux_system *l, struct task_stack *t)
         if (!is_running(l, t->task))
                 return;
         t->place = TASK_ON_CPU;
-        if (l->at.cpu.has && read_place(l->kernel, t->task, &l->at.cpu, &number) != STASIS_OK)
+        if (!cpu_number(l, t->task, &number))
                 return;
         t->cpu_number = (uint32_t)number;
         t->cpu = number < LINUX_CPUS_MAX ? cpu_of(l, (uint32_t)number) : NULL;
@@ -107,7 +127,7 @@ void linux_task_stack(struct linux_system *l, struct linux_stacks *s, uint64_t t
         struct task_stack t = { .task = task };
         uint64_t flags = 0, low;
         if (read_place(l->kernel, task, &l->at.flags, &flags) == STASIS_OK)
-                t.kernel_thread = flags & (PF_KTHREAD | PF_IO_WORKER);
+                t.kernel_thread = flags & (PF_KTHREAD | io_worker(l));
         find_place(l, &t);
         enum stasis_status status = read_place(l->kernel, task, &l->at.stack, &low);
         if (status != STASIS_OK)
@@ -138,7 +158,7 @@ static bool cpu_pointer(struct linux_system *l, uint32_t cpu, const char *name, 
 {
         uint64_t offset, at;
         struct stasis_member m;
-        if (!linux_symbol_find(l, name, &offset)) {
+        if (!linux_percpu_find(l, name, &offset)) {
                 if (!hot || !l->layout || !stasis_layout_member(l->layout, hot, &m) ||
                     !linux_symbol_find(l, "pcpu_hot", &offset))
                         return false;

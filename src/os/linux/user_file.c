@@ -12,6 +12,23 @@
 #define LARGE_MAX 512 /* pages of one large page that its first stands for */
 #define PAGE UINT64_C(4096)
 
+/*
+ * Where the array of struct page was before 4.8 moved it about (Documentation/x86/x86_64/mm.txt; since 2.6.31, before),
+ * and is with five levels where nothing moves it: believed where it has the page that the kernel's text begins in.
+ */
+static bool page_array_fixed(struct linux_system *l, uint64_t *ret_pages)
+{
+        static const uint64_t places[] = { UINT64_C(0xffffea0000000000), UINT64_C(0xffffe20000000000),
+                                           UINT64_C(0xffd4000000000000) };
+        uint64_t size = l->layout ? stasis_layout_sizeof(l->layout, "page") : 0, word;
+        for (size_t i = 0; l->is64 && size && l->place.known && i < sizeof places / sizeof *places; i++)
+                if (linux_read_pointer(l, places[i] + l->place.text_pa / PAGE * size, &word) == STASIS_OK) {
+                        *ret_pages = places[i];
+                        return true;
+                }
+        return false;
+}
+
 bool linux_page_array(struct linux_system *l, uint64_t *ret_pages)
 {
         static const char *const names[] = { "vmemmap_base", "mem_map" };
@@ -20,7 +37,7 @@ bool linux_page_array(struct linux_system *l, uint64_t *ret_pages)
                 if (linux_symbol_find(l, names[i], &symbol) && linux_read_pointer(l, symbol, ret_pages) == STASIS_OK &&
                     linux_is_kernel_address(l, *ret_pages))
                         return true;
-        return false;
+        return page_array_fixed(l, ret_pages);
 }
 
 void user_file_bind(struct linux_user *user)

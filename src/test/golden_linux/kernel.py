@@ -16,7 +16,10 @@ LOW_END = 0x9FC00                          # of the memory below 640 KiB
 TABLES_AT, HEAP_AT = 0x200000, 0x400000    # physical
 IMAGE_LEN = 0x180000                       # of the kernel
 TASK_SLAB_PAGES = 8
-PF_EXITING, PF_KTHREAD, PF_NO_SETAFFINITY = 4, 0x200000, 0x4000000
+PID_NAMESPACE = 4026531836                 # PROC_PID_INIT_INO of include/linux/proc_ns.h
+VMEMMAP = 0xFFFFEA0000000000               # Documentation/x86/x86_64/mm.txt
+WALL, BOOTED = 1700000000, 1699999000      # seconds since 1970: now, and when it was booted
+PF_EXITING, PF_VCPU, PF_KTHREAD, PF_NO_SETAFFINITY = 4, 0x10, 0x200000, 0x4000000
 # where things are in the image
 SYMBOLS, BTF, BANNER, ROOT, DATA, STACK_INIT, PERCPU = 0x40000, 0xA0000, 0xB0000, 0xC0000, 0xD0000, 0xF0000, 0x170000
 
@@ -30,10 +33,15 @@ INACTIVE = {8: "r15 r14 r13 r12 bx bp ret_addr".split(), 4: "flags si di bx bp r
 FRAMES = ("__schedule", "schedule", "wait_for_something", "ret_from_fork")  # innermost first
 
 
-def task_members(old):
+def task_members(version):
     """task_struct, most of it in the order of include/linux/sched.h."""
+    old = version < (3, 14)
     state = [("state", "long")] if old else [("__state", "u32")]
-    ids = [("pids", ("pid_link", 3))] if old else [("thread_pid", "*"), ("pid_links", ("hlist_node", 4))]
+    ids = [("pids", ("pid_link", 3))] if version < (4, 19) else [("thread_pid", "*"), ("pid_links", ("hlist_node", 4))]
+    if version < (3, 17):
+        times = [("start_time", "timespec"), ("real_start_time", "timespec")]
+    else:
+        times = [("start_time", "u64"), ("real_start_time" if version < (5, 5) else "start_boottime", "u64")]
     randomized = [
         *([] if old else [("saved_state", "u32")]), ("stack", "*"), ("usage", "refcount_struct"), ("flags", "u32"),
         ("ptrace", "u32"), ("on_cpu", "int"), ("prio", "int"), ("static_prio", "int"), ("normal_prio", "int"),
@@ -42,35 +50,77 @@ def task_members(old):
         ("tgid", "int"), ("stack_canary", "long"), ("real_parent", "*"), ("parent", "*"), ("children", "list_head"),
         ("sibling", "list_head"), ("group_leader", "*"), *ids, ("thread_group", "list_head"),
         *([] if old else [("thread_node", "list_head")]), ("utime", "u64"), ("stime", "u64"), ("nvcsw", "long"),
-        ("nivcsw", "long"), ("start_time", "u64"), ("real_start_time" if old else "start_boottime", "u64"),
-        ("real_cred", "*"), ("cred", "*"), ("comm", ("u8", 16)), ("signal", "*")]
-    return [("thread_info", "thread_info"), *state, ("", randomized), ("thread", "thread_struct")]
+        ("nivcsw", "long"), *times, ("real_cred", "*"), ("cred", "*"), ("comm", ("u8", 16)), ("signal", "*")]
+    info = [] if version < (4, 9) else [("thread_info", "thread_info")]
+    return [*info, *state, ("", randomized), ("thread", "thread_struct")]
 
 
-def declared(old, pointer):
+def page_members(version):
+    """struct page, and struct slab where that is one of its own (since 5.17): include/linux/mm_types.h, mm/slab.h."""
+    slab = [("slab_cache", "*"), ("slab_list", "list_head"), ("freelist", "*"), ("inuse", (16, "u32")),
+            ("objects", (15, "u32")), ("frozen", (1, "u32"))]
+    if version >= (5, 17):
+        return {"page": [("flags", "long"), ("compound_head", "long"), ("lru", "list_head"), ("padding", ("long", 4))],
+                "slab": [("__page_flags", "long"), *slab]}
+    head = "first_page" if version < (4, 4) else "compound_head"
+    return {"page": [("flags", "long"), (head, "long"), *slab[1:], slab[0], ("padding", ("long", 2))]}
+
+
+def pid_members(version):
+    """struct pid and the table of ids: a hash until 4.14 (include/linux/pid.h, pid_namespace.h)."""
+    upid = [("nr", "int"), ("ns", "*")]
+    common = {"ns_common": [("stashed", "long"), ("ops", "*"), ("inum", "u32")]}
+    own = [("ns", "ns_common")] if version >= (3, 19) else []
+    if version < (4, 15):
+        return {"upid": [*upid, ("pid_chain", "hlist_node")], **common,
+                "pid_namespace": [("kref", "int"), ("level", "u32"), *own],
+                "pid": [("count", "int"), ("level", "u32"), ("tasks", ("hlist_head", 3)), ("numbers", ("upid", 1))]}
+    return {"upid": upid, **common, "xarray": [("xa_lock", "u32"), ("xa_head", "*")],
+            "idr": [("idr_rt", "xarray"), ("idr_base", "u32")], "pid_namespace": [("idr", "idr"), ("level", "u32"), *own],
+            "xa_node": [("shift", "u8"), ("offset", "u8"), ("count", "u8"), ("slots", ("*", 64))],
+            "pid": [("count", "int"), ("level", "u32"), ("tasks", ("hlist_head", 4)), ("numbers", ("upid", 1))]}
+
+
+def thread_members(version):
+    """struct thread_info and thread_struct: arch/x86/include/asm/thread_info.h, processor.h."""
+    info = [("flags", "long"), ("status", "u32"), ("cpu", "u32")]
+    if version < (4, 9):
+        info = [("task", "*"), *([("exec_domain", "*")] if version < (4, 0) else []), ("flags", "u32"),
+                ("status", "u32"), ("cpu", "u32"), ("preempt_count", "int")]
+    own = [("sp0", "long"), ("sp", "long"), ("usersp", "long")] if version < (4, 1) else [("sp", "long")]
+    return {"thread_info": info, "thread_struct": [("tls_array", ("u64", 3)), *own]}
+
+
+def time_members(version):
+    """What tells the time: include/linux/timekeeper_internal.h, kernel/time/timekeeping.c."""
+    if version < (6, 17):
+        return {}
+    base = [("clock", "*"), ("mask", "u64"), ("mult", "u32"), ("shift", "u32"), ("xtime_nsec", "u64")]
+    keeper = [("tkr_mono", "tk_read_base"), ("xtime_sec", "u64"), ("wall_to_monotonic", "timespec64"),
+              ("offs_boot", "u64")]
+    return {"tk_read_base": base, "timespec64": [("tv_sec", "u64"), ("tv_nsec", "long")], "timekeeper": keeper,
+            "tk_data": [("seq", "u32"), ("padding", ("u64", 7)), ("timekeeper", "timekeeper")]}
+
+
+def declared(version, pointer):
+    old = version < (3, 14)
     signal = [("sigcnt", "int"), ("live", "int"), ("nr_threads", "int")]
     signal += [] if old else [("thread_head", "list_head")]
     return {
         "list_head": [("next", "*"), ("prev", "*")], "hlist_node": [("next", "*"), ("pprev", "*")],
         "hlist_head": [("first", "*")], "module_memory": [("base", "*"), ("size", "u32")],
         "atomic": [("counter", "int")], "refcount_struct": [("refs", "atomic")],
-        "thread_info": [("flags", "long"), ("status", "u32"), ("cpu", "u32")],
-        "thread_struct": [("tls_array", ("u64", 3)), ("sp", "long")],
+        "timespec": [("tv_sec", "long"), ("tv_nsec", "long")],
+        **thread_members(version),
         "pt_regs": [(name, "long") for name in REGS[pointer]],
-        "inactive_task_frame": [(name, "long") for name in INACTIVE[pointer]],
+        **({} if version < (4, 9) else {"inactive_task_frame": [(name, "long") for name in INACTIVE[pointer]]}),
         "module": [("state", "u32"), ("list", "list_head"), ("name", ("u8", 56)), ("mem", ("module_memory", 7))],
         "pid_link": [("node", "hlist_node"), ("pid", "*")],
-        "task_struct": task_members(old),
+        "task_struct": task_members(version),
         "mm_struct": [("mmap", "*"), ("pgd", "*")], "signal_struct": signal,
         "kuid": [("val", "u32")], "cred": [("usage", "int"), ("uid", "kuid"), ("gid", "kuid")],
         "rq": [("nr_running", "u32"), ("curr", "*"), ("idle", "*")],
-        "xarray": [("xa_lock", "u32"), ("xa_head", "*")], "idr": [("idr_rt", "xarray"), ("idr_base", "u32")],
-        "pid_namespace": [("idr", "idr"), ("level", "u32")],
-        "xa_node": [("shift", "u8"), ("offset", "u8"), ("count", "u8"), ("slots", ("*", 64))],
-        "pid": [("count", "int"), ("level", "u32"), ("tasks", ("hlist_head", 4))],
-        "page": [("flags", "long"), ("compound_head", "long"), ("lru", "list_head"), ("padding", ("long", 4))],
-        "slab": [("__page_flags", "long"), ("slab_cache", "*"), ("slab_list", "list_head"), ("freelist", "*"),
-                 ("inuse", (16, "u32")), ("objects", (15, "u32")), ("frozen", (1, "u32"))],
+        **pid_members(version), **page_members(version), **time_members(version),
         "kmem_cache": [("flags", "u32"), ("size", "u32"), ("object_size", "u32"), ("node", ("*", 1))],
         "kmem_cache_node": [("nr_partial", "long"), ("partial", "list_head")],
     }
@@ -87,7 +137,7 @@ class Kernel:
         self.stack_size = 0x4000 if self.pointer == 8 and self.version >= (3, 15) else 0x2000
         self.text, self.image, self.direct = k["text"], k["physical"], k["direct"]
         self.next_table, self.next_page, self.next_slab = TABLES_AT, HEAP_AT, 0
-        self.s = btf.Structures(self.pointer, declared(self.old, self.pointer), {"task_struct": 0x1400})
+        self.s = btf.Structures(self.pointer, declared(self.version, self.pointer), {"task_struct": 0x1400})
         self.symbols, self.at = [], {}
         self.build()
 
@@ -147,6 +197,7 @@ class Kernel:
         self.image_data()
         self.processes()
         self.processors()
+        self.clocks()
         self.resources()
         if self.k.get("btf", "whole") != "none":
             self.types()
@@ -180,6 +231,8 @@ class Kernel:
 
     def processes(self):
         self.variable("init_pid_ns", self.s.size("pid_namespace"))
+        if self.version >= (3, 19):
+            self.set(self.at["init_pid_ns"], "pid_namespace.ns.inum", PID_NAMESPACE)
         self.variable("modules", 2 * self.pointer)
         self.list_init(self.at["modules"])
         self.slab_cache()
@@ -187,6 +240,8 @@ class Kernel:
         for task in self.recipe["task"]:
             if self.version < (4, 2) and task["state"] == "I":  # TASK_NOLOAD came with 4.2
                 task["state"] = "S"
+            if self.version < (4, 14) and task["state"] == "I":  # and the letter of its own with 4.14
+                task["state"], task["word"] = "D", 0x402
             key = (task["tid"], task.get("idle", 0))
             first = key == (0, 0)
             task["at"] = self.variable("init_task", 0x1400) if first else self.slab_object()
@@ -206,8 +261,10 @@ class Kernel:
         small = task["small"] = self.page()
         boot = (tid, task.get("idle", 0)) == (0, 0)
         task["stack"] = self.text + STACK_INIT if boot else self.page(self.stack_size // PAGE)
-        word = {"S": 1, "D": 2, "T": 4, "I": 0x402}.get(task["state"], 0)
+        word = task.get("word", {"S": 1, "D": 2, "T": 4, "I": 0x402}.get(task["state"], 0))
         flags = PF_KTHREAD | 0x40 if kthread else 0x400100
+        if tid == 220 and self.version < (5, 12):
+            flags |= PF_VCPU  # since 5.12 the bit means another thing
         if task.get("bound", False):
             flags |= PF_NO_SETAFFINITY
         if task.get("idle", 0) or tid == 0:
@@ -218,8 +275,8 @@ class Kernel:
         user = not flags & PF_KTHREAD and not zombie
         mm = leader.get("mm") if user and tid != tgid else self.memory_of(task) if user else 0
         facts = {
-            "thread_info.cpu": task.get("cpu", 0), "state" if self.old else "__state": word, "flags": flags,
-            "stack": 0 if zombie else task["stack"], "usage.refs.counter": 0 if task.get("freed") else 2,
+            "state" if self.old else "__state": word, "flags": flags,
+            "stack": 0 if zombie and self.version >= (4, 9) else task["stack"], "usage.refs.counter": 0 if task.get("freed") else 2,
             "prio": 99 - rt if rt else 120,
             "on_cpu": task["state"] == "R" and task.get("current", False), "static_prio": 120,
             "normal_prio": 99 - rt if rt else 120, "rt_priority": rt, "policy": 1 if rt else 0, "mm": mm,
@@ -228,15 +285,17 @@ class Kernel:
             "exit_code": task.get("exit_code", 0), "exit_signal": 17 if tid and tid == tgid else 0 if tid == 0 else -1,
             "pid": tid, "tgid": tgid, "stack_canary": 0x5EED000011112222 + 7 * tid << 8,
             "real_parent": self.task_of(task["ppid"])["at"], "parent": self.task_of(task["ppid"])["at"],
-            "group_leader": leader["at"], "start_time": 10**9 + tid * 10**7 * (tid > 0),
-            "real_start_time" if self.old else "start_boottime": 10**9 + (tid > 0) * (500 + tid * 10000037),
-            "cred": small + 0x400, "real_cred": small + 0x400, "signal": leader["small"] + 0x200,
+            "group_leader": leader["at"], **self.started(tid), **self.thread_info(task), "cred": small + 0x400, "real_cred": small + 0x400, "signal": leader["small"] + 0x200,
             "thread.sp": self.write_stack(task, flags & PF_KTHREAD)}
         for path, value in facts.items():
             self.set(at, f"task_struct.{path}", value)
+        if self.version < (4, 1):
+            self.set(at, "task_struct.thread.sp0", task["stack"] + self.stack_size)
+            self.set(at, "task_struct.thread.usersp", 0x7FF0000 + 16 * tid)
         self.put_bytes(self.member(at, "task_struct.comm"), bytes.fromhex(task["comm_hex"]) if "comm_hex" in task
                        else task["comm"].encode())
-        self.put(task["stack"], 0x57AC6E9D, 4)  # STACK_END_MAGIC
+        info = 0 if self.version >= (4, 9) else self.s.size("thread_info")
+        self.put(task["stack"] + info, 0x57AC6E9D, 4)  # STACK_END_MAGIC
         for path, value in (("usage", 3), ("uid.val", task.get("uid", 0)), ("gid.val", task.get("uid", 0))):
             self.set(small + 0x400, f"cred.{path}", value)
         task["flags"] = flags
@@ -244,6 +303,22 @@ class Kernel:
             self.list_init(self.member(at, f"task_struct.{head}"))
         if leader is task and not self.old:
             self.list_init(self.member(small + 0x200, "signal_struct.thread_head"))
+
+    def started(self, tid):
+        mono, boot = 10**9 + tid * 10**7 * (tid > 0), 10**9 + (tid > 0) * (500 + tid * 10000037)
+        if self.version >= (3, 17):
+            return {"start_time": mono, "real_start_time" if self.version < (5, 5) else "start_boottime": boot}
+        return {f"{name}.{part}": value for name, time in (("start_time", mono), ("real_start_time", boot))
+                for part, value in (("tv_sec", time // 10**9), ("tv_nsec", time % 10**9))}
+
+    def thread_info(self, task):
+        """In the task since 4.9, before at the low end of its stack."""
+        facts = {"cpu": task.get("cpu", 0), "flags": 1 << 3 if task.get("current") else 0}
+        if self.version >= (4, 9):
+            return {f"thread_info.{name}": value for name, value in facts.items()}
+        for name, value in (*facts.items(), ("task", task["at"])):
+            self.set(task["stack"], f"thread_info.{name}", value)
+        return {}
 
     def function(self, index):
         """An address inside FRAMES[index]."""
@@ -254,9 +329,14 @@ class Kernel:
         word, top = self.pointer, task["stack"] + self.stack_size - (8 if self.pointer == 4 else 0)
         regs = top - len(REGS[word]) * word
         if not kthread:
-            for name, value in (("ip", 0x401000), ("cs", 0x33 if word == 8 else 0x73), ("flags", 0x202),
-                                ("sp", 0x7FF0000 + 16 * task["tid"]), ("ss", 0x2B if word == 8 else 0x7B)):
+            stale = self.version < (4, 1)  # a system call saved neither: an interrupt of long ago did
+            for name, value in (("ip", 0x401000), ("cs", 0x33 if word == 8 else 0x73), ("flags", 0x216 if stale else 0x202),
+                                ("sp", 0x7FFDEAD if stale else 0x7FF0000 + 16 * task["tid"]),
+                                ("ss", 0x2B if word == 8 else 0x7B)):
                 self.set(regs, f"pt_regs.{name}", value)
+            if word == 8:  # as SYSCALL leaves them
+                self.set(regs, "pt_regs.cx", 0x401000)
+                self.set(regs, "pt_regs.r11", 0x202)
         frame, bp = regs - 2 * word, 0
         if kthread and word == 4:    # ENCODE_FRAME_POINTER in ret_from_fork (arch/x86/include/asm/frame.h)
             bp = regs & 0x7FFFFFFF
@@ -318,8 +398,8 @@ class Kernel:
         if not self.old and "thread-group" not in hidden:
             self.list_add(self.member(leader["small"] + 0x200, "signal_struct.thread_head"),
                           self.member(at, "task_struct.thread_node"))
-        if "pid-table" not in hidden and not self.old:
-            self.add_id(task)
+        if "pid-table" not in hidden:
+            (self.add_id if self.version >= (4, 15) else self.add_hashed_id)(task)
             ways.append("pid-table")
 
     def add_id(self, task):
@@ -333,11 +413,31 @@ class Kernel:
         slot = (self.get(head) & ~3) + slots + task["tid"] // 64 * self.pointer
         if not self.get(slot):
             self.put(slot, self.page() + 2, self.pointer)
+        self.put((self.get(slot) & ~3) + slots + task["tid"] % 64 * self.pointer, self.pid_of(task), self.pointer)
+
+    def pid_of(self, task):
         pid = task["small"] + 0x300
         self.set(pid, "pid.count", 1)
-        links = self.member(task["at"], "task_struct.pid_links")
+        links = self.member(task["at"], "task_struct.pids" if self.version < (4, 19) else "task_struct.pid_links")
         self.put(self.member(pid, "pid.tasks"), links, self.pointer)
-        self.put((self.get(slot) & ~3) + slots + task["tid"] % 64 * self.pointer, pid, self.pointer)
+        if self.version < (4, 19):
+            self.put(links + self.s.place("pid_link.pid")[0], pid, self.pointer)
+        else:
+            self.set(task["at"], "task_struct.thread_pid", pid)
+        numbers = self.member(pid, "pid.numbers")
+        self.set(numbers, "upid.nr", task["tid"])
+        self.set(numbers, "upid.ns", self.at["init_pid_ns"])
+        return pid
+
+    def add_hashed_id(self, task):
+        """pid_hash, a table of 16 chains; which one an id is on does not matter to who walks them all."""
+        if "pid_hash" not in self.at:
+            self.variable("pid_hash", self.pointer, self.page())
+            self.variable("pidhash_shift", 4, 4)
+        bucket = self.get(self.at["pid_hash"]) + task["tid"] % 16 * self.pointer
+        chain = self.member(self.pid_of(task), "pid.numbers") + self.s.place("upid.pid_chain")[0]
+        self.put(chain, self.get(bucket), self.pointer)
+        self.put(bucket, chain, self.pointer)
 
     # ------------------------------------------------------------ slabs (mm/slub.c)
 
@@ -350,7 +450,11 @@ class Kernel:
         self.put(self.member(self.cache, "kmem_cache.node"), node, self.pointer)
         self.list_init(self.member(node, "kmem_cache_node.partial"))
         self.partial = self.member(node, "kmem_cache_node.partial")
-        self.variable("vmemmap_base" if self.pointer == 8 else "mem_map", self.pointer, self.pages)
+        if self.pointer == 4 or self.version >= (4, 9):
+            self.variable("vmemmap_base" if self.pointer == 8 else "mem_map", self.pointer, self.pages)
+        else:
+            for at in range(0, RAM // PAGE * size, PAGE):
+                self.tables.map(VMEMMAP + at, self.pa(self.pages) + at)
         self.variable("task_struct_cachep", self.pointer, self.cache)
         self.slab, self.objects = None, TASK_SLAB_PAGES * PAGE // 0x1400
 
@@ -358,13 +462,15 @@ class Kernel:
         if self.slab is None or self.used == self.objects:
             self.slab, self.used = self.page(TASK_SLAB_PAGES), 0
             first = self.pages + self.pa(self.slab) // PAGE * self.s.size("page")
-            self.set(first, "slab.slab_cache", self.cache)
-            self.set(first, "slab.objects", self.objects)
-            self.set(first, "slab.inuse", self.objects)
+            of = "slab" if self.s.has("slab.slab_cache") else "page"
+            self.set(first, f"{of}.slab_cache", self.cache)
+            self.set(first, f"{of}.objects", self.objects)
+            self.set(first, f"{of}.inuse", self.objects)
             for i in range(1, TASK_SLAB_PAGES):
-                self.set(first + i * self.s.size("page"), "page.compound_head", first + 1)
+                if self.s.has("page.compound_head"):
+                    self.set(first + i * self.s.size("page"), "page.compound_head", first + 1)
             # slabs with free objects are on the list of the node
-            self.list_add(self.partial, self.member(first, "slab.slab_list"))
+            self.list_add(self.partial, self.member(first, f"{of}.slab_list"))
         self.used += 1
         return self.slab + (self.used - 1) * 0x1400
 
@@ -372,7 +478,7 @@ class Kernel:
 
     def processors(self):
         offsets = self.variable("__per_cpu_offset", 8 * self.pointer)
-        base = 0 if self.pointer == 8 else self.text + PERCPU
+        base = 0 if self.pointer == 8 and self.version < (6, 15) else self.text + PERCPU
         self.runqueues = base + 0x1000
         self.variable("nr_cpu_ids", 4, 2)
         for cpu in range(2):
@@ -384,6 +490,17 @@ class Kernel:
                 self.put(self.member(area + 0x1000, f"rq.{name}"), task["at"], self.pointer)
                 if "run-queue" not in task["ways"]:
                     task["ways"].append("run-queue")
+
+    def clocks(self):
+        """What tells when it was booted: three variables until 3.3, since 6.17 the first of timekeeper_data."""
+        if self.version < (3, 4):
+            for name, seconds in (("xtime", WALL), ("wall_to_monotonic", -BOOTED - 1), ("total_sleep_time", 1)):
+                self.variable(name, 2 * self.pointer)
+                self.put(self.at[name], seconds, self.pointer)
+        elif self.version >= (6, 17):
+            at = self.variable("timekeeper_data", self.s.size("tk_data"))
+            for path, value in (("xtime_sec", WALL), ("wall_to_monotonic.tv_sec", -BOOTED), ("tkr_mono.shift", 8)):
+                self.set(at, f"tk_data.timekeeper.{path}", value)
 
     def resources(self):
         """iomem_resource's children (kernel/resource.c): start, end, name, flags, desc, parent, sibling, child."""
@@ -445,7 +562,8 @@ class Kernel:
             rows.append((self.text + 0x3F000, "t", "_RNvXs_" + odd))
         data = [*self.symbols, (self.text + BANNER, "R", "linux_banner"), (self.text + ROOT, "D", self.root_name())]
         if self.k.get("data_symbols", True):
-            rows += data + [(self.runqueues, "A" if self.pointer == 8 else "D", "runqueues")]
+            prefix = "per_cpu__" if self.version < (3, 0) else ""
+            rows += data + [(self.runqueues, "A" if self.runqueues < self.text else "D", prefix + "runqueues")]
         rows += [(self.text + SYMBOLS, "T", "_etext"), (self.text + IMAGE_LEN, "B", "_end")]
         percpu = self.pointer == 8 and self.version < (6, 15)
         made = kallsyms.Tables(sorted(rows), self.k["kallsyms"], self.pointer, self.text, percpu,
