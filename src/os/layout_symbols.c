@@ -155,7 +155,10 @@ static enum stasis_status set_add(struct set *set, const char *path, struct stas
         struct symbol_file *file = &set->file[set->count];
         struct stat st;
         if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-                return stasis_fail(err, STASIS_USAGE, "%s: not a regular file", path);
+                return stasis_fail(err, STASIS_USAGE,
+                                   S_ISDIR(st.st_mode) ? "%s: is a folder: of a Linux kernel, name the file itself"
+                                                       : "%s: not a regular file",
+                                   path);
         enum stasis_status status = stasis_map_open(path, &set->map[set->map_count], err);
         if (status != STASIS_OK)
                 return status;

@@ -246,6 +246,7 @@ START_TEST(refused)
                                  STASIS_CORRUPT);
         ck_assert_int_eq(open_files("/nowhere/at/all", NULL, &layout, "/nowhere/at/all: "), STASIS_IO);
         ck_assert_int_eq(open_files("/dev/null", NULL, &layout, "not a regular file"), STASIS_USAGE);
+        ck_assert_int_eq(open_files("/tmp", NULL, &layout, "name the file itself"), STASIS_USAGE);
         ck_assert_int_eq(open_files(text_file("a", map64), text_file("b", "c1000000 T _text\n"), &layout,
                                     "b: of a 32-bit kernel"),
                          STASIS_CORRUPT);

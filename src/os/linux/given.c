@@ -113,8 +113,15 @@ static enum stasis_status check_symbols(struct linux_system *l, const char *path
         struct tally tally = { 0, 0 };
         uint64_t stext;
         char why[160];
-        if (!l->stext || !stasis_layout_symbol(file, "_stext", &stext))
+        if (!l->stext || !stasis_layout_symbol(file, "_stext", &stext)) {
+                const char *whose = l->stext ? "the file" : "the image";
+                system_trace(l->system, "symbols", false, "%s: %s tells no _stext", path, whose);
+                system_note(l->system, STASIS_NOTE_WARNING, "symbols-unused", 0, -1, -1,
+                            "the symbols of %s are not used: %s tells no _stext, by which they would be moved to where "
+                            "the kernel ran",
+                            path, whose);
                 return STASIS_OK;
+        }
         compare_kallsyms(l, file, stext, &tally);
         compare_vmcoreinfo(l, file, stext, &tally);
         if (tally.compared < COMPARED_MIN)

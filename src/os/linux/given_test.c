@@ -111,7 +111,14 @@ START_TEST(system_map)
         ck_assert(noted("symbols-doubtful") && traced(false, "that both know"));
         ck_assert_int_eq(try_with(text, map_text(20, 16)), STASIS_OK); /* a few names are there twice */
         ck_assert(!noted("symbols-doubtful"));
+        ck_assert(!noted("symbols-unused"));
         refused(try_with(text, map_text(0, 8)), "it is of 32 bits");
+        size_t len = map_text(0, 16);
+        char *stext = strstr(text, "_stext");
+        ck_assert(stext != NULL);
+        memcpy(stext, "_other", 6); /* a file that was cut: nothing tells where the rest of it ran */
+        ck_assert_int_eq(try_with(text, len), STASIS_OK);
+        ck_assert(noted("symbols-unused") && traced(false, "tells no _stext"));
 }
 END_TEST
 

@@ -215,38 +215,39 @@ static bool bound_to(const struct infer_sample *s, uint32_t *ret_cpu)
         return false;
 }
 
+/* False: it is no CPU, or not the one in the task's name. */
+static bool is_cpu_of(const struct infer_sample *s, uint64_t value, uint32_t *seen)
+{
+        uint32_t cpu;
+        if (value >= LINUX_CPUS_MAX)
+                return false;
+        if (!bound_to(s, &cpu))
+                return true;
+        *seen |= 1u << (cpu % 32);
+        return cpu == value;
+}
+
 static bool fits_cpu(const struct infer *n, uint32_t o)
 {
-        uint32_t cpu, seen = 0;
-        for (size_t i = 0; i < n->count; i++) {
-                uint64_t value = infer_load(&n->sample[i], o, 4);
-                if (value >= LINUX_CPUS_MAX)
+        uint32_t seen = 0;
+        for (size_t i = 0; i < n->count; i++)
+                if (!is_cpu_of(&n->sample[i], infer_load(&n->sample[i], o, 4), &seen))
                         return false;
-                if (!bound_to(&n->sample[i], &cpu))
-                        continue;
-                if (cpu != value)
-                        return false;
-                seen |= 1u << (cpu % 32);
-        }
         return seen & (seen - 1); /* one CPU alone would be any zero */
 }
 
 /* The same at the low end of the stack, where thread_info begins with its task (before 4.9). */
 static bool fits_info_cpu(const struct infer *n, uint32_t o)
 {
-        uint32_t cpu, seen = 0;
+        uint32_t seen = 0;
         for (size_t i = 0; i < n->count; i++) {
                 uint64_t stack = infer_load(&n->sample[i], n->stack, n->l->pointer_size), task, value;
                 if (!stack)
                         continue;
                 if (linux_read_pointer(n->l, stack, &task) != STASIS_OK || task != n->sample[i].object ||
-                    stasis_space_u(n->l->kernel, stack + o, 4, &value) != STASIS_OK || value >= LINUX_CPUS_MAX)
+                    stasis_space_u(n->l->kernel, stack + o, 4, &value) != STASIS_OK ||
+                    !is_cpu_of(&n->sample[i], value, &seen))
                         return false;
-                if (!bound_to(&n->sample[i], &cpu))
-                        continue;
-                if (cpu != value)
-                        return false;
-                seen |= 1u << (cpu % 32);
         }
         return seen & (seen - 1);
 }

@@ -148,11 +148,13 @@ void symbol_files_close(struct symbol_files *files)
         free(files);
 }
 
-const char *symbol_files_unused(const struct symbol_files *files, size_t index)
+const char *symbol_files_unused(const struct symbol_files *files, size_t index, bool *ret_folder)
 {
         for (size_t i = 0; files && i < files->given_count; i++)
-                if (!files->given[i].folder && !files->given[i].used && index-- == 0)
+                if (!files->given[i].used && index-- == 0) {
+                        *ret_folder = files->given[i].folder;
                         return files->given[i].path;
+                }
         return NULL;
 }
 
@@ -332,8 +334,11 @@ static void search(struct symbol_files *files, struct found *f)
                 if (!given->folder && use_given(files, f, given))
                         return;
                 for (size_t k = 0; given->folder && k < PLACES; k++)
-                        if (find_in(given->path, f->name, &f->id, k, path) && use_file(files, f, path))
-                                return;
+                        if (find_in(given->path, f->name, &f->id, k, path)) {
+                                given->used = true; /* or said why not */
+                                if (use_file(files, f, path))
+                                        return;
+                        }
         }
 }
 

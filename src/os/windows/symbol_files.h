@@ -33,8 +33,8 @@ void symbol_files_close(struct symbol_files *files); /* NULL is ignored */
  * note, once. files may be NULL.
  */
 struct module_symbols symbol_files_find(struct symbol_files *files, const char *name, const struct stasis_pdb_id *id);
-/* Files given singly that no module asked for so far. */
-const char *symbol_files_unused(const struct symbol_files *files, size_t index);
+/* Files given singly that no module asked for so far, and folders in which nothing was found. */
+const char *symbol_files_unused(const struct symbol_files *files, size_t index, bool *ret_folder);
 /* "3844DBB920174967BE7AA4A2C20430FA2": GUID and age as a symbol store has them. */
 void symbol_store_id(const struct stasis_pdb_id *id, char buf[static 48]);
 

@@ -195,8 +195,9 @@ START_TEST(of_no_module)
         pdb_set(&b, 1, 12, 4, 0x12345678); /* the GUID */
         pdb_build_finish(&b);
         make_file("other.pdb", b.file, b.len);
-        ck_assert_int_eq(open_with(path_of("other.pdb")), STASIS_OK);
+        ck_assert_int_eq(open_with(_i ? path_of("other.pdb") : folder), STASIS_OK);
         ck_assert_uint_eq(sys_notes("symbols-unused"), 1);
+        ck_assert_int_eq(strstr(sys_note("symbols-unused")->text, "nothing in ") != NULL, !_i);
 }
 END_TEST
 
@@ -275,7 +276,7 @@ int main(void)
         tcase_add_test(tcase, frame_data);
         tcase_add_test(tcase, types_that_do_not_fit);
         tcase_add_loop_test(tcase, of_another_build, 0, 2);
-        tcase_add_test(tcase, of_no_module);
+        tcase_add_loop_test(tcase, of_no_module, 0, 2);
         tcase_add_test(tcase, damaged);
         tcase_add_loop_test(tcase, compressed, 0, 2);
         tcase_add_test(tcase, what_is_no_symbol_file);

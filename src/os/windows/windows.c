@@ -86,13 +86,17 @@ static void read_modules(struct windows *w)
 static void note_unused_symbols(struct windows *w)
 {
         struct pe_image pe;
-        for (size_t i = 0; i < w->modules.count && symbol_files_unused(w->symbol_files, 0); i++)
+        bool folder;
+        for (size_t i = 0; i < w->modules.count && symbol_files_unused(w->symbol_files, 0, &folder); i++)
                 if (pe_open(w->kernel, w->modules.module[i].base, &pe) == STASIS_OK && pe.pdb_known)
                         (void)symbol_files_find(w->symbol_files, pe.pdb_name, &pe.pdb);
         const char *path;
-        for (size_t i = 0; (path = symbol_files_unused(w->symbol_files, i)); i++)
+        for (size_t i = 0; (path = symbol_files_unused(w->symbol_files, i, &folder)); i++)
                 system_note(w->system, STASIS_NOTE_WARNING, "symbols-unused", 0, -1, -1,
-                            "%s belongs to no module of this kernel: it is used for user modules with its GUID alone",
+                            folder ? "nothing in %s belongs to a module of this kernel: it is looked into for user "
+                                     "modules alone ('stasis symbols' tells which files would help)"
+                                   : "%s belongs to no module of this kernel: it is used for user modules with its "
+                                     "GUID alone",
                             path);
 }
 

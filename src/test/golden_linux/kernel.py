@@ -76,7 +76,8 @@ def pid_members(version):
                 "pid_namespace": [("kref", "int"), ("level", "u32"), *own],
                 "pid": [("count", "int"), ("level", "u32"), ("tasks", ("hlist_head", 3)), ("numbers", ("upid", 1))]}
     return {"upid": upid, **common, "xarray": [("xa_lock", "u32"), ("xa_head", "*")],
-            "idr": [("idr_rt", "xarray"), ("idr_base", "u32")], "pid_namespace": [("idr", "idr"), ("level", "u32"), *own],
+            "idr": [("idr_rt", "xarray"), ("idr_base", "u32")],
+            "pid_namespace": [("idr", "idr"), ("level", "u32"), *own],
             "xa_node": [("shift", "u8"), ("offset", "u8"), ("count", "u8"), ("slots", ("*", 64))],
             "pid": [("count", "int"), ("level", "u32"), ("tasks", ("hlist_head", 4)), ("numbers", ("upid", 1))]}
 
@@ -276,7 +277,8 @@ class Kernel:
         mm = leader.get("mm") if user and tid != tgid else self.memory_of(task) if user else 0
         facts = {
             "state" if self.old else "__state": word, "flags": flags,
-            "stack": 0 if zombie and self.version >= (4, 9) else task["stack"], "usage.refs.counter": 0 if task.get("freed") else 2,
+            "stack": 0 if zombie and self.version >= (4, 9) else task["stack"],
+            "usage.refs.counter": 0 if task.get("freed") else 2,
             "prio": 99 - rt if rt else 120,
             "on_cpu": task["state"] == "R" and task.get("current", False), "static_prio": 120,
             "normal_prio": 99 - rt if rt else 120, "rt_priority": rt, "policy": 1 if rt else 0, "mm": mm,
@@ -285,7 +287,8 @@ class Kernel:
             "exit_code": task.get("exit_code", 0), "exit_signal": 17 if tid and tid == tgid else 0 if tid == 0 else -1,
             "pid": tid, "tgid": tgid, "stack_canary": 0x5EED000011112222 + 7 * tid << 8,
             "real_parent": self.task_of(task["ppid"])["at"], "parent": self.task_of(task["ppid"])["at"],
-            "group_leader": leader["at"], **self.started(tid), **self.thread_info(task), "cred": small + 0x400, "real_cred": small + 0x400, "signal": leader["small"] + 0x200,
+            "group_leader": leader["at"], **self.started(tid), **self.thread_info(task),
+            "cred": small + 0x400, "real_cred": small + 0x400, "signal": leader["small"] + 0x200,
             "thread.sp": self.write_stack(task, flags & PF_KTHREAD)}
         for path, value in facts.items():
             self.set(at, f"task_struct.{path}", value)
@@ -330,7 +333,8 @@ class Kernel:
         regs = top - len(REGS[word]) * word
         if not kthread:
             stale = self.version < (4, 1)  # a system call saved neither: an interrupt of long ago did
-            for name, value in (("ip", 0x401000), ("cs", 0x33 if word == 8 else 0x73), ("flags", 0x216 if stale else 0x202),
+            for name, value in (("ip", 0x401000), ("cs", 0x33 if word == 8 else 0x73),
+                                ("flags", 0x216 if stale else 0x202),
                                 ("sp", 0x7FFDEAD if stale else 0x7FF0000 + 16 * task["tid"]),
                                 ("ss", 0x2B if word == 8 else 0x7B)):
                 self.set(regs, f"pt_regs.{name}", value)
