@@ -53,6 +53,18 @@ static enum cli_exit choose_key(struct list *list, const char *key, size_t len)
         return cli_usage(list->cli, "--columns: there is no '%.*s'; '--columns help' lists them", (int)len, key);
 }
 
+static enum cli_exit choose_keys(struct list *list, const char *keys)
+{
+        for (const char *key = keys; *key;) {
+                size_t len = strcspn(key, ",");
+                enum cli_exit failed = choose_key(list, key, len);
+                if (failed)
+                        return failed;
+                key += len + (key[len] == ',');
+        }
+        return CLI_COMPLETE;
+}
+
 /* The library need not make what is not shown; where registers are made, a check speaks of them too. */
 static enum cli_exit tell_columns(const struct list *list)
 {
@@ -78,16 +90,10 @@ static enum cli_exit choose_columns(struct list *list)
         list->chosen = calloc(list->column_count + 1, sizeof(*list->chosen));
         if (!list->chosen)
                 return cli_fail(cli, "out of memory");
-        if (cli->hidden && !cli->columns && cli->format == CLI_TEXT && !cli->all_columns && !cli->evidence) {
-                for (const char *key = "pid,tid,process,state,hidden,unseen_by,sources"; *key;) {
-                        size_t len = strcspn(key, ",");
-                        enum cli_exit failed = choose_key(list, key, len);
-                        if (failed)
-                                return failed;
-                        key += len + (key[len] == ',');
-                }
-                return CLI_COMPLETE;
-        }
+        if (cli->hidden && !cli->columns && cli->format == CLI_TEXT && !cli->all_columns && !cli->evidence)
+                return choose_keys(list, list_column_of(cli, list->what, "process")
+                                                 ? "pid,tid,process,state,hidden,unseen_by,sources"
+                                                 : "pid,tid,name,state,hidden,unseen_by,sources");
         if (!cli->columns && cli->format == CLI_TEXT && !cli->all_columns && !cli->evidence) {
                 list_default_columns(list);
                 return CLI_COMPLETE;
@@ -95,13 +101,9 @@ static enum cli_exit choose_columns(struct list *list)
         if (!cli->columns)
                 for (size_t i = 0; i < list->column_count; i++)
                         list->chosen[list->chosen_count++] = i;
-        for (const char *key = cli->columns; key && *key;) {
-                size_t len = strcspn(key, ",");
-                enum cli_exit failed = choose_key(list, key, len);
-                if (failed)
-                        return failed;
-                key += len + (key[len] == ',');
-        }
+        enum cli_exit failed = cli->columns ? choose_keys(list, cli->columns) : CLI_COMPLETE;
+        if (failed)
+                return failed;
         return list->chosen_count ? CLI_COMPLETE : cli_usage(cli, "--columns names none");
 }
 

@@ -36,13 +36,13 @@ const struct cli_option cli_options[] = {
         { "all", 0, NULL, NULL, VERB_SYMBOLS, TAKE_FLAG, AT(all), "the user modules of every process too" },
         { "user", 'u', NULL, NULL, VERB_STACKS, TAKE_FLAG, AT(user), "the stacks in user mode too" },
         { "hidden", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(hidden),
-          "Windows: every way of finding threads, also a scan of all memory; only what they disagree on, with the "
+          "every way of finding threads, of Windows also a scan of all memory; only what they disagree on, with the "
           "reason" },
         { "noticed", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(noticed),
           "only threads that a note speaks of: what is worth a second look about them, and what could not be read; the "
           "notes follow the table" },
         { "cross-view", 0, NULL, NULL, VERB_THREADS, TAKE_FLAG, AT(cross_view),
-          "Windows: the same ways, all threads, one column a way (text, csv)" },
+          "the same ways, all threads, one column a way (text, csv)" },
         { "scan", 0, NULL, NULL, VERB_THREADS | VERB_THREAD | VERB_PROCESSES | VERB_CHECK | VERB_DIFF | VERB_BATCH,
           TAKE_FLAG, AT(scan), "Windows: also the threads that only a scan of all memory finds" },
         { "jobs", 'j', "N", NULL, VERB_BATCH, TAKE_NUMBER, AT(jobs),

@@ -2,10 +2,11 @@
 /* threads --cross-view: one column a way of finding threads, as a table and as CSV. */
 #include <string.h>
 
+#include "list.h"
 #include "out.h"
 #include "value.h"
 
-enum { WIDE_PROCESS = 14, WIDE_STATE = 11, WIDE_ID = 6 };
+enum { WIDE_PROCESS = 14, WIDE_STATE = 12, WIDE_ID = 6 };
 
 /* Is this name a line of the fact's text? */
 static bool names(const struct stasis_fact *fact, const char *name)
@@ -27,6 +28,12 @@ static const char *text_of(const struct stasis_record *record, const char *key)
         const struct stasis_fact *fact = stasis_record_fact(record, key);
 
         return fact && fact->absence == STASIS_PRESENT && fact->text ? fact->text : "";
+}
+
+/* Whose thread it is: of Windows the process, of Linux the task itself has the name. */
+static const char *whose(const struct list *list)
+{
+        return list_column_of(list->cli, STASIS_THREADS, "process") ? "process" : "name";
 }
 
 static void add_id(struct text *line, const struct stasis_record *record, const char *key)
@@ -77,7 +84,7 @@ static void begin(struct list *list)
                 return;
         fputs(paint(list->cli, PAINT_BOLD), list->cli->out);
         text_printf(&line, "\n%*s  %*s  ", WIDE_ID, "PID", WIDE_ID, "TID");
-        add_words(&line, "PROCESS", WIDE_PROCESS);
+        add_words(&line, strcmp(whose(list), "process") == 0 ? "PROCESS" : "NAME", WIDE_PROCESS);
         add_words(&line, "STATE", WIDE_STATE);
         for (size_t i = 0; i < count; i++)
                 if (!source[i].why_not)
@@ -98,7 +105,7 @@ static void record(struct list *list, const struct stasis_record *record)
 
         add_id(&line, record, "pid");
         add_id(&line, record, "tid");
-        add_words(&line, text_of(record, "process"), WIDE_PROCESS);
+        add_words(&line, text_of(record, whose(list)), WIDE_PROCESS);
         add_words(&line, text_of(record, "state"), WIDE_STATE);
         for (size_t i = 0; i < count; i++)
                 if (!source[i].why_not)
@@ -135,7 +142,7 @@ static void begin_csv(struct list *list)
         size_t count;
         const struct stasis_source *source = sources(list, &count);
 
-        fputs("object,pid,tid,process,state", list->cli->out);
+        fprintf(list->cli->out, "object,pid,tid,%s,state", whose(list));
         for (size_t i = 0; i < count; i++)
                 fprintf(list->cli->out, ",%s", source[i].name);
         fputs(",hidden\r\n", list->cli->out);
@@ -158,7 +165,7 @@ static void field(FILE *out, const struct list *list, const struct stasis_record
 /* "yes", "no" (it should be seen), or nothing where nothing follows or the way was not gone. */
 static void record_csv(struct list *list, const struct stasis_record *record)
 {
-        static const char *const keys[] = { "object", "pid", "tid", "process", "state" };
+        const char *const keys[] = { "object", "pid", "tid", whose(list), "state" };
         size_t count;
         const struct stasis_source *source = sources(list, &count);
         const struct stasis_fact *seen = stasis_record_fact(record, "sources");

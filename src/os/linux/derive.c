@@ -39,11 +39,10 @@ void linux_derive_ppid(struct decode *d, struct stasis_fact *fact)
                                                            : fact_absent(STASIS_CONTRADICTORY);
 }
 
-void linux_derive_sources(struct decode *d, struct stasis_fact *fact)
+static void names_of_sources(struct decode *d, uint32_t sources, struct stasis_fact *fact)
 {
         char text[128];
         size_t used = 0;
-        uint32_t sources = d->task ? d->task->sources : d->process->sources;
         for (int i = 0; i < LINUX_SOURCE_COUNT; i++)
                 if (sources >> i & 1)
                         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? "\n" : "",
@@ -51,6 +50,29 @@ void linux_derive_sources(struct decode *d, struct stasis_fact *fact)
         *fact = fact_derived(sources);
         fact->text = stasis_arena_strndup(d->arena, text, used);
         fact->absence = fact->text ? STASIS_PRESENT : STASIS_NOT_KNOWN;
+}
+
+void linux_derive_sources(struct decode *d, struct stasis_fact *fact)
+{
+        names_of_sources(d, d->task ? d->task->sources : d->process->sources, fact);
+}
+
+/* One that was given by address was not looked for. */
+void linux_derive_unseen(struct decode *d, struct stasis_fact *fact)
+{
+        *fact = fact_absent(STASIS_NOT_APPLICABLE);
+        if (d->task && d->task->sources)
+                names_of_sources(d, linux_unseen_by(d->l, d->task), fact);
+}
+
+void linux_derive_hidden(struct decode *d, struct stasis_fact *fact)
+{
+        const char *why = d->task && d->task->sources ? linux_hidden_why(d->l, d->task) : NULL;
+        *fact = fact_absent(STASIS_NOT_APPLICABLE);
+        if (!why)
+                return;
+        *fact = fact_derived(0);
+        fact->text = why;
 }
 
 /* Before 2.6.27 a kernel thread was known by its lack of memory. */

@@ -56,10 +56,10 @@ enum stasis_absence linux_base_of(struct decode *d, uint8_t base, uint64_t *ret_
 
 /* ---- derive.c: for tasks and thread groups; one function a fact, named after its key */
 linux_derive_fn linux_derive_object, linux_derive_object_pa, linux_derive_ppid, linux_derive_sources,
-        linux_derive_zero_is_none, linux_derive_kernel_thread, linux_derive_state, linux_derive_state_letter,
-        linux_derive_running_on, linux_derive_cpu, linux_derive_thread_info_flags, linux_derive_start_boottime,
-        linux_derive_start_time, linux_derive_capability, linux_derive_code, linux_derive_stack_base,
-        linux_derive_page_table_root, linux_derive_threads;
+        linux_derive_unseen, linux_derive_hidden, linux_derive_zero_is_none, linux_derive_kernel_thread,
+        linux_derive_state, linux_derive_state_letter, linux_derive_running_on, linux_derive_cpu,
+        linux_derive_thread_info_flags, linux_derive_start_boottime, linux_derive_start_time, linux_derive_capability,
+        linux_derive_code, linux_derive_stack_base, linux_derive_page_table_root, linux_derive_threads;
 /* A member of struct thread_info where that lies at the low end of the task's stack, as it did until 4.8. */
 struct stasis_fact linux_load_thread_info(struct linux_system *l, uint64_t task, const struct place *place);
 /* ---- derive_name.c */

@@ -303,4 +303,5 @@ const struct stasis_os stasis_os_linux = {
         .space = linux_space,
         .process_root = linux_process_root,
         .process_space = linux_process_space,
+        .sources = linux_sources,
 };

@@ -122,6 +122,7 @@ struct linux_system {
         struct linux_process *process;
         size_t process_count, process_capacity;
         uint32_t cpu_count;
+        uint32_t sources_ran, sources_torn; /* bit 1 << source: it knew where to look; one of its lists is torn */
         bool walked;
         enum stasis_status walk_status;
         struct linux_task lone; /* one given by address that no source saw */
@@ -163,6 +164,11 @@ void linux_merge(struct linux_system *l);
 /* NULL: it is one. Else why it is none, as a sentence's end. */
 const char *linux_task_refused(const struct linux_system *l, uint64_t object);
 const char *linux_source_name(enum linux_source source);
+/* For the table of ways (stasis_system_sources), once tasks are walked. */
+const struct stasis_source *linux_sources(void *priv, size_t *ret_count);
+/* The ways that should have seen the task and did not; and the reason, in a word: NULL where all did (hidden.c). */
+uint32_t linux_unseen_by(const struct linux_system *l, const struct linux_task *t);
+const char *linux_hidden_why(const struct linux_system *l, const struct linux_task *t);
 /* For spaces of processes: what an entry that is not present may still mean. */
 enum stasis_status linux_soft_fault(void *ctx, struct stasis_space *space, struct stasis_soft_fault *fault);
 /* The address space of a mm_struct, through l->user; NULL where its page tables are not known. */

@@ -78,6 +78,8 @@ static enum stasis_status walk_tasks(struct linux_system *l, uint64_t head, uint
                 .pointer_size = l->pointer_size, .max = LINUX_TASKS_MAX, .accept = accept_task, .ctx = &list
         };
         enum stasis_status status = list_walk(l->kernel, head, &options, ret_walk);
+        if (status == STASIS_OK && !list_whole(ret_walk))
+                l->sources_torn |= 1u << source;
         for (size_t i = 0; status == STASIS_OK && i < ret_walk->count; i++)
                 status = source_saw(l, ret_walk->entry[i] - links, source, i >= ret_walk->behind);
         if (status != STASIS_OK)
@@ -167,7 +169,9 @@ static enum stasis_status find_by_groups(struct linux_system *l)
         size_t count = l->task_count;
         for (size_t i = 0; i < count && status == STASIS_OK; i++) {
                 uint64_t leader = l->task[i].object;
-                if (l->task[i].object == l->init_task)
+                if (l->task[i].sources & 1u << LINUX_THREAD_GROUP)
+                        continue; /* gone through, before other ways found more */
+                if (l->task[i].object == l->init_task || l->task[i].idle)
                         continue; /* idle tasks share a signal_struct, and are on no such list */
                 if (l->at.group_leader.has &&
                     read_place(l->kernel, l->task[i].object, &l->at.group_leader, &leader) == STASIS_OK &&
@@ -271,14 +275,23 @@ static enum stasis_status find_by_children(struct linux_system *l)
 static const struct source_row {
         const char *name;
         enum stasis_status (*find)(struct linux_system *l); /* STASIS_ABSENT: this kernel, or the layout, has none */
+        const char *heading, *title;
 } source_rows[LINUX_SOURCE_COUNT] = {
-        [LINUX_TASK_LIST] = { "task-list", find_by_list },
-        [LINUX_THREAD_GROUP] = { "thread-group", find_by_groups },
-        [LINUX_PID_TABLE] = { "pid-table", source_pid_table },
-        [LINUX_RUN_QUEUE] = { "run-queue", find_by_run_queues },
-        [LINUX_CHILDREN] = { "children", find_by_children },
-        [LINUX_SLAB] = { "slab", source_slab },
+        [LINUX_TASK_LIST] = { "task-list", find_by_list, "LST", "init_task's list of processes" },
+        [LINUX_THREAD_GROUP] = { "thread-group", find_by_groups, "GRP", "its process's list of threads" },
+        [LINUX_PID_TABLE] = { "pid-table", source_pid_table, "PID", "the kernel's table of ids" },
+        [LINUX_RUN_QUEUE] = { "run-queue", find_by_run_queues, "CPU", "current and idle task of a processor" },
+        [LINUX_CHILDREN] = { "children", find_by_children, "CHD", "its parent's list of children" },
+        [LINUX_SLAB] = { "slab", source_slab, "SLB", "the slabs that tasks are allocated from" },
 };
+
+/* Of processes that the list of processes does not tell, the threads may hang together all the same. */
+static enum stasis_status find_rest_of_groups(struct linux_system *l)
+{
+        linux_merge(l);
+        enum stasis_status status = find_by_groups(l);
+        return status == STASIS_NOMEM ? status : STASIS_OK;
+}
 
 enum stasis_status linux_find_tasks(struct linux_system *l)
 {
@@ -288,14 +301,37 @@ enum stasis_status linux_find_tasks(struct linux_system *l)
                 enum stasis_status status = source_rows[i].find(l);
                 if (status == STASIS_NOMEM)
                         return status;
-                if (status != STASIS_OK && status != STASIS_ABSENT)
+                if (status != STASIS_ABSENT)
+                        l->sources_ran |= 1u << i;
+                if (status != STASIS_OK && status != STASIS_ABSENT) {
+                        l->sources_torn |= 1u << i;
                         system_note(l->system, STASIS_NOTE_MISSING, "source-failed", 0, -1, -1,
                                     "the source %s ended early (%s): tasks that it alone would have seen are missing",
                                     source_rows[i].name, stasis_status_name(status));
+                }
                 system_trace(l->system, "tasks", status == STASIS_OK, "%s: %zu sightings%s", source_rows[i].name,
                              l->task_count - before, status == STASIS_ABSENT ? " (not known where to look)" : "");
         }
-        return STASIS_OK;
+        return find_rest_of_groups(l);
 }
 
 const char *linux_source_name(enum linux_source source) { return source_rows[source].name; }
+
+const struct stasis_source *linux_sources(void *priv, size_t *ret_count)
+{
+        struct linux_system *l = priv;
+        if (linux_walk(l, NULL) != STASIS_OK)
+                return NULL;
+        struct stasis_source *source = arena_array(&l->system->arena, struct stasis_source, LINUX_SOURCE_COUNT);
+        for (size_t i = 0; source && i < LINUX_SOURCE_COUNT; i++)
+                source[i] =
+                        (struct stasis_source){ .name = source_rows[i].name,
+                                                .heading = source_rows[i].heading,
+                                                .title = source_rows[i].title,
+                                                .why_not = l->sources_ran >> i & 1 ? NULL : "not known where to look" };
+        for (size_t i = 0; source && i < l->task_count; i++)
+                for (size_t k = 0; k < LINUX_SOURCE_COUNT; k++)
+                        source[k].threads += l->task[i].sources >> k & 1;
+        *ret_count = source ? LINUX_SOURCE_COUNT : 0;
+        return source;
+}

@@ -37,6 +37,10 @@ const struct row linux_thread_rows[] = {
         MADE("command_line", "Command line", IDENTITY, TEXT, linux_derive_command_line,
              "from the process's own memory, arg_start to arg_end: it may lie; arguments are separated by spaces"),
         MADE("sources", "Seen by", IDENTITY, TEXTS, linux_derive_sources, "which ways of finding tasks saw it"),
+        MADE("unseen_by", "Not seen by", IDENTITY, TEXTS, linux_derive_unseen,
+             "the lists and the table of ids that should lead to it, and do not"),
+        MADE("hidden", "Why not", IDENTITY, TEXT, linux_derive_hidden,
+             "why not all see it: terminated, starting, torn-list, slab-only, unlinked, half-unlinked, no-id"),
 
         ROW_DN("state", "State", SCHEDULING, ENUM, ON_TASK, linux_derive_state, linux_names_state,
                "__state (state before 5.14) and exit_state together, in the words of /proc", "task_struct.__state",

@@ -9,7 +9,9 @@ process the page that says whose it is. NAME.txt is what `threads` prints of the
 should be, 1 not.
 """
 import argparse
+import csv
 import datetime
+import io
 import json
 import os
 import subprocess
@@ -120,6 +122,8 @@ def check_tasks(where, made, document, expect):
         if task["state"] in "SDIT":
             names = [frame["symbol"] for frame in got[at]["stack"] or []]
             check(f"{where}: tid {task['tid']}: stack", list(kernel.FRAMES), names)
+        if not made.recipe.get("damage"):
+            check(f"{where}: tid {task['tid']}: hidden", task.get("reason"), got[at]["hidden"])
         if not inferred and not made.recipe.get("damage") and made.k.get("data_symbols", True):
             ways = [way for way in got[at]["sources"] if way not in ("thread-group", "slab")]
             check(f"{where}: tid {task['tid']}: sources", sorted(task["ways"]), sorted(ways))
@@ -163,6 +167,22 @@ def check_form(stasis, path, name, form, made, expect):
                   any(text.startswith(line.split(":")[0]) and line.split(": ", 1)[1] in text for text in lines))
 
 
+def check_ways(where, stasis, path, made):
+    """--hidden lists what has a reason, --cross-view everything, a column a way."""
+    want = sorted(task["tid"] for task in made.recipe["task"] if task.get("reason"))
+    _, out, _ = ask(stasis, "threads", "--hidden", path, "--format", "csv", "--columns", "tid,hidden")
+    check(f"{where}: --hidden", want, sorted(int(row.split(",")[0]) for row in out.decode().split()[1:]))
+    _, out, _ = ask(stasis, "threads", "--cross-view", path, "--format", "csv")
+    head, *rows = csv.reader(io.StringIO(out.decode(), newline=""))
+    check(f"{where}: --cross-view", ["object", "pid", "tid", "name", "state", "task-list", "thread-group", "pid-table",
+                                     "run-queue", "children", "slab", "hidden"], head)
+    for row in rows:
+        task = next(t for t in made.recipe["task"] if t["at"] == int(row[0], 16))
+        seen = [way for way, cell in zip(head[5:-1], row[5:-1]) if cell == "yes"]
+        check(f"{where}: --cross-view: {row[2]}", [way for way in head[5:-1] if way in task["ways"]],
+              [way for way in seen if way not in ("thread-group", "slab")])
+
+
 def check_case(stasis, name, folder, update):
     recipe = load(name)
     made, expect = kernel.Kernel(recipe), recipe["expect"]
@@ -172,6 +192,8 @@ def check_case(stasis, name, folder, update):
         check_form(stasis, path, name, form, made, expect)
     if "error" not in expect:
         check_pages(name, stasis, path, made)
+    if any(task.get("reason") for task in recipe["task"]):
+        check_ways(name, stasis, path, made)
     _, out, err = ask(stasis, "threads", path)
     text = (out.decode() + err).replace(path, "IMAGE")
     kept = os.path.join(CASES, name + ".txt")
