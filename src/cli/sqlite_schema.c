@@ -118,7 +118,7 @@ static const struct sql_column threads[] = {
         MEMBER("user", "TEXT", "user|uid", "for whom it acts: SID, or user id"),
         MEMBER("user_name", "TEXT", "user_name", "of a well-known SID"),
         MEMBER("impersonating", "INTEGER", "impersonating", "Windows"),
-        MEMBER("hidden", "TEXT", "hidden", "Windows: why ways of finding threads disagree on it"),
+        MEMBER("hidden", "TEXT", "hidden", "why ways of finding threads disagree on it"),
         MEMBER("sources", "TEXT", "sources", "JSON: the ways that saw it"),
         MEMBER("unseen_by", "TEXT", "unseen_by", "JSON: the ways that should have, and did not"),
         MEMBER("stack_end", "TEXT", "stack_end", "Windows: how the kernel stack ended"),

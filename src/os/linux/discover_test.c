@@ -13,12 +13,14 @@ static struct stasis_image *image;
 static struct stasis_system *sys;
 static struct stasis_error err;
 
-static enum stasis_status try_open(void)
+static enum stasis_status try_open_with(const struct stasis_system_options *with)
 {
         const struct stasis_image_options options = { .format = "raw" };
         ck_assert_int_eq(stasis_image_open_memory(t.mem, TL_LEN, "tiny", &options, &image, &err), STASIS_OK);
-        return stasis_system_open(image, NULL, &sys, &err);
+        return stasis_system_open(image, with, &sys, &err);
 }
+
+static enum stasis_status try_open(void) { return try_open_with(NULL); }
 
 static void start(void)
 {
@@ -95,6 +97,30 @@ static void expect(uint64_t tid, const char *key, uint64_t value)
         ck_assert_msg(f->absence == STASIS_PRESENT && f->value == value, "tid %d: %s: %s 0x%llx", (int)tid, key,
                       stasis_absence_name((enum stasis_absence)f->absence), (unsigned long long)f->value);
 }
+
+/* ---------------------------------------------------------------- what was asked for */
+
+static const struct tl_kind with_btf = { PT_X64, KSYMS_BEFORE, true, true, true, true, 0 };
+
+START_TEST(asked_to_infer)
+{
+        const struct stasis_system_options options = { .infer_layout = true };
+        tl_build(&t, &with_btf);
+        ck_assert_int_eq(try_open_with(&options), STASIS_OK);
+        ck_assert(note("layout-inferred") != NULL && traced("types", true, "members are inferred"));
+        ck_assert_uint_eq(count(STASIS_THREADS), 12);
+}
+END_TEST
+
+START_TEST(asked_for_swap)
+{
+        const struct stasis_pagefile file = { .number = 0, .path = "swapfile" };
+        const struct stasis_system_options options = { .pagefile = &file, .pagefile_count = 1 };
+        tl_build(&t, &with_btf);
+        ck_assert_int_eq(try_open_with(&options), STASIS_OK);
+        ck_assert(note("pagefile-unused") != NULL && strstr(note("pagefile-unused")->text, "swapfile is not used"));
+}
+END_TEST
 
 /* ---------------------------------------------------------------- kinds of kernels */
 
@@ -482,6 +508,8 @@ int main(void)
         Suite *suite = suite_create("linux");
         TCase *tcase = tcase_create("linux");
         tcase_add_checked_fixture(tcase, NULL, teardown);
+        tcase_add_test(tcase, asked_to_infer);
+        tcase_add_test(tcase, asked_for_swap);
         tcase_add_loop_test(tcase, every_kind, 0, KINDS);
         tcase_add_loop_test(tcase, facts_of_every_kind, 0, KINDS);
         tcase_add_loop_test(tcase, modules_by_shape, 0, 2);

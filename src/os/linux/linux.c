@@ -69,6 +69,16 @@ static void say_joined(const struct linux_system *l)
                             "taken from the kernel's list of \"System RAM\", and its page tables confirm them");
 }
 
+/* What was asked for and means nothing here is said. */
+static void say_unused(const struct linux_system *l)
+{
+        const struct stasis_system_options *o = &l->system->options;
+        if (o->pagefile_count)
+                system_note(l->system, STASIS_NOTE_WARNING, "pagefile-unused", 0, -1, -1,
+                            "%s is not used: page files are read for images of Windows, not swap areas of Linux",
+                            o->pagefile[0].path);
+}
+
 static enum stasis_status linux_open(struct stasis_system *system, void **ret_priv, struct stasis_error *err)
 {
         struct linux_system *l = calloc(1, sizeof *l);
@@ -88,6 +98,7 @@ static enum stasis_status linux_open(struct stasis_system *system, void **ret_pr
                 return status;
         linux_find_times(l);
         say_joined(l);
+        say_unused(l);
         return bind(l, err);
 }
 

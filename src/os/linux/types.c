@@ -198,12 +198,15 @@ enum stasis_status linux_choose_layout(struct linux_system *l, struct stasis_err
         enum stasis_status status = open_given(l, err);
         if (status != STASIS_OK)
                 return status;
-        find_btf(l); /* beside types that were given it is a witness */
+        if (!l->system->options.infer_layout)
+                find_btf(l); /* beside types that were given it is a witness */
+        else
+                system_trace(l->system, "types", true, "none are taken: members are inferred, as was asked for");
         if (l->given)
                 status = linux_given_check(l, err);
         if (status != STASIS_OK)
                 return status;
-        bool given = l->given && stasis_layout_has_types(l->given);
+        bool given = l->given && stasis_layout_has_types(l->given) && !l->system->options.infer_layout;
         if (given)
                 use_layout(l, l->given, "given", "given");
         else if (l->types)
