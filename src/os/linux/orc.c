@@ -4,6 +4,7 @@
 #include "../../base/bytes.h"
 
 #define ORC_ENTRY_MAX 16 /* bytes; every kernel so far has 6 */
+#define ORC_ENTRY_SIZE 6
 
 /* A member that lies wholly in an entry. The entry is packed: the word of a bit-field may go on behind its end. */
 static bool bind_member(const struct stasis_layout *layout, const char *path, uint32_t size, struct stasis_member *ret)
@@ -27,6 +28,69 @@ bool orc_bind(const struct stasis_layout *layout, struct orc_format *ret_format)
         f.has_signal = bind_member(layout, "orc_entry.signal", f.size, &f.signal);
         *ret_format = f;
         return f.type.bits == 2 || f.type.bits == 3;
+}
+
+/* ---- by what must hold */
+
+#define SAMPLES 16384
+#define SAMPLES_MIN 64
+
+/* Of the half-word at 4: bits 0 to 3 are sp_reg, 4 to 7 bp_reg, from 8 on the type and what is behind it. */
+struct tally {
+        uint32_t entries, ruled; /* ruled: they name a register, so that they are no end */
+        uint32_t calls_before, calls_since;
+        uint32_t bit10_ruled, bit10_unruled, bit11, unused;
+};
+
+static void count_entry(struct tally *t, uint32_t bits)
+{
+        bool ruled = (bits & 15) != ORC_UNDEFINED;
+        t->entries++;
+        t->ruled += ruled;
+        t->calls_before += ruled && (bits >> 8 & 3) == 0;
+        t->calls_since += ruled && (bits >> 8 & 7) == 2;
+        t->bit10_ruled += ruled && bits >> 10 & 1;
+        t->bit10_unruled += !ruled && bits >> 10 & 1;
+        t->bit11 += bits >> 11 & 1;
+        t->unused += bits >> 12 != 0 || (bits & 15) > ORC_SP_INDIRECT || (bits >> 4 & 15) > ORC_SP_INDIRECT;
+}
+
+static struct stasis_member at_bits(uint8_t bit, uint8_t bits)
+{
+        return (struct stasis_member){ .offset = 4, .size = 2, .bit = bit, .bits = bits };
+}
+
+bool orc_infer(struct stasis_space *space, const struct orc_table *table, struct orc_format *ret_format)
+{
+        struct tally t = { 0 };
+        struct orc_format f = { .sp_offset = { .offset = 0, .size = 2 },
+                                .bp_offset = { .offset = 2, .size = 2 },
+                                .sp_reg = at_bits(0, 4),
+                                .bp_reg = at_bits(4, 4),
+                                .type = at_bits(8, 2),
+                                .size = ORC_ENTRY_SIZE };
+        uint64_t count = table->count < ORC_COUNT_MAX ? table->count : ORC_COUNT_MAX, step = count / SAMPLES + 1, bits;
+        for (uint64_t i = 0; i < count; i += step)
+                if (stasis_space_u(space, table->entry + i * ORC_ENTRY_SIZE + 4, 2, &bits) == STASIS_OK)
+                        count_entry(&t, (uint32_t)bits);
+        bool since = t.calls_since * 2 > t.ruled, before = t.calls_before * 2 > t.ruled;
+        bool stray = !since && !t.bit11 && !t.bit10_unruled && t.bit10_ruled; /* a bit that no format has */
+        if (t.entries < SAMPLES_MIN || t.unused || (!since && !before) || stray)
+                return false;
+        if (since) { /* 6.4 */
+                f.type.bits = 3;
+                f.has_signal = true;
+                f.signal = at_bits(11, 1);
+        } else if (t.bit11) { /* 6.3 */
+                f.has_signal = f.has_end = true;
+                f.signal = at_bits(10, 1);
+                f.end = at_bits(11, 1);
+        } else if (t.bit10_unruled) { /* 4.18 */
+                f.has_end = true;
+                f.end = at_bits(10, 1);
+        }
+        *ret_format = f;
+        return true;
 }
 
 /* bytes: an entry and 4 more. */

@@ -62,6 +62,12 @@ struct orc_table {
 #define ORC_COUNT_MAX (UINT64_C(1) << 24) /* entries of one table; a distribution's kernel has 300,000 */
 
 /*
+ * How entries lie where no types are at hand, from the entries themselves: each format leaves other bits unused, and
+ * most entries are calls, which have another number since 6.4. False where the table fits none, or is not in the image.
+ */
+bool orc_infer(struct stasis_space *space, const struct orc_table *table, struct orc_format *ret_format);
+
+/*
  * The entry that holds for pc: the last one at or below it. STASIS_ABSENT where pc lies before all; else as reading
  * memory goes.
  */

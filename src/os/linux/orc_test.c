@@ -166,6 +166,49 @@ START_TEST(search)
 }
 END_TEST
 
+/* ---- no types: the entries tell */
+
+static void fill(unsigned count, const char *call)
+{
+        for (unsigned i = 0; i < count; i++)
+                world_put(&world, ENTRIES + 6 * i, call, 6);
+}
+
+static bool inferred(const char *odd, struct orc_format *ret_format)
+{
+        const struct orc_table table = { IPS, ENTRIES, 100 };
+        if (odd)
+                world_put(&world, ENTRIES + 6 * 40, odd, 6);
+        return orc_infer(&world.space, &table, ret_format);
+}
+
+START_TEST(told_by_themselves)
+{
+        struct orc_format f;
+        world_start(&world, PT_X64);
+        world_map(&world, 0xffffffff82000000, 0x5000);
+        ck_assert(!inferred(NULL, &f)); /* zeros */
+        fill(100, "\x08\x00\x00\x00\x05\x00");
+        ck_assert(inferred(NULL, &f) && !f.has_end && !f.has_signal && f.type.bits == 2 && f.size == 6); /* 4.14 */
+        ck_assert_int_eq(decoded(&f, "\x08\x00\x00\x00\x05\x00").type, ORC_CALL);
+        ck_assert(!inferred("\x08\x00\x00\x00\x05\x04", &f)); /* a bit that means nothing in any */
+        ck_assert(inferred("\x00\x00\x00\x00\x00\x04", &f) && f.has_end && !f.has_signal); /* 4.18 */
+        ck_assert_int_eq(decoded(&f, "\x00\x00\x00\x00\x00\x04").type, ORC_END);
+        ck_assert(inferred("\x00\x00\x00\x00\x00\x08", &f) && f.has_end && f.has_signal); /* 6.3 */
+        ck_assert_int_eq(decoded(&f, "\x00\x00\x00\x00\x00\x08").type, ORC_END);
+        ck_assert(decoded(&f, "\x00\x00\x00\x00\x05\x05").signal);
+        ck_assert(!inferred("\x00\x00\x00\x00\x00\x18", &f));
+        ck_assert(!inferred("\x00\x00\x00\x00\x0f\x00", &f)); /* no such register */
+        fill(100, "\x08\x00\x00\x00\x05\x02");
+        ck_assert(inferred("\x08\x00\x00\x00\x05\x0b", &f) && f.type.bits == 3 && f.has_signal); /* 6.4 */
+        ck_assert(decoded(&f, "\x08\x00\x00\x00\x05\x0b").signal);
+        fill(100, "\x08\x00\x00\x00\x05\x01");
+        ck_assert(!inferred(NULL, &f)); /* nobody calls */
+        const struct orc_table few = { IPS, ENTRIES, 20 }, gone = { IPS, 0xffffffff90000000, 100 };
+        ck_assert(!orc_infer(&world.space, &few, &f) && !orc_infer(&world.space, &gone, &f));
+}
+END_TEST
+
 static void teardown(void) { world_end(&world); }
 
 int main(void)
@@ -181,6 +224,7 @@ int main(void)
         tc = tcase_create("search");
         tcase_add_checked_fixture(tc, NULL, teardown);
         tcase_add_test(tc, search);
+        tcase_add_test(tc, told_by_themselves);
         suite_add_tcase(suite, tc);
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);

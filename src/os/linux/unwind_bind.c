@@ -34,7 +34,7 @@ bool linux_is_text(void *ctx, uint64_t pc)
 
 /* ---- ORC */
 
-static bool kernel_table(struct linux_system *l, struct orc_table *ret)
+static bool kernel_table(struct linux_system *l, struct orc_table *ret, uint64_t *ret_len)
 {
         uint64_t ip_end, end;
         if (!linux_symbol_find(l, "__start_orc_unwind_ip", &ret->ip) ||
@@ -43,6 +43,7 @@ static bool kernel_table(struct linux_system *l, struct orc_table *ret)
             !linux_symbol_find(l, "__stop_orc_unwind", &end) || ip_end <= ret->ip)
                 return false;
         ret->count = (ip_end - ret->ip) / 4;
+        *ret_len = end - ret->entry;
         return ret->count <= ORC_COUNT_MAX;
 }
 
@@ -65,7 +66,18 @@ static bool module_table(struct linux_system *l, uint64_t module, struct orc_tab
 static void bind_orc(struct linux_system *l, struct linux_stacks *s)
 {
         struct orc_format format;
-        if (!l->is64 || !l->layout || !orc_bind(l->layout, &format) || !kernel_table(l, &s->kernel))
+        uint64_t len;
+        if (!l->is64 || !l->layout || !kernel_table(l, &s->kernel, &len))
+                return;
+        bool told = orc_bind(l->layout, &format);
+        bool found = told || (!stasis_layout_sizeof(l->layout, "orc_entry") && len == s->kernel.count * 6 &&
+                              orc_infer(l->kernel, &s->kernel, &format));
+        system_trace(l->system, "orc", found, "%llu entries at 0x%llx; how one lies %s",
+                     (unsigned long long)s->kernel.count, (unsigned long long)s->kernel.entry,
+                     told    ? "types tell"
+                     : found ? "they tell themselves"
+                             : "nothing tells");
+        if (!found)
                 return;
         s->format = format;
         s->module = calloc(l->modules.count + 1, sizeof *s->module);
