@@ -29,15 +29,15 @@ START_TEST(text)
         char out[2048];
         snprintf(out, sizeof(out), "%s%s",
                  "mem: raw memory, 16 KiB\nWindows XP\n\n"
-                 "   PID     TID  PROCESS         STATE        LST CID XYZ  WHY NOT ALL\n"
-                 "     4       8  smss\\x1b.exe    Waiting       +   +   .\n"
-                 "     4      12  System          Ready         -   +   .   cid-only\n"
-                 "   264      16  System          Waiting       +   +   .\n"
+                 "   PID     TID  PROCESS         STATE         LST CID XYZ  WHY NOT ALL\n"
+                 "     4       8  smss\\x1b.exe    Waiting        +   +   .\n"
+                 "     4      12  System          Ready          -   +   .   cid-only\n"
+                 "   264      16  System          Waiting        +   +   .\n"
                  "\n3 of 3 threads\n\n",
                  legend);
         expect_all("threads mem --cross-view", 0, out, "");
         expect_all("threads mem --cross-view --quiet --tid 12", 0,
-                   "     4      12  System          Ready         -   +   .   cid-only\n", "");
+                   "     4      12  System          Ready          -   +   .   cid-only\n", "");
 }
 END_TEST
 
@@ -46,7 +46,7 @@ START_TEST(long_name)
 {
         double_case.process = "a-name-that-is-much-too-long.exe";
         expect_all("threads mem --cross-view --quiet --tid 8", 0,
-                   "     4       8  a-name-that-i…  Waiting       +   +   .\n", "");
+                   "     4       8  a-name-that-i…  Waiting        +   +   .\n", "");
 }
 END_TEST
 
