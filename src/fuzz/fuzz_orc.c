@@ -104,6 +104,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 c.format = format_of(i);
                 follow(&c, word, true);
         }
+        if (word == 8 && orc_infer(&c.flat->space, &c.table, &c.format)) {
+                flat_promise(c.format.size == 6 && (c.format.type.bits == 2 || c.format.type.bits == 3));
+                follow(&c, word, true);
+        }
         follow(&c, word, false);
         flat_close(c.flat);
         return 0;
