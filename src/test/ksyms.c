@@ -76,14 +76,16 @@ static size_t encode(const struct ksyms_symbol *s, uint8_t *codes)
 
 #define MARKERS_MAX 4096
 
+static unsigned alignment(const struct ksyms *k) { return k->order == KSYMS_PLACE ? 4 : k->pointer; }
+
 static void put_names(struct ksyms *k, struct out *o)
 {
         uint64_t marker[MARKERS_MAX];
         size_t markers = 0;
-        align(o, k->pointer);
+        align(o, alignment(k));
         k->num_syms = o->len;
         put_u(o, k->count, k->order == KSYMS_ABSOLUTE ? k->pointer : 4);
-        align(o, k->pointer);
+        align(o, alignment(k));
         k->names = o->len;
         for (size_t i = 0; i < k->count; i++) {
                 uint8_t codes[512];
@@ -95,14 +97,14 @@ static void put_names(struct ksyms *k, struct out *o)
                 put_u(o, count >= 0x80 ? count >> 7 : count, 1);
                 put(o, codes, count);
         }
-        align(o, k->pointer);
+        align(o, alignment(k));
         k->markers = o->len;
         for (size_t i = 0; i < markers; i++)
                 put_u(o, marker[i], k->wide_markers ? k->pointer : 4);
-        align(o, k->pointer);
+        align(o, alignment(k));
         for (size_t i = 0; i < k->count && k->sequence && k->order == KSYMS_BEFORE; i++)
                 put_u(o, (i * 7919) % k->count, 3);
-        align(o, k->pointer);
+        align(o, alignment(k));
 }
 
 static void put_tokens(struct ksyms *k, struct out *o)
@@ -117,7 +119,7 @@ static void put_tokens(struct ksyms *k, struct out *o)
                         k->digits = o->len;
                 put(o, text, strlen(text) + 1);
         }
-        align(o, k->pointer);
+        align(o, alignment(k));
         k->token_index = o->len;
         for (unsigned i = 0; i < 256; i++)
                 put_u(o, index[i], 2);
@@ -125,30 +127,32 @@ static void put_tokens(struct ksyms *k, struct out *o)
 
 static void put_addresses(struct ksyms *k, struct out *o)
 {
-        align(o, k->pointer);
+        align(o, alignment(k));
         k->addresses = o->len;
         for (size_t i = 0; i < k->count; i++) {
                 uint64_t address = k->symbol[i].address;
                 if (k->order == KSYMS_ABSOLUTE)
                         put_u(o, address, k->pointer);
+                else if (k->order == KSYMS_PLACE)
+                        put_u(o, address - (k->base + o->len), 4);
                 else if (!k->percpu)
                         put_u(o, address - k->base, 4);
                 else
                         put_u(o, address < k->base ? address : k->base - 1 - address, 4);
         }
-        align(o, k->pointer);
-        if (k->order != KSYMS_ABSOLUTE)
+        align(o, alignment(k));
+        if (k->order == KSYMS_BEFORE || k->order == KSYMS_BEHIND)
                 put_u(o, k->base, k->pointer);
 }
 
 size_t ksyms_write(struct ksyms *k, uint8_t *out, size_t room)
 {
         struct out o = { .at = out, .room = room };
-        if (k->order != KSYMS_BEHIND)
+        if (k->order < KSYMS_BEHIND)
                 put_addresses(k, &o);
         put_names(k, &o);
         put_tokens(k, &o);
-        if (k->order == KSYMS_BEHIND) {
+        if (k->order >= KSYMS_BEHIND) {
                 put_addresses(k, &o);
                 for (size_t i = 0; i < k->count && k->sequence; i++)
                         put_u(&o, (i * 7919) % k->count, 3);

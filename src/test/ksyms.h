@@ -13,7 +13,8 @@
 enum ksyms_order {
         KSYMS_ABSOLUTE, /* to 4.5: whole addresses before the names */
         KSYMS_BEFORE,   /* 4.6 to 6.3: offsets and their base before the names */
-        KSYMS_BEHIND    /* from 6.4: offsets and their base behind the tokens */
+        KSYMS_BEHIND,   /* from 6.4: offsets and their base behind the tokens */
+        KSYMS_PLACE     /* from 7.0: there too, from the place where each stands; no base, and all aligned to 4 */
 };
 
 struct ksyms_symbol {
@@ -29,7 +30,7 @@ struct ksyms {
         bool percpu;                       /* CONFIG_KALLSYMS_ABSOLUTE_PERCPU */
         bool wide_markers;                 /* before 4.20 */
         bool sequence;                     /* kallsyms_seqs_of_names, since 6.2 */
-        uint64_t base;                     /* kallsyms_relative_base */
+        uint64_t base;                     /* kallsyms_relative_base; KSYMS_PLACE: the address of what is written */
         const struct ksyms_symbol *symbol; /* sorted by address */
         size_t count;
         /* where things came to lie, from the start of what was written */

@@ -287,10 +287,12 @@ static void write_symbols(struct tl *t)
         static char names[FUNCTIONS][16];
         static struct ksyms_symbol s[FUNCTIONS + 32];
         size_t n = 0;
-        if (t->kind.data_symbols && t->kind.mode >= PT_X64)
+        if (t->kind.data_symbols && t->kind.mode >= PT_X64 && t->kind.order != KSYMS_PLACE)
                 s[n++] = (struct ksyms_symbol){ 'A', "runqueues", RUNQUEUES };
         s[n++] = (struct ksyms_symbol){ 'T', "_text", t->text };
         s[n++] = (struct ksyms_symbol){ 'T', "_stext", t->text };
+        if (t->kind.order == KSYMS_PLACE && t->pointer == 8)
+                s[n++] = (struct ksyms_symbol){ 'T', "startup_64", t->text };
         for (unsigned i = 0; i < FUNCTIONS; i++) {
                 snprintf(names[i], sizeof names[i], "function_%u", i);
                 s[n++] = (struct ksyms_symbol){ 't', names[i], t->text + 0x40 + 16 * i };
@@ -312,8 +314,8 @@ static void write_symbols(struct tl *t)
                                      .pointer = t->pointer,
                                      .percpu = t->pointer == 8,
                                      .wide_markers = t->kind.order == KSYMS_ABSOLUTE,
-                                     .sequence = t->kind.order == KSYMS_BEHIND,
-                                     .base = t->text,
+                                     .sequence = t->kind.order >= KSYMS_BEHIND,
+                                     .base = t->text + (t->kind.order == KSYMS_PLACE ? SYMBOLS_AT : 0),
                                      .symbol = s,
                                      .count = n };
         t->symbols_pa = TL_TEXT_PA + SYMBOLS_AT;

@@ -96,7 +96,16 @@ static void vmcoreinfo_searched(struct linux_system *l)
                 system_trace(l->system, "vmcoreinfo", false, "no such text in the whole image");
 }
 
-/* Whose word counts for the address that the text ran at. */
+bool linux_text_symbol(const struct linux_system *l, uint64_t *ret_address)
+{
+        static const char *const names[] = { "_text", "startup_64", "_stext" };
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+                if (kallsyms_find(l->kallsyms, names[i], ret_address))
+                        return true;
+        return false;
+}
+
+/* Whose word counts for the address that the text ran at. Tables that tell physical places have none yet. */
 static void find_text(struct linux_system *l)
 {
         uint64_t va;
@@ -106,17 +115,31 @@ static void find_text(struct linux_system *l)
                 if (!l->kallsyms)
                         l->pointer_size = va > UINT32_MAX ? 8 : 4;
         }
-        if (l->kallsyms && kallsyms_find(l->kallsyms, "_stext", &va)) {
+        l->is64 = l->pointer_size == 8;
+        if (!l->kallsyms || !kallsyms_placed(l->kallsyms))
+                return;
+        if (kallsyms_find(l->kallsyms, "_stext", &va)) {
                 if (l->stext && l->stext != va)
                         system_note(l->system, STASIS_NOTE_WARNING, "vmcoreinfo-stale", 0, -1, -1,
                                     "VMCOREINFO says that the text starts at 0x%" PRIx64 ", kallsyms at 0x%" PRIx64
                                     ": it is of another boot",
                                     l->stext, va);
-                l->stext = l->place.text_va = va;
+                l->stext = va;
         }
-        if (l->kallsyms && (kallsyms_find(l->kallsyms, "_text", &va) || kallsyms_find(l->kallsyms, "startup_64", &va)))
-                l->place.text_va = va;
-        l->is64 = l->pointer_size == 8;
+        (void)linux_text_symbol(l, &l->place.text_va);
+}
+
+/* The page tables, and by them where the kernel ran. */
+static bool find_root(struct linux_system *l)
+{
+        bool told = l->kallsyms && kallsyms_placed(l->kallsyms);
+        if (!l->kallsyms && !l->place.text_va)
+                return false;
+        if (!linux_find_root(l))
+                return false;
+        if (l->kallsyms && !told)
+                find_text(l);
+        return true;
 }
 
 /* ---------------------------------------------------------------- the banner */
@@ -230,7 +253,7 @@ enum stasis_status linux_discover(struct linux_system *l, struct stasis_error *e
                 kallsyms_searched(l);
         vmcoreinfo_searched(l);
         find_text(l);
-        if (l->no_memory || !l->place.text_va || !linux_find_root(l))
+        if (l->no_memory || !find_root(l))
                 return nothing(l, err);
         vmcoreinfo_own(l);
         find_banner(l);

@@ -21,21 +21,27 @@ uint8_t kallsyms_pointer_size(const struct kallsyms *k) { return k->pointer_size
 uint64_t kallsyms_token_table_pa(const struct kallsyms *k) { return k->token_pa; }
 const char *kallsyms_shape(const struct kallsyms *k) { return k->shape; }
 
-/*
- * An address is stored whole, or as an offset: from the base, or, with CONFIG_KALLSYMS_ABSOLUTE_PERCPU, as base - 1 -
- * offset where it is negative and as it is (a place in a CPU's area) where it is not.
- */
+bool kallsyms_placed(const struct kallsyms *k) { return k->placed; }
+
+void kallsyms_place(struct kallsyms *k, uint64_t higher)
+{
+        k->base += k->placed ? 0 : higher;
+        k->placed = true;
+}
+
 uint64_t kallsyms_address(const struct kallsyms *k, uint32_t index)
 {
         if (index >= k->count)
                 return 0;
-        if (k->absolute)
+        if (k->form == KALLSYMS_WHOLE)
                 return load_le(k->address + (size_t)index * k->pointer_size, k->pointer_size);
         uint32_t offset = load_le32(k->address + (size_t)index * 4);
-        uint64_t mask = k->pointer_size == 8 ? UINT64_MAX : UINT32_MAX;
-        if (!k->percpu)
+        uint64_t mask = k->pointer_size == 8 ? UINT64_MAX : UINT32_MAX, wide = (uint64_t)(int64_t)(int32_t)offset;
+        if (k->form == KALLSYMS_RELATIVE)
+                return (k->base + (uint64_t)index * 4 + wide) & mask;
+        if (k->form == KALLSYMS_OFFSET)
                 return (k->base + offset) & mask;
-        return (int32_t)offset >= 0 ? offset : (k->base - 1 - (uint64_t)(int64_t)(int32_t)offset) & mask;
+        return (int32_t)offset >= 0 ? offset : (k->base - 1 - wide) & mask;
 }
 
 /* One symbol at names + *at: its tokens. Long ones have two bytes of length since 6.1. */

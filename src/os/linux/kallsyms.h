@@ -6,8 +6,11 @@
  *
  *   to 6.3:   [addresses | offsets, relative_base] num_syms names markers [seqs_of_names, 6.2] token_table token_index
  *   from 6.4: num_syms names markers token_table token_index offsets relative_base seqs_of_names
+ *   from 7.0: the same without relative_base; an offset is from the place where it stands (a081b5789255)
  *
- * Addresses are as the running kernel keeps them, KASLR included: the tables were relocated with the rest of it.
+ * Addresses are as the running kernel keeps them, KASLR included: the tables were relocated with the rest of it. Those
+ * of 7.0 need no relocation, and tell of each symbol where in physical memory it lies; kallsyms_place makes addresses
+ * of that.
  */
 #ifndef STASIS_OS_LINUX_KALLSYMS_H
 #define STASIS_OS_LINUX_KALLSYMS_H
@@ -18,6 +21,7 @@
 
 struct kallsyms;
 
+#define KALLSYMS_NEAR (UINT64_C(64) << 20) /* larger than a kernel's image */
 #define KALLSYMS_NAME_MAX 512 /* KSYM_NAME_LEN since 6.1; the type's letter takes the place of the terminator */
 
 /* The tokens "0" to "9" in a row, each with its terminator: what is searched for. */
@@ -34,6 +38,10 @@ void kallsyms_close(struct kallsyms *k);
 uint32_t kallsyms_count(const struct kallsyms *k);
 uint8_t kallsyms_pointer_size(const struct kallsyms *k);
 uint64_t kallsyms_token_table_pa(const struct kallsyms *k);
+/* False: every address that is told below is a physical one, until kallsyms_place. */
+bool kallsyms_placed(const struct kallsyms *k);
+/* By how much the kernel's image lies higher in virtual memory than in physical. */
+void kallsyms_place(struct kallsyms *k, uint64_t higher);
 /* How the tables were laid out, in words, for the trace. */
 const char *kallsyms_shape(const struct kallsyms *k);
 uint64_t kallsyms_address(const struct kallsyms *k, uint32_t index);

@@ -8,6 +8,14 @@
 #define KALLSYMS_MARKER 256 /* symbols a marker */
 #define KALLSYMS_TOKENS_MAX 4096
 
+/* How an address is kept. */
+enum kallsyms_form {
+        KALLSYMS_WHOLE,   /* as it is */
+        KALLSYMS_OFFSET,  /* 4 bytes, from the base */
+        KALLSYMS_PERCPU,  /* base - 1 - offset where negative, else as it is (CONFIG_KALLSYMS_ABSOLUTE_PERCPU) */
+        KALLSYMS_RELATIVE /* 4 bytes, from the very place where they stand (7.0) */
+};
+
 struct kallsyms {
         uint8_t *bytes; /* a copy of all of the tables, whose pieces the following point to */
         const uint8_t *names, *address;
@@ -17,9 +25,10 @@ struct kallsyms {
         char token[KALLSYMS_TOKENS_MAX];
         size_t token_len;
         uint16_t token_index[256];
-        uint64_t base, token_pa;
+        uint64_t base, token_pa; /* of KALLSYMS_RELATIVE: what the first entry's place is; physical until placed */
         uint8_t pointer_size;
-        bool absolute, percpu;
+        enum kallsyms_form form;
+        bool placed;
         const char *shape;
         uint32_t *hash; /* index of a symbol, plus one, by the hash of its name; NULL: not made yet */
         size_t hash_mask;

@@ -231,25 +231,31 @@ static bool is_base(uint64_t base, uint8_t size)
 static bool addresses_rise(const struct kallsyms *k)
 {
         uint32_t falls = 0, rises = 0;
-        uint64_t before = 0, last = kallsyms_address(k, k->count - 1);
+        uint64_t before = 0;
         for (uint32_t i = 0; i < k->count; i++) {
                 uint64_t address = kallsyms_address(k, i);
                 falls += address < before;
                 rises += address > before;
                 before = address;
         }
-        return falls <= k->count / 1000 && rises >= k->count / 2 && is_base(last, k->pointer_size) &&
+        return falls <= k->count / 1000 && rises >= k->count / 2;
+}
+
+/* The same, and where a kernel runs. */
+static bool addresses_agree(const struct kallsyms *k)
+{
+        return addresses_rise(k) && is_base(kallsyms_address(k, k->count - 1), k->pointer_size) &&
                is_base(kallsyms_address(k, k->count / 2), k->pointer_size);
 }
 
 static bool offsets_try(struct kallsyms *k, const uint8_t *offsets, uint64_t base, uint8_t size)
 {
-        k->absolute = false;
+        k->form = (int32_t)load_le32(offsets + (size_t)(k->count / 2) * 4) < 0 ? KALLSYMS_PERCPU : KALLSYMS_OFFSET;
         k->address = offsets;
         k->base = base;
         k->pointer_size = size;
-        k->percpu = (int32_t)load_le32(offsets + (size_t)(k->count / 2) * 4) < 0;
-        return is_base(base, size) && addresses_rise(k);
+        k->placed = true;
+        return is_base(base, size) && addresses_agree(k);
 }
 
 /* Before the number of symbols: whole addresses, or offsets and their base. */
@@ -263,11 +269,12 @@ static bool addresses_before(struct kallsyms *k, struct window *w, size_t at, ui
         }
         if (at < whole || !window_fill(w, at - whole))
                 return false;
-        k->absolute = true;
+        k->form = KALLSYMS_WHOLE;
+        k->placed = true;
         k->address = w->bytes + at - whole;
         k->pointer_size = size;
         k->shape = size == 8 ? "64 bit, whole addresses" : "32 bit, whole addresses";
-        return addresses_rise(k);
+        return addresses_agree(k);
 }
 
 /* Behind the index of the tokens, since 6.4. */
@@ -284,10 +291,40 @@ static bool addresses_behind(struct kallsyms *k, struct window *w, uint64_t inde
         return true;
 }
 
+/*
+ * There since 7.0, with no base behind them. Where the tables lie every symbol's physical place follows, and the
+ * kernel's image lies around them: that is what the places are held against. No pointer tells its size; names of x86-64
+ * do.
+ */
+static bool addresses_relative(struct kallsyms *k, struct window *w, uint64_t start)
+{
+        uint64_t address;
+        uint8_t *to = w->bytes + BACK_MAX;
+        if (stasis_image_read(w->image, start, to, (size_t)k->count * 4) != STASIS_OK)
+                return false;
+        k->form = KALLSYMS_RELATIVE;
+        k->address = to;
+        k->base = start;
+        k->pointer_size = 8; /* physical addresses, so far */
+        k->placed = false;
+        uint64_t first = kallsyms_address(k, 0), last = kallsyms_address(k, k->count - 1);
+        if (first >= k->token_pa || k->token_pa - first >= KALLSYMS_NEAR || last <= k->token_pa ||
+            last - k->token_pa >= KALLSYMS_NEAR || !addresses_rise(k))
+                return false;
+        bool wide = kallsyms_find(k, "startup_64", &address) || kallsyms_find(k, "entry_SYSCALL_64", &address);
+        k->pointer_size = wide ? 8 : 4;
+        k->shape = wide ? "64 bit, offsets from where they stand (7.0 and later)"
+                        : "32 bit, offsets from where they stand (7.0 and later)";
+        return true;
+}
+
 static bool addresses_find(struct kallsyms *k, struct window *w, size_t at, uint64_t index_end)
 {
         for (uint8_t size = 8; size >= 4; size /= 2)
                 if (addresses_before(k, w, at, size) || addresses_behind(k, w, index_end, size))
+                        return true;
+        for (uint64_t align = 4; align <= 8; align += 4)
+                if (addresses_relative(k, w, (index_end + align - 1) / align * align))
                         return true;
         return false;
 }

@@ -10,7 +10,8 @@
 #include "../../test/ksyms.h"
 
 #define MEMORY (1u << 20)
-#define AT 0x41008u /* of the tables: a multiple of 8 and no more */
+#define AT 0x41008u      /* of the tables: a multiple of 8 and no more */
+#define TEXT_AT 0x10000u /* of the kernel's text, whose symbols the tables tell */
 #define FILLER 700
 
 static uint8_t memory[MEMORY];
@@ -36,6 +37,8 @@ static const struct shape {
         { KSYMS_BEHIND, 8, true, false, true, "64 bit, offsets behind the tokens (6.4 and later)" },
         { KSYMS_BEHIND, 8, false, false, true, "64 bit, offsets behind the tokens (6.4 and later)" },
         { KSYMS_BEHIND, 4, false, false, true, "32 bit, offsets behind the tokens (6.4 and later)" },
+        { KSYMS_PLACE, 8, false, false, true, "64 bit, offsets from where they stand (7.0 and later)" },
+        { KSYMS_PLACE, 4, false, false, true, "32 bit, offsets from where they stand (7.0 and later)" },
 };
 #define SHAPES ((int)(sizeof shapes / sizeof *shapes))
 
@@ -56,11 +59,11 @@ static void build(const struct shape *s)
                                  .percpu = s->percpu,
                                  .wide_markers = s->wide_markers,
                                  .sequence = s->sequence,
-                                 .base = text,
+                                 .base = text + (s->order == KSYMS_PLACE ? AT - TEXT_AT : 0),
                                  .symbol = symbols };
         if (s->percpu)
                 add('A', "runqueues", 0x31c40);
-        add('T', "startup", text);
+        add('T', s->pointer == 8 ? "startup_64" : "startup_32", text);
         add('T', "_stext", text);
         add('T', "sys_call", text + 0x40);
         add('t', "init_once_tail", text + 0x80);
@@ -120,6 +123,13 @@ START_TEST(every_shape)
         ck_assert_uint_eq(kallsyms_count(k), tables.count);
         ck_assert_uint_eq(kallsyms_pointer_size(k), shapes[_i].pointer);
         ck_assert_uint_eq(kallsyms_token_table_pa(k), AT + tables.token_table);
+        if (shapes[_i].order == KSYMS_PLACE) { /* physical places, until it is known where the kernel ran */
+                ck_assert(!kallsyms_placed(k));
+                expect_find("sys_call", TEXT_AT + 0x40);
+                kallsyms_place(k, text - TEXT_AT);
+        }
+        ck_assert(kallsyms_placed(k));
+        kallsyms_place(k, 0x1000); /* only once */
         expect_find("sys_call", text + 0x40);
         expect_find("init_once_tail", text + 0x80);
         expect_find(long_name, text + 0x100);
@@ -127,7 +137,8 @@ START_TEST(every_shape)
         if (shapes[_i].percpu)
                 expect_find("runqueues", 0x31c40);
         ck_assert(!kallsyms_find(k, "fn_700", &none));
-        expect_at(text + 0x3f, "startup", text + 0x40); /* of two at one address the first */
+        expect_at(text + 0x3f, shapes[_i].pointer == 8 ? "startup_64" : "startup_32",
+                  text + 0x40); /* of two at one address the first */
         expect_at(text + 0x1000 + 16 * 300 + 5, "fn_300", text + 0x1000 + 16 * 301);
         ck_assert(!kallsyms_at(k, text + 0x100001, &index, &none));
         ck_assert_int_eq(kallsyms_name(k, (uint32_t)tables.count - 1, name, sizeof name), 'B');

@@ -151,6 +151,8 @@ enum stasis_status linux_discover(struct linux_system *l, struct stasis_error *e
 bool linux_likely(const struct stasis_image *image);
 /* l->kernel, by what VMCOREINFO, kallsyms and the CPUs say, confirmed; false where no page tables were found. */
 bool linux_find_root(struct linux_system *l);
+/* Where kallsyms have the start of the kernel's text: physical, where they tell physical places. */
+bool linux_text_symbol(const struct linux_system *l, uint64_t *ret_address);
 /* l->layout and what it is bound to. */
 enum stasis_status linux_choose_layout(struct linux_system *l, struct stasis_error *err) STASIS_MUST_CHECK;
 

@@ -35,6 +35,16 @@ bool orc_bind(const struct stasis_layout *layout, struct orc_format *ret_format)
 #define SAMPLES 16384
 #define SAMPLES_MIN 64
 
+/* arch/x86/include/asm/orc_types.h to 7.0 (AX: since 6.18), and of 7.2. */
+static const uint8_t numbers[2][16] = {
+        { ORC_UNDEFINED, ORC_PREV_SP, ORC_DX, ORC_DI, ORC_BP, ORC_SP, ORC_R10, ORC_R13, ORC_BP_INDIRECT,
+          ORC_SP_INDIRECT, ORC_AX, ORC_NO_REGISTER, ORC_NO_REGISTER, ORC_NO_REGISTER, ORC_NO_REGISTER,
+          ORC_NO_REGISTER },
+        { ORC_UNDEFINED, ORC_AX, ORC_DX, ORC_SP, ORC_BP, ORC_DI, ORC_R10, ORC_R13, ORC_PREV_SP, ORC_SP_INDIRECT,
+          ORC_BP_INDIRECT, ORC_NO_REGISTER, ORC_NO_REGISTER, ORC_NO_REGISTER, ORC_NO_REGISTER, ORC_NO_REGISTER },
+};
+#define ORC_NUMBER_MAX 10
+
 /* Of the half-word at 4: bits 0 to 3 are sp_reg, 4 to 7 bp_reg, from 8 on the type and what is behind it. */
 struct tally {
         uint32_t entries, ruled; /* ruled: they name a register, so that they are no end */
@@ -52,7 +62,7 @@ static void count_entry(struct tally *t, uint32_t bits)
         t->bit10_ruled += ruled && bits >> 10 & 1;
         t->bit10_unruled += !ruled && bits >> 10 & 1;
         t->bit11 += bits >> 11 & 1;
-        t->unused += bits >> 12 != 0 || (bits & 15) > ORC_SP_INDIRECT || (bits >> 4 & 15) > ORC_SP_INDIRECT;
+        t->unused += bits >> 12 != 0 || (bits & 15) > ORC_NUMBER_MAX || (bits >> 4 & 15) > ORC_NUMBER_MAX;
 }
 
 static struct stasis_member at_bits(uint8_t bit, uint8_t bits)
@@ -124,14 +134,26 @@ void orc_decode(const struct orc_format *format, const uint8_t *entry, struct or
         struct orc_entry e = {
                 .sp_offset = (int16_t)field(&format->sp_offset, bytes),
                 .bp_offset = (int16_t)field(&format->bp_offset, bytes),
-                .sp_reg = (uint8_t)field(&format->sp_reg, bytes),
-                .bp_reg = (uint8_t)field(&format->bp_reg, bytes),
+                .sp_reg = numbers[format->renumbered][field(&format->sp_reg, bytes) & 15],
+                .bp_reg = numbers[format->renumbered][field(&format->bp_reg, bytes) & 15],
         };
         bool end = format->has_end && field(&format->end, bytes);
         e.type = type_of(format, field(&format->type, bytes), end, e.sp_reg);
         e.signal = format->has_signal ? field(&format->signal, bytes) != 0
                                       : e.type == ORC_REGS || e.type == ORC_REGS_PARTIAL;
         *ret_entry = e;
+}
+
+void orc_number(struct stasis_space *space, const struct orc_table *table, struct orc_format *format)
+{
+        uint32_t seen[16] = { 0 };
+        uint64_t count = table->count < ORC_COUNT_MAX ? table->count : ORC_COUNT_MAX, step = count / SAMPLES + 1;
+        for (uint64_t i = 0; i < count; i += step) {
+                uint8_t bytes[ORC_ENTRY_MAX + 4] = { 0 };
+                if (stasis_space_read(space, table->entry + i * format->size, bytes, format->size) == STASIS_OK)
+                        seen[field(&format->sp_reg, bytes) & 15]++;
+        }
+        format->renumbered = seen[3] > seen[5];
 }
 
 static enum stasis_status address_at(struct stasis_space *space, const struct orc_table *table, uint64_t index,

@@ -209,6 +209,36 @@ START_TEST(told_by_themselves)
 }
 END_TEST
 
+/* 7.2: SP is 3, and bp_reg 8 is PREV_SP. Bytes from its tables (Debian's 7.2.13): __schedule behind "push %rbp", behind
+ * "mov %rsp, %rbp", and an entry of pt_regs. */
+START_TEST(renumbered)
+{
+        struct orc_format f;
+        const struct orc_table table = { IPS, ENTRIES, 100 };
+        ck_assert(bound(v6_4, &f));
+        world_start(&world, PT_X64);
+        world_map(&world, 0xffffffff82000000, 0x5000);
+        fill(100, "\x08\x00\x00\x00\x05\x02");
+        orc_number(&world.space, &table, &f);
+        ck_assert_uint_eq(decoded(&f, "\x08\x00\x00\x00\x03\x02").sp_reg, ORC_DI);
+        ck_assert_uint_eq(decoded(&f, "\x08\x00\x00\x00\x0a\x02").sp_reg, ORC_AX);
+        fill(60, "\x08\x00\x00\x00\x03\x02");
+        orc_number(&world.space, &table, &f);
+        struct orc_entry e = decoded(&f, "\x10\x00\xf0\xff\x83\x02");
+        ck_assert(e.type == ORC_CALL && e.sp_reg == ORC_SP && e.sp_offset == 16);
+        ck_assert(e.bp_reg == ORC_PREV_SP && e.bp_offset == -16);
+        ck_assert_uint_eq(decoded(&f, "\x10\x00\xf0\xff\x84\x02").sp_reg, ORC_BP);
+        e = decoded(&f, "\x00\x00\x00\x00\x03\x0b");
+        ck_assert(e.type == ORC_REGS && e.sp_reg == ORC_SP && e.bp_reg == ORC_UNDEFINED && e.signal);
+        static const uint8_t rest[11] = { ORC_UNDEFINED, ORC_AX,  ORC_DX,      ORC_SP,          ORC_BP,         ORC_DI,
+                                          ORC_R10,       ORC_R13, ORC_PREV_SP, ORC_SP_INDIRECT, ORC_BP_INDIRECT };
+        for (unsigned i = 0; i < 16; i++) {
+                const char bytes[] = { 8, 0, 0, 0, (char)i, 2 };
+                ck_assert_uint_eq(decoded(&f, bytes).sp_reg, i < 11 ? rest[i] : ORC_NO_REGISTER);
+        }
+}
+END_TEST
+
 static void teardown(void) { world_end(&world); }
 
 int main(void)
@@ -225,6 +255,7 @@ int main(void)
         tcase_add_checked_fixture(tc, NULL, teardown);
         tcase_add_test(tc, search);
         tcase_add_test(tc, told_by_themselves);
+        tcase_add_test(tc, renumbered);
         suite_add_tcase(suite, tc);
         SRunner *runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);

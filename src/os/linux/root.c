@@ -13,13 +13,13 @@
 
 #define KERNEL_MAP UINT64_C(0xffffffff80000000) /* __START_KERNEL_map */
 #define TEXT_ALIGN (UINT64_C(2) << 20)
-#define NEAR (UINT64_C(64) << 20) /* of kallsyms: larger than a kernel's image */
+#define TEXTS 512 /* places in the map of the kernel: all of 1 GiB */
 
 struct root {
         const struct stasis_paging *paging;
         uint64_t pa;
-        uint64_t text_pa; /* as it translates */
-        uint64_t rank;    /* among several that hold */
+        uint64_t text_va, text_pa; /* as it translates */
+        uint64_t rank;             /* among several that hold */
 };
 
 /* ---------------------------------------------------------------- confirming */
@@ -49,16 +49,48 @@ static bool confirm_uts(const struct linux_system *l, const struct root *r)
         return false;
 }
 
+/* Where physical memory may begin in the kernel's half of 4 GiB: x86 may be built for other splits. */
+static const uint64_t splits[] = { 0xc0000000, 0xb0000000, 0x80000000, 0x78000000, 0x40000000 };
+#define SPLITS (sizeof splits / sizeof *splits)
+
+/* The text, and at its right distance from there the table whose physical place was seen. */
+static bool confirm_text(const struct linux_system *l, struct root *r, uint64_t text_va)
+{
+        uint64_t pa, token = kallsyms_token_table_pa(l->kallsyms);
+        r->text_va = text_va;
+        return walk(l, r, text_va, &r->text_pa) && r->text_pa < token && token - r->text_pa < KALLSYMS_NEAR &&
+               walk(l, r, text_va + (token - r->text_pa), &pa) && pa == token;
+}
+
+/*
+ * Tables that tell physical places alone: the address is that of the possible ones which leads to the text's place. On
+ * x64 the last entry of a root holds the kernel's map: where it is empty none of the 512 places is worth a try.
+ */
+static bool confirm_places(const struct linux_system *l, struct root *r)
+{
+        uint64_t text, in_page, top;
+        if (!linux_text_symbol(l, &text))
+                return false;
+        if (l->is64 && (stasis_paging_load(l->image, r->paging, r->pa + 511 * 8, &top) != STASIS_OK ||
+                        !(top & STASIS_ENTRY_PRESENT)))
+                return false;
+        in_page = text & (TEXT_ALIGN - 1);
+        for (size_t i = 0; i < (l->is64 ? TEXTS : SPLITS); i++) {
+                uint64_t va = l->is64 ? KERNEL_MAP + i * TEXT_ALIGN + in_page : splits[i] + text;
+                if (confirm_text(l, r, va) && r->text_pa == text)
+                        return true;
+        }
+        return false;
+}
+
 static bool confirm(const struct linux_system *l, struct root *r)
 {
-        uint64_t pa;
-        if (!l->place.text_va || !walk(l, r, l->place.text_va, &r->text_pa))
-                return false;
-        if (!l->kallsyms)
-                return confirm_uts(l, r);
-        uint64_t token = kallsyms_token_table_pa(l->kallsyms);
-        return r->text_pa < token && token - r->text_pa < NEAR &&
-               walk(l, r, l->place.text_va + (token - r->text_pa), &pa) && pa == token;
+        if (l->kallsyms && !kallsyms_placed(l->kallsyms))
+                return confirm_places(l, r);
+        r->text_va = l->place.text_va;
+        if (l->kallsyms)
+                return confirm_text(l, r, l->place.text_va);
+        return walk(l, r, l->place.text_va, &r->text_pa) && confirm_uts(l, r);
 }
 
 /* The modes that come into question, the likelier first; ended by NULL. */
@@ -95,10 +127,9 @@ static bool try_root(const struct linux_system *l, uint64_t pa, struct root *ret
 static const char *const root_names[] = { "init_top_pgt", "swapper_pg_dir", "init_level4_pgt" };
 #define ROOT_NAMES (sizeof root_names / sizeof *root_names)
 
-/* Its symbol, and where physical memory begins in the kernel's half; x86 may be built for other splits. */
+/* Its symbol, and where physical memory begins in the kernel's half. */
 static bool by_vmcoreinfo(struct linux_system *l, struct root *ret_root)
 {
-        static const uint64_t splits[] = { 0xc0000000, 0xb0000000, 0x80000000, 0x78000000, 0x40000000 };
         int64_t base = 0;
         uint64_t va;
         for (size_t i = 0; i < ROOT_NAMES; i++) {
@@ -107,25 +138,29 @@ static bool by_vmcoreinfo(struct linux_system *l, struct root *ret_root)
                 if (l->is64 && vmcoreinfo_number(l->vmcoreinfo, "phys_base", &base) &&
                     try_root(l, va - KERNEL_MAP + (uint64_t)base, ret_root))
                         return true;
-                for (size_t k = 0; !l->is64 && k < sizeof splits / sizeof *splits; k++)
+                for (size_t k = 0; !l->is64 && k < SPLITS; k++)
                         if (va >= splits[k] && try_root(l, va - splits[k], ret_root))
                                 return true;
         }
         return false;
 }
 
-/* The symbol, for every place below the tables at which the text may start. */
+/* The symbol, for every place below the tables at which the text may start; tables may tell the very place. */
 static bool by_kallsyms(struct linux_system *l, struct root *ret_root)
 {
         uint64_t va;
         if (!l->kallsyms)
                 return false;
+        for (size_t i = 0; i < ROOT_NAMES && !kallsyms_placed(l->kallsyms); i++)
+                if (kallsyms_find(l->kallsyms, root_names[i], &va) && try_root(l, va, ret_root))
+                        return true;
         uint64_t token = kallsyms_token_table_pa(l->kallsyms);
         for (size_t i = 0; i < ROOT_NAMES; i++) {
-                if (!kallsyms_find(l->kallsyms, root_names[i], &va) || va < l->place.text_va)
+                if (!kallsyms_placed(l->kallsyms) || !kallsyms_find(l->kallsyms, root_names[i], &va) ||
+                    va < l->place.text_va)
                         continue;
                 uint64_t text = token & ~(TEXT_ALIGN - 1);
-                for (; token - text < NEAR; text -= TEXT_ALIGN) {
+                for (; token - text < KALLSYMS_NEAR; text -= TEXT_ALIGN) {
                         if (try_root(l, text + (va - l->place.text_va), ret_root) && ret_root->text_pa == text)
                                 return true;
                         if (text < TEXT_ALIGN)
@@ -173,7 +208,7 @@ static uint64_t rank(const struct linux_system *l, const struct root *r)
                         if (stasis_paging_load(l->image, r->paging, (table & r->paging->frame_mask) + 8 * i, &value) ==
                             STASIS_OK)
                                 entries += value & STASIS_ENTRY_PRESENT;
-        bool inside = r->pa >= r->text_pa && r->pa - r->text_pa < NEAR;
+        bool inside = r->pa >= r->text_pa && r->pa - r->text_pa < KALLSYMS_NEAR;
         return entries + (inside ? 1u << 16 : 0);
 }
 
@@ -206,7 +241,7 @@ static bool by_near_pages(struct linux_system *l, struct root *ret_root)
         if (!l->kallsyms)
                 return false;
         uint64_t token = kallsyms_token_table_pa(l->kallsyms);
-        return by_pages(l, token > NEAR ? token - NEAR : 0, token + NEAR, ret_root);
+        return by_pages(l, token > KALLSYMS_NEAR ? token - KALLSYMS_NEAR : 0, token + KALLSYMS_NEAR, ret_root);
 }
 
 static bool by_all_pages(struct linux_system *l, struct root *ret_root) { return by_pages(l, 0, UINT64_MAX, ret_root); }
@@ -223,8 +258,9 @@ static const struct way {
 static bool use(struct linux_system *l, const struct root *r, const char *how)
 {
         stasis_space_init(l->kernel, l->image, r->paging, r->pa);
-        l->place.text_pa = r->text_pa;
-        l->place.known = true;
+        l->place = (struct linux_image){ .text_va = r->text_va, .text_pa = r->text_pa, .known = true };
+        if (l->kallsyms)
+                kallsyms_place(l->kallsyms, r->text_va - r->text_pa);
         system_trace(l->system, "root", true,
                      "%s: %s at 0x%" PRIx64 "; the text at 0x%" PRIx64 " comes from 0x%" PRIx64
                      ", %s translates as it must",

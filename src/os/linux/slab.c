@@ -16,7 +16,8 @@
 #define OBJECT_MAX 65536 /* kmem_cache.size of task_struct: less than 16 KiB without debugging */
 
 struct slab_places {
-        struct place cache, page_cache, objects, page_objects, head, size, usage, node, partial, links, page_links;
+        struct place cache, page_cache, objects, page_objects, head, info, size, usage, node, per_node, node_in,
+                partial, links, page_links;
 };
 
 static const struct place_row rows[] = {
@@ -29,9 +30,12 @@ static const struct place_row rows[] = {
         PLACE(objects, "slab.objects"),
         PLACE(page_objects, "page.objects"),
         PLACE(head, "page.compound_head"),
+        PLACE(info, "page.compound_info"),
         PLACE(size, "kmem_cache.size"),
         PLACE(usage, "task_struct.usage.refs.counter", "task_struct.usage.counter"),
         PLACE(node, "kmem_cache.node"),
+        PLACE(per_node, "kmem_cache.per_node"),
+        PLACE(node_in, "kmem_cache_per_node_ptrs.node"),
         PLACE(partial, "kmem_cache_node.partial"),
         PLACE(links, "slab.slab_list"),
         PLACE(page_links, "page.slab_list", "page.lru"),
@@ -55,8 +59,9 @@ static bool find_cache(struct slabs *s)
         uint64_t symbol, pa;
         struct linux_system *l = s->l;
         s->page_size = stasis_layout_sizeof(l->layout, "page");
-        if (!s->page_size || !s->at.head.has || !s->at.size.has || !either(&s->at.cache, &s->at.page_cache)->has ||
-            !either(&s->at.objects, &s->at.page_objects)->has || !s->at.usage.has || !linux_page_array(l, &s->pages) ||
+        if (!s->page_size || !either(&s->at.head, &s->at.info)->has || !s->at.size.has ||
+            !either(&s->at.cache, &s->at.page_cache)->has || !either(&s->at.objects, &s->at.page_objects)->has ||
+            !s->at.usage.has || !linux_page_array(l, &s->pages) ||
             !linux_symbol_find(l, "task_struct_cachep", &symbol) ||
             linux_read_pointer(l, symbol, &s->cache) != STASIS_OK ||
             read_place(l->kernel, s->cache, &s->at.size, &s->object_size) != STASIS_OK || s->object_size < 256 ||
@@ -71,17 +76,22 @@ static bool find_cache(struct slabs *s)
         return false;
 }
 
-/* The first page frame of the slab that this frame belongs to. */
+/*
+ * The first page frame of the slab that this frame belongs to. All but the first page have bit 0 set, and tell the
+ * first one's address; since 7.0 (compound_info) maybe a mask that leaves it of their own: then the upper half is all
+ * ones.
+ */
 static bool first_frame(const struct slabs *s, uint64_t frame, uint64_t *ret_frame)
 {
-        uint64_t head;
-        if (read_place(s->l->kernel, s->pages + frame * s->page_size, &s->at.head, &head) != STASIS_OK)
+        uint64_t page = s->pages + frame * s->page_size, head;
+        if (read_place(s->l->kernel, page, either(&s->at.head, &s->at.info), &head) != STASIS_OK)
                 return false;
         *ret_frame = frame;
         if (head & 1) {
-                if (head - 1 < s->pages || (head - 1 - s->pages) % s->page_size)
+                head = s->at.info.has && head >> 32 == UINT32_MAX ? page & head : head - 1;
+                if (head < s->pages || (head - s->pages) % s->page_size)
                         return false;
-                *ret_frame = (head - 1 - s->pages) / s->page_size;
+                *ret_frame = (head - s->pages) / s->page_size;
         }
         return *ret_frame <= frame && frame - *ret_frame < 64;
 }
@@ -112,10 +122,12 @@ static bool partial_slabs(struct slabs *s)
         struct linux_system *l = s->l;
         const struct list_options options = { .pointer_size = l->pointer_size, .max = LINUX_TASKS_MAX };
         struct list_walk walk;
-        uint64_t node;
-        bool good = true;
-        if (!s->at.node.has || !s->at.partial.has || !links->has ||
-            linux_read_pointer(l, s->cache + s->at.node.offset, &node) != STASIS_OK)
+        uint64_t node, at = s->at.node.offset;
+        bool good = true, in_pair = !s->at.node.has && s->at.per_node.has && s->at.node_in.has; /* 7.1 */
+        if (in_pair)
+                at = s->at.per_node.offset + s->at.node_in.offset;
+        if ((!s->at.node.has && !in_pair) || !s->at.partial.has || !links->has ||
+            linux_read_pointer(l, s->cache + at, &node) != STASIS_OK)
                 return true;
         enum stasis_status status = list_walk(l->kernel, node + s->at.partial.offset, &options, &walk);
         if (status != STASIS_OK)

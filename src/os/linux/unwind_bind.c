@@ -79,6 +79,7 @@ static void bind_orc(struct linux_system *l, struct linux_stacks *s)
                              : "nothing tells");
         if (!found)
                 return;
+        orc_number(l->kernel, &s->kernel, &format);
         s->format = format;
         s->module = calloc(l->modules.count + 1, sizeof *s->module);
         for (size_t i = 0; s->module && i < l->modules.count; i++)

@@ -48,6 +48,7 @@ static bool caller_sp(struct unwind *u, const struct orc_entry *e, uint64_t *ret
         case ORC_R10: return register_value(u, REG_R10, ret_sp);
         case ORC_R13: return register_value(u, REG_R13, ret_sp);
         case ORC_DI: return register_value(u, REG_DI, ret_sp);
+        case ORC_AX: return register_value(u, REG_AX, ret_sp);
         case ORC_DX: return register_value(u, REG_DX, ret_sp);
         default: return false;
         }

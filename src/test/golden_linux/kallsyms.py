@@ -4,7 +4,8 @@ kallsyms' tables as scripts/kallsyms.c writes them: names packed by the pairs of
 codes that no name uses stand for what was packed.
 
 Orders: "absolute" (to 4.5: whole addresses before the names), "relative" (4.6 to 6.3: offsets and their base before
-them), "moved" (from 6.4: offsets, base and the order of the names behind the tokens).
+them), "moved" (from 6.4: offsets, base and the order of the names behind the tokens), "places" (from 7.0: the same, but
+an offset is from the place where it stands, there is no base, and all is aligned to 4).
 """
 import collections
 import struct
@@ -41,11 +42,13 @@ class Tables:
     """Bytes to lie at a multiple of 8, and where the tokens are in them."""
 
     def __init__(self, symbols, order, pointer, base, percpu, sequence):
-        """symbols: (address, type letter, name), by address; percpu: what is below the base is an offset as it is."""
+        """symbols: (address, type letter, name), by address; percpu: what is below the base is an offset as it is;
+        base: with "places" the address of these bytes."""
         self.data, self.pointer = bytearray(), pointer
+        self.alignment = 4 if order == "places" else pointer
         addresses = [address for address, _, _ in symbols]
         token, coded = pack_names([letter + name for _, letter, name in symbols])
-        if order != "moved":
+        if order in ("absolute", "relative"):
             self.addresses(addresses, order, base, percpu)
         self.number(len(symbols), pointer if order == "absolute" else 4)
         markers = self.names(coded)
@@ -61,13 +64,13 @@ class Tables:
             self.data += text.encode() + b"\0"
         self.align()
         self.data += struct.pack("<256H", *places)
-        if order == "moved":
+        if order in ("moved", "places"):
             self.addresses(addresses, order, base, percpu)
             if sequence:
                 self.sequence(symbols)
 
     def align(self):
-        self.data += bytes(-len(self.data) % self.pointer)
+        self.data += bytes(-len(self.data) % self.alignment)
 
     def number(self, value, size):
         self.data += value.to_bytes(size, "little")
@@ -77,11 +80,13 @@ class Tables:
         for address in addresses:
             if order == "absolute":
                 self.number(address, self.pointer)
+            elif order == "places":
+                self.data += struct.pack("<i", address - (base + len(self.data)))
             else:
                 offset = address - base if not percpu else address if address < base else base - 1 - address
                 self.data += struct.pack("<i", offset)
         self.align()
-        if order != "absolute":
+        if order in ("relative", "moved"):
             self.number(base, self.pointer)
 
     def names(self, coded):

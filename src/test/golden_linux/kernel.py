@@ -60,7 +60,8 @@ def page_members(version):
     slab = [("slab_cache", "*"), ("slab_list", "list_head"), ("freelist", "*"), ("inuse", (16, "u32")),
             ("objects", (15, "u32")), ("frozen", (1, "u32"))]
     if version >= (5, 17):
-        return {"page": [("flags", "long"), ("compound_head", "long"), ("lru", "list_head"), ("padding", ("long", 4))],
+        head = "compound_info" if version >= (7, 0) else "compound_head"
+        return {"page": [("flags", "long"), (head, "long"), ("lru", "list_head"), ("padding", ("long", 4))],
                 "slab": [("__page_flags", "long"), *slab]}
     head = "first_page" if version < (4, 4) else "compound_head"
     return {"page": [("flags", "long"), (head, "long"), *slab[1:], slab[0], ("padding", ("long", 2))]}
@@ -122,7 +123,9 @@ def declared(version, pointer):
         "kuid": [("val", "u32")], "cred": [("usage", "int"), ("uid", "kuid"), ("gid", "kuid")],
         "rq": [("nr_running", "u32"), ("curr", "*"), ("idle", "*")],
         **pid_members(version), **page_members(version), **time_members(version),
-        "kmem_cache": [("flags", "u32"), ("size", "u32"), ("object_size", "u32"), ("node", ("*", 1))],
+        "kmem_cache_per_node_ptrs": [("barn", "*"), ("node", "*")],
+        "kmem_cache": [("flags", "u32"), ("size", "u32"), ("object_size", "u32"),
+                       ("per_node", ("kmem_cache_per_node_ptrs", 1)) if version >= (7, 1) else ("node", ("*", 1))],
         "kmem_cache_node": [("nr_partial", "long"), ("partial", "list_head")],
     }
 
@@ -451,7 +454,9 @@ class Kernel:
         self.cache, node = self.page(), self.page()
         self.set(self.cache, "kmem_cache.size", 0x1400)
         self.set(self.cache, "kmem_cache.object_size", 0x1400)
-        self.put(self.member(self.cache, "kmem_cache.node"), node, self.pointer)
+        at = self.member(self.cache, "kmem_cache.per_node") + self.pointer if self.version >= (7, 1) else \
+            self.member(self.cache, "kmem_cache.node")
+        self.put(at, node, self.pointer)
         self.list_init(self.member(node, "kmem_cache_node.partial"))
         self.partial = self.member(node, "kmem_cache_node.partial")
         if self.pointer == 4 or self.version >= (4, 9):
@@ -464,6 +469,8 @@ class Kernel:
 
     def slab_object(self):
         if self.slab is None or self.used == self.objects:
+            if self.version >= (7, 0):  # aligned, as the allocator does and the masks rely on
+                self.page(-(self.next_page // PAGE) % TASK_SLAB_PAGES)
             self.slab, self.used = self.page(TASK_SLAB_PAGES), 0
             first = self.pages + self.pa(self.slab) // PAGE * self.s.size("page")
             of = "slab" if self.s.has("slab.slab_cache") else "page"
@@ -471,7 +478,10 @@ class Kernel:
             self.set(first, f"{of}.objects", self.objects)
             self.set(first, f"{of}.inuse", self.objects)
             for i in range(1, TASK_SLAB_PAGES):
-                if self.s.has("page.compound_head"):
+                if self.s.has("page.compound_info"):  # a mask that leaves the first one's address of this one's own
+                    mask = -TASK_SLAB_PAGES * self.s.size("page") & (1 << 8 * self.pointer) - 1
+                    self.set(first + i * self.s.size("page"), "page.compound_info", mask | 1)
+                elif self.s.has("page.compound_head"):
                     self.set(first + i * self.s.size("page"), "page.compound_head", first + 1)
             # slabs with free objects are on the list of the node
             self.list_add(self.partial, self.member(first, f"{of}.slab_list"))
@@ -570,10 +580,13 @@ class Kernel:
             rows += data + [(self.runqueues, "A" if self.runqueues < self.text else "D", prefix + "runqueues")]
         rows += [(self.text + SYMBOLS, "T", "_etext"), (self.text + IMAGE_LEN, "B", "_end")]
         percpu = self.pointer == 8 and self.version < (6, 15)
-        made = kallsyms.Tables(sorted(rows), self.k["kallsyms"], self.pointer, self.text, percpu,
-                               self.version >= (6, 2))
+        place = self.text + SYMBOLS + 8
+        if self.k["kallsyms"] == "places" and self.pointer == 8:
+            rows.append((self.text, "T", "startup_64"))
+        made = kallsyms.Tables(sorted(rows), self.k["kallsyms"], self.pointer,
+                               place if self.k["kallsyms"] == "places" else self.text, percpu, self.version >= (6, 2))
         assert len(made.data) < BTF - SYMBOLS
-        self.put_bytes(self.text + SYMBOLS + 8, made.data)
+        self.put_bytes(place, made.data)
 
     def root_name(self):
         return "init_level4_pgt" if self.old and self.pointer == 8 else \
