@@ -27,11 +27,14 @@ TOLD = ["object", "tid", "pid", "process", "process_object", "state", "wait_reas
         "stack_base", "stack_limit", "kernel_stack", "teb"]
 # Of few threads, none of which runs, the evidence is thin: then a reason to wait must not be told.
 THIN = ["wait_reason"]
-# What is known of more than an inferred layout has: counts of threads, forms of entries that are not present, VADs.
+# What is known of more than an inferred layout has: counts of threads, forms of entries that are not present, VADs, the
+# queues of processors.
 NOTES = {"threads-missing", "compressed-page-unreadable", "thread-unlisted", "process-unlisted", "cid-object-missing",
-         "start-in-private-memory"}
+         "start-in-private-memory", "ready-queue-torn", "ready-threads-disagree"}
 # The ways that its members lead along; without handle tables and rings, what the lists have lost stays lost.
 LISTS = ("process-list", "kprocess-list", "prcb")
+# The build alone tells how these keep handles, PspCidTable's and, where ObjectTable was inferred, a process's.
+TABLES = {1381: ("cid-table",), 2195: ("cid-table", "handle-table")}
 # Of these it may have less: without the loader's list of a process there is no unwind data.
 SHORTER = ("user_stack", "user_stack_end", "wow64_stack", "wow64_stack_end")
 NAMES = {"WoW64Process": ["WoW64Process", "Wow64Process"]}
@@ -99,10 +102,12 @@ def check(binary, image, name, recipe, system):
     ends = {"stack-broken"} if segments else set()
     diff.check("notes", want - NOTES - ends, codes - NOTES - ends)
     untold = [] if "everyone" in recipe.get("casts", ["everyone"]) else THIN
-    ids = system.build < 2600  # the build alone tells how these keep PspCidTable
-    _, threads = run.expected(system.truth, recipe, (*LISTS, "cid-table") if ids else LISTS)
-    listed = {t["facts"]["object"] for t in system.truth["threads"]}
-    threads = [t for t in threads if ids or t["facts"]["object"] in listed]
+    ways = (*LISTS, *TABLES.get(system.build, ()))
+    _, threads = run.expected(system.truth, recipe, ways)
+    found = {t["facts"]["object"] for t in system.truth["threads"]}
+    found |= {t["facts"]["object"] for t in system.truth["hidden"]["threads"]
+              if system.build in TABLES and run.looked(t, ways)}
+    threads = [t for t in threads if t["facts"]["object"] in found]
     flat = [dict(t, object=t["facts"]["object"], pid=t["facts"]["pid"], tid=t["facts"]["tid"]) for t in threads]
     for thread, got in run.by_object(diff, "thread", flat, answer["threads"]):
         check_facts(diff, thread, got, untold, segments)
