@@ -58,14 +58,34 @@ static size_t read_string(struct decode *d, uint64_t va, uint8_t *buf, size_t le
         return used;
 }
 
+/* A rescuer is called after its queue; since 6.11 with the whole name of it (format_worker_id, kernel/workqueue.c). */
+static size_t rescuer_name(struct decode *d, uint64_t worker, uint8_t *buf, size_t used)
+{
+        static const char prefix[] = "kworker/R-";
+        const struct linux_places *at = &d->l->at;
+        uint64_t queue;
+        uint8_t name[DESC_LEN];
+        size_t start = sizeof prefix - 1;
+        if (d->l->version < LINUX_VERSION(6, 11) || used < start || memcmp(buf, prefix, start) != 0 ||
+            !at->wq_name.has || read_place(d->l->kernel, worker, &at->worker_rescue, &queue) != STASIS_OK || !queue)
+                return used;
+        size_t len = read_string(d, queue + at->wq_name.offset, name, sizeof name);
+        if (!len || start + len > FULL_NAME_MAX)
+                return used;
+        memcpy(buf + start, name, len);
+        return start + len;
+}
+
 /* proc_task_name's rules (fs/proc/array.c): wq_worker_comm adds "+work" of what is done now, "-work" of what was. */
 static size_t worker_name(struct decode *d, uint64_t kthread, uint8_t *buf, size_t used)
 {
         const struct linux_places *at = &d->l->at;
         uint64_t worker, work, pool;
         uint8_t desc[DESC_LEN];
-        if (read_place(d->l->kernel, kthread, &at->kthread_data, &worker) != STASIS_OK ||
-            read_place(d->l->kernel, worker, &at->worker_pool, &pool) != STASIS_OK || !pool ||
+        if (read_place(d->l->kernel, kthread, &at->kthread_data, &worker) != STASIS_OK)
+                return used;
+        used = rescuer_name(d, worker, buf, used);
+        if (read_place(d->l->kernel, worker, &at->worker_pool, &pool) != STASIS_OK || !pool ||
             read_place(d->l->kernel, worker, &at->worker_work, &work) != STASIS_OK || !at->worker_desc.has)
                 return used;
         size_t len = read_string(d, worker + at->worker_desc.offset, desc, sizeof desc);

@@ -142,6 +142,8 @@ static const struct place_row place_rows[] = {
         PLACE(worker_desc, "worker.desc"),
         PLACE(worker_work, "worker.current_work"),
         PLACE(worker_pool, "worker.pool"),
+        PLACE(worker_rescue, "worker.rescue_wq"),
+        PLACE(wq_name, "workqueue_struct.name"),
         PLACE(mnt_inum, "mnt_namespace.ns.inum", "mnt_namespace.proc_inum"),
         PLACE(uts_inum, "uts_namespace.ns.inum", "uts_namespace.proc_inum"),
         PLACE(ipc_inum, "ipc_namespace.ns.inum", "ipc_namespace.proc_inum"),

@@ -19,7 +19,7 @@ TASK_SLAB_PAGES = 8
 PID_NAMESPACE = 4026531836                 # PROC_PID_INIT_INO of include/linux/proc_ns.h
 VMEMMAP = 0xFFFFEA0000000000               # Documentation/x86/x86_64/mm.txt
 WALL, BOOTED = 1700000000, 1699999000      # seconds since 1970: now, and when it was booted
-PF_EXITING, PF_VCPU, PF_KTHREAD, PF_NO_SETAFFINITY = 4, 0x10, 0x200000, 0x4000000
+PF_EXITING, PF_VCPU, PF_WQ_WORKER, PF_KTHREAD, PF_NO_SETAFFINITY = 4, 0x10, 0x20, 0x200000, 0x4000000
 # where things are in the image
 SYMBOLS, BTF, BANNER, ROOT, DATA, STACK_INIT, PERCPU = 0x40000, 0xA0000, 0xB0000, 0xC0000, 0xD0000, 0xF0000, 0x170000
 
@@ -50,7 +50,8 @@ def task_members(version):
         ("tgid", "int"), ("stack_canary", "long"), ("real_parent", "*"), ("parent", "*"), ("children", "list_head"),
         ("sibling", "list_head"), ("group_leader", "*"), *ids, ("thread_group", "list_head"),
         *([] if old else [("thread_node", "list_head")]), ("utime", "u64"), ("stime", "u64"), ("nvcsw", "long"),
-        ("nivcsw", "long"), *times, ("real_cred", "*"), ("cred", "*"), ("comm", ("u8", 16)), ("signal", "*")]
+        ("nivcsw", "long"), *times, ("real_cred", "*"), ("cred", "*"), ("comm", ("u8", 16)), ("signal", "*"),
+        *([("worker_private", "*")] if version >= (5, 17) else [])]
     info = [] if version < (4, 9) else [("thread_info", "thread_info")]
     return [*info, *state, ("", randomized), ("thread", "thread_struct")]
 
@@ -117,6 +118,9 @@ def declared(version, pointer):
         "pt_regs": [(name, "long") for name in REGS[pointer]],
         **({} if version < (4, 9) else {"inactive_task_frame": [(name, "long") for name in INACTIVE[pointer]]}),
         "module": [("state", "u32"), ("list", "list_head"), ("name", ("u8", 56)), ("mem", ("module_memory", 7))],
+        "kthread": [("flags", "long"), ("data", "*"), ("full_name", "*")],
+        "worker": [("current_work", "*"), ("pool", "*"), ("desc", ("u8", 32)), ("rescue_wq", "*")],
+        "workqueue_struct": [("flags", "u32"), ("name", ("u8", 32))],
         "pid_link": [("node", "hlist_node"), ("pid", "*")],
         "task_struct": task_members(version),
         "mm_struct": [("mmap", "*"), ("pgd", "*")], "signal_struct": signal,
@@ -269,6 +273,8 @@ class Kernel:
         flags = PF_KTHREAD | 0x40 if kthread else 0x400100
         if tid == 220 and self.version < (5, 12):
             flags |= PF_VCPU  # since 5.12 the bit means another thing
+        if "rescues" in task:
+            flags |= PF_WQ_WORKER
         if task.get("bound", False):
             flags |= PF_NO_SETAFFINITY
         if task.get("idle", 0) or tid == 0:
@@ -293,6 +299,8 @@ class Kernel:
             "group_leader": leader["at"], **self.started(tid), **self.thread_info(task),
             "cred": small + 0x400, "real_cred": small + 0x400, "signal": leader["small"] + 0x200,
             "thread.sp": self.write_stack(task, flags & PF_KTHREAD)}
+        if "rescues" in task:
+            facts["worker_private"] = self.rescuer(small + 0x500, task["rescues"])
         for path, value in facts.items():
             self.set(at, f"task_struct.{path}", value)
         if self.version < (4, 1):
@@ -309,6 +317,14 @@ class Kernel:
             self.list_init(self.member(at, f"task_struct.{head}"))
         if leader is task and not self.old:
             self.list_init(self.member(small + 0x200, "signal_struct.thread_head"))
+
+    def rescuer(self, at, queue):
+        """The kthread, worker and queue of a thread that rescues it: kernel/kthread.c, workqueue_internal.h."""
+        worker, of = at + self.s.size("kthread"), at + self.s.size("kthread") + self.s.size("worker")
+        self.set(at, "kthread.data", worker)
+        self.set(worker, "worker.rescue_wq", of)
+        self.put_bytes(self.member(of, "workqueue_struct.name"), queue.encode())
+        return at
 
     def started(self, tid):
         mono, boot = 10**9 + tid * 10**7 * (tid > 0), 10**9 + (tid > 0) * (500 + tid * 10000037)

@@ -63,6 +63,8 @@ def told(task, inferred, booted, version):
     tid = task["tid"]
     yield "pid", task.get("pid", tid)
     yield "comm_hex", comm_of(task).hex()
+    if "rescues" in task:
+        yield "name", "kworker/R-" + task["rescues"]
     yield "state_letter", task["state"] if tid else "R"
     yield "kernel_thread", bool(task["flags"] & kernel.PF_KTHREAD)
     yield "rt_priority", task.get("rt", 0)
