@@ -49,8 +49,8 @@ struct linux_places {
                 thread_node, signal, thread_head, children, sibling, stack, cpu, on_cpu, mm, active_mm, start_boottime,
                 cred, nsproxy, thread_pid, exe_file, arg_start, arg_end, pgd, thread_sp, file_mnt, file_dentry,
                 d_parent, d_name, d_len, mnt_root, mount_mnt, mnt_parent, mnt_mountpoint, pid_level, pid_numbers,
-                upid_ns, worker_private, full_name, kthread_data, worker_desc, worker_work, worker_pool, worker_rescue, wq_name, mnt_inum,
-                uts_inum, ipc_inum, net_inum, cgroup_inum, time_inum, pid_inum, user_inum;
+                upid_ns, worker_private, full_name, kthread_data, worker_desc, worker_work, worker_pool, worker_rescue,
+                wq_name, mnt_inum, uts_inum, ipc_inum, net_inum, cgroup_inum, time_inum, pid_inum, user_inum;
         /* of older kernels: thread_info at the low end of the stack, times in two words, a struct pid behind each link
          */
         struct place info_cpu, info_flags, start_seconds, start_nanoseconds, pid_link;

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """guest.py STASIS VMLINUZ FOLDER [--module FILE.ko]... [--bits 32] [--cpu NAME] [--append WORDS]
 
-Boots a Linux kernel in QEMU, lets the guest tell of every task what /proc says (init), dumps its memory as raw and as ELF,
-and holds `stasis threads` against that. Run by hand: it needs qemu-system-x86, busybox-static (of the guest's width:
---busybox) and kernels, as `apt-get download` of Debian's suites and `dpkg-deb -x` give them (docs/LINUX.md). Only what
+Boots a Linux kernel in QEMU, lets the guest tell of every task what /proc says (init), dumps its memory as raw and as
+ELF, and holds `stasis threads` against that. Run by hand: it needs qemu-system-x86, busybox-static (of the guest's
+width: --busybox) and kernels, as `apt-get download` of Debian's suites and `dpkg-deb -x` give them (docs/LINUX.md). Only what
 the guest told twice alike is compared; what stasis says to be absent is counted and is not wrong. Exit status 1: wrong.
 """
 import argparse
@@ -180,7 +180,8 @@ def compare(stasis, image, told):
             else:
                 wrong += 1
                 print(f"{image.name}: tid {tid} ({facts['name']}): {key}: {ours}, the guest says {value}")
-    print(f"{image.name}: {len(told)} tasks; {equal} facts equal, {absent} absent, {wrong} wrong; exit {done.returncode}")
+    print(f"{image.name}: {len(told)} tasks; {equal} facts equal, {absent} absent, {wrong} wrong; "
+          f"exit {done.returncode}")
     return wrong
 
 
