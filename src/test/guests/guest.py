@@ -3,9 +3,10 @@
 """guest.py STASIS VMLINUZ FOLDER [--module FILE.ko]... [--bits 32] [--cpu NAME] [--append WORDS]
 
 Boots a Linux kernel in QEMU, lets the guest tell of every task what /proc says (init), dumps its memory as raw and as
-ELF, and holds `stasis threads` against that. Run by hand: it needs qemu-system-x86, busybox-static (of the guest's
-width: --busybox) and kernels, as `apt-get download` of Debian's suites and `dpkg-deb -x` give them (docs/LINUX.md). Only what
-the guest told twice alike is compared; what stasis says to be absent is counted and is not wrong. Exit status 1: wrong.
+ELF, and holds `stasis threads` against that. Run by hand: it needs qemu-system-x86, busybox-static (--busybox: one of
+the guest's width) and kernels, as `apt-get download` of Debian's suites and `dpkg-deb -x` give them (docs/LINUX.md).
+Only what the guest told twice alike is compared; what stasis says to be absent is counted and is not wrong. A counter
+of a thread that ran between telling and dump differs. Exit status 1: wrong.
 """
 import argparse
 import json
