@@ -18,44 +18,18 @@ import tempfile
 import time
 import zipfile
 
-STASIS = str(pathlib.Path(sys.argv[1]).resolve())
+from breaches import Breaches, base_image, summary
+
 ROOT = pathlib.Path(sys.argv[2])
 PAGE = 4096
-bad = 0
-
-
-def check(condition, text):
-    global bad
-    if not condition:
-        bad += 1
-        print(f"batch: {text}")
-
-
-def run(*words, status=None, **more):
-    done = subprocess.run([STASIS, *map(os.fspath, words)], capture_output=True, timeout=300, **more)
-    if status is not None:
-        check(done.returncode == status,
-              f"{words}: exit status {done.returncode}, not {status}: {done.stderr.decode()}")
-    return done
-
-
-def summary(out):
-    """By name, member and inner."""
-    lines = [json.loads(line) for line in (out / "summary.jsonl").read_bytes().splitlines()]
-    return {(x["name"], x["member"], x["inner"]): x for x in lines}
+breaches = Breaches("batch", sys.argv[1])
+check, run = breaches.check, breaches.run
 
 
 def answer(out):
     """What must not depend on how a run went."""
     files = {p.name: p.read_bytes() for p in sorted((out / "results").iterdir())}
     return files, (out / "summary.jsonl").read_bytes(), (out / "finished.json").read_bytes()
-
-
-def base_image(folder):
-    path = folder / "base.raw"
-    subprocess.run([sys.executable, "-B", ROOT / "src/test/golden/build.py", ROOT / "testdata/golden/xpsp3-x86", path],
-                   check=True, stdout=subprocess.DEVNULL)
-    return path.read_bytes()
 
 
 def image(base, number):
@@ -219,7 +193,8 @@ def worker_of(batch, after=0.0):
 
 
 def start(*words, cwd):
-    return subprocess.Popen([STASIS, *map(os.fspath, words)], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen([breaches.stasis, *map(os.fspath, words)], cwd=cwd, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
 
 
 def killed(tmp, before):
@@ -332,7 +307,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="stasis-batch-"))
     os.environ["TMPDIR"] = str(folder)
     try:
-        base = base_image(folder)
+        base = base_image(ROOT, folder)
         before = every_file(folder, base)
         lists(folder)
         shards(folder, before)
@@ -344,11 +319,8 @@ def main():
         check(not left, f"left behind: {left}")
     finally:
         shutil.rmtree(folder)
-    print("batch: ok" if not bad else f"batch: {bad} breaches")
-    return 1 if bad else 0
+    return breaches.end()
 
 
-if b"was built without" in run("batch", "x", "-o", "/nonexistent/x").stderr:
-    print("batch: skipped, as this stasis was built without nettle or libseccomp")
-    sys.exit(77)
+breaches.skip_without_batch()
 sys.exit(main())

@@ -4,7 +4,6 @@
 what went wrong told and, with --retry, looked at again. Prints each breach; exit status 1 if any."""
 import gzip
 import io
-import json
 import os
 import pathlib
 import shutil
@@ -15,35 +14,12 @@ import tempfile
 import time
 import zipfile
 
-STASIS = str(pathlib.Path(sys.argv[1]).resolve())
+from breaches import Breaches, base_image, summary
+
 ROOT = pathlib.Path(sys.argv[2])
 NAMES = ["speicher-ä.raw", "память"]
-bad = 0
-
-
-def check(condition, text):
-    global bad
-    if not condition:
-        bad += 1
-        print(f"batch-again: {text}")
-
-
-def run(*words, status, **more):
-    done = subprocess.run([STASIS, *map(os.fspath, words)], capture_output=True, timeout=300, **more)
-    check(done.returncode == status, f"{words}: exit status {done.returncode}, not {status}: {done.stderr.decode()}")
-    return done
-
-
-def summary(out):
-    lines = [json.loads(line) for line in (out / "summary.jsonl").read_bytes().splitlines()]
-    return {(x["name"], x["member"], x["inner"]): x for x in lines}
-
-
-def base_image(folder):
-    path = folder / "base.raw"
-    subprocess.run([sys.executable, "-B", ROOT / "src/test/golden/build.py", ROOT / "testdata/golden/xpsp3-x86", path],
-                   check=True, stdout=subprocess.DEVNULL)
-    return path.read_bytes()
+breaches = Breaches("batch-again", sys.argv[1])
+check, run = breaches.check, breaches.run
 
 
 def zip_of(members):
@@ -107,7 +83,7 @@ def retry(tmp, base):
 
 def killed_worker(tmp):
     out = tmp / "killed"
-    batch = subprocess.Popen([STASIS, "batch", "images/a.raw", "-o", out, "--jobs", "1"], cwd=tmp,
+    batch = subprocess.Popen([breaches.stasis, "batch", "images/a.raw", "-o", out, "--jobs", "1"], cwd=tmp,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     children, until = pathlib.Path(f"/proc/{batch.pid}/task/{batch.pid}/children"), time.monotonic() + 30
     while time.monotonic() < until and not children.read_text().split():
@@ -128,8 +104,8 @@ def full_tmp(tmp):
     if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True).returncode == 0:
         for verb in ("batch {0}/holes.gz -o {0}/holes", "threads {0}/holes.gz"):
             words = verb.format(tmp)
-            done = subprocess.run(["unshare", "-rm", "sh", "-c", f"{mount} && exec {STASIS} {words} --tmp {tmp}/small"],
-                                  capture_output=True, timeout=60)
+            command = f"{mount} && exec {breaches.stasis} {words} --tmp {tmp}/small"
+            done = subprocess.run(["unshare", "-rm", "sh", "-c", command], capture_output=True, timeout=60)
             check(f"{tmp}/small: it is a tmpfs".encode() in done.stderr, f"tmpfs: {words}: {done.stderr}")
     done = run("batch", tmp / "holes.gz", "-o", tmp / "no-tmp", "--tmp", tmp / "nowhere", status=2)
     check(b"nowhere: nothing can be unpacked there: No such" in done.stderr, f"--tmp: {done.stderr}")
@@ -153,7 +129,7 @@ def later(tmp):
 def main():
     tmp = pathlib.Path(tempfile.mkdtemp(prefix="stasis-again-"))
     try:
-        base = base_image(tmp)
+        base = base_image(ROOT, tmp)
         nothing(tmp)
         languages(tmp, base)
         retry(tmp, base)
@@ -162,11 +138,8 @@ def main():
         later(tmp)
     finally:
         shutil.rmtree(tmp)
-    print("batch-again: ok" if not bad else f"batch-again: {bad} breaches")
-    return 1 if bad else 0
+    return breaches.end()
 
 
-if b"was built without" in subprocess.run([STASIS, "batch", "x", "-o", "/nonexistent/x"], capture_output=True).stderr:
-    print("batch-again: skipped, as this stasis was built without nettle or libseccomp")
-    sys.exit(77)
+breaches.skip_without_batch()
 sys.exit(main())

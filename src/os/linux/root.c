@@ -145,19 +145,27 @@ static bool by_vmcoreinfo(struct linux_system *l, struct root *ret_root)
         return false;
 }
 
-/* The symbol, for every place below the tables at which the text may start; tables may tell the very place. */
+/* Tables that tell physical places tell that of the root. */
+static bool by_place_told(struct linux_system *l, struct root *ret_root)
+{
+        uint64_t pa;
+        for (size_t i = 0; i < ROOT_NAMES; i++)
+                if (kallsyms_find(l->kallsyms, root_names[i], &pa) && try_root(l, pa, ret_root))
+                        return true;
+        return false;
+}
+
+/* Tables that tell addresses: the symbol, for every place below the tables at which the text may start. */
 static bool by_kallsyms(struct linux_system *l, struct root *ret_root)
 {
         uint64_t va;
         if (!l->kallsyms)
                 return false;
-        for (size_t i = 0; i < ROOT_NAMES && !kallsyms_placed(l->kallsyms); i++)
-                if (kallsyms_find(l->kallsyms, root_names[i], &va) && try_root(l, va, ret_root))
-                        return true;
+        if (!kallsyms_placed(l->kallsyms))
+                return by_place_told(l, ret_root);
         uint64_t token = kallsyms_token_table_pa(l->kallsyms);
         for (size_t i = 0; i < ROOT_NAMES; i++) {
-                if (!kallsyms_placed(l->kallsyms) || !kallsyms_find(l->kallsyms, root_names[i], &va) ||
-                    va < l->place.text_va)
+                if (!kallsyms_find(l->kallsyms, root_names[i], &va) || va < l->place.text_va)
                         continue;
                 uint64_t text = token & ~(TEXT_ALIGN - 1);
                 for (; token - text < KALLSYMS_NEAR; text -= TEXT_ALIGN) {
