@@ -323,10 +323,7 @@ static bool addresses_find(struct kallsyms *k, struct window *w, size_t at, uint
         for (uint8_t size = 8; size >= 4; size /= 2)
                 if (addresses_before(k, w, at, size) || addresses_behind(k, w, index_end, size))
                         return true;
-        for (uint64_t align = 4; align <= 8; align += 4)
-                if (addresses_relative(k, w, (index_end + align - 1) / align * align))
-                        return true;
-        return false;
+        return addresses_relative(k, w, index_end); /* aligned as the index is, which ends where they begin */
 }
 
 /* ---------------------------------------------------------------- all of it */
