@@ -499,9 +499,13 @@ class Kernel:
                     self.set(first + i * self.s.size("page"), "page.compound_info", mask | 1)
                 elif self.s.has("page.compound_head"):
                     self.set(first + i * self.s.size("page"), "page.compound_head", first + 1)
-            # slabs with free objects are on the list of the node
-            self.list_add(self.partial, self.member(first, f"{of}.slab_list"))
+            # slabs with free objects are on the list of the node, full ones on none (mm/slub.c)
+            self.links = self.member(first, f"{of}.slab_list")
+            self.list_add(self.partial, self.links)
         self.used += 1
+        if self.used == self.objects:
+            self.list_init(self.partial)
+            self.list_init(self.links)
         return self.slab + (self.used - 1) * 0x1400
 
     # ------------------------------------------------------------ processors, resources
